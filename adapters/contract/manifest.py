@@ -1,0 +1,189 @@
+"""An adapter's manifest: the half the extension sees, the half that is ours, and what is wrong with them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from adapters.contract.oauth import OAuthApp
+
+#: Optional operations: name in ``capabilities`` = name of the method that offers it.
+OPTIONAL_OPERATIONS = (
+    "find_contacts_by_name",
+    "set_disposition",
+    "find_call_log",
+    "find_message_log",
+    "list_users",
+    "license_status",
+    "validate_session",
+    "refresh_user",
+    "account_data",
+)
+AUTH_TYPES = ("oauth", "api_key", "password")
+TOKEN_AUTHS = ("basic", "post", "query")
+_PLACEHOLDER = re.compile(r"\$\{([A-Z0-9_]+)\}")
+
+
+class ManifestError(ValueError):
+    """The manifest cannot be read; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How a user logs in. URLs may hold ``{hostname}`` (checked against ``hosts``) and ``${VARIABLE}``."""
+
+    type: str
+    token_url: str = ""
+    revoke_url: str = ""
+    #: How the client secret travels to the token endpoint.
+    token_auth: str = "basic"
+    #: Names of the variables that hold client id and secret.
+    client_id: str = ""
+    client_secret: str = ""
+    #: Where the CRM sends the browser back to; must equal what the client used.
+    redirect_uri: str = ""
+    #: The vendor refuses an expired token before acting, so a write may be repeated after a refresh.
+    retry_writes_after_401: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The vendor's limit per connected user: requests in flight, and starts within a time span in seconds."""
+
+    in_flight: int = 0
+    starts: int = 0
+    seconds: float = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A page or hook only this vendor needs: HTTP method -> name handed to ``CrmAdapter.handle_route``."""
+
+    path: str
+    methods: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHalf:
+    """What only Switchboard needs to know of a CRM."""
+
+    auth: Auth
+    #: Joined with relative URLs; may hold ``{hostname}`` and ``${VARIABLE}``; an adapter may override ``base_url()``.
+    base_url: str = ""
+    #: Host names requests may go to: exact, or ``*.example.com`` for any depth below; ``${VARIABLE}`` = host of that URL.
+    hosts: tuple[str, ...] = ()
+    #: Further hosts that signed uploads go to, without credentials.
+    upload_hosts: tuple[str, ...] = ()
+    #: Seconds to wait for an answer; default: the installation's setting.
+    read_timeout: float | None = None
+    pace: Pace | None = None
+    capabilities: tuple[str, ...] = ()
+    #: Rule of the conformance kit -> reason why it does not apply.
+    exempt: Mapping[str, str] = field(default_factory=dict)
+    #: Environment variables without which the CRM cannot be reached; values are secret.
+    secrets: tuple[str, ...] = ()
+    #: Optional environment variables with their defaults.
+    settings: Mapping[str, str] = field(default_factory=dict)
+    #: Keys offered through ``account_data``.
+    account_data: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    #: Whether the host is part of a user's identity (the same number in two regions is two people).
+    host_in_identity: bool = False
+    #: Seconds until a record just written can be found by ``find_call_log``.
+    find_lag_seconds: int = 0
+    #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed for its hosts.
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One CRM as data. ``name`` is the platform key on the wire; the folder is its lower-case form."""
+
+    name: str
+    client: Mapping[str, Any]
+    server: ServerHalf
+
+    @property
+    def display_name(self) -> str:
+        return str(self.client.get("displayName") or self.name)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every environment variable this manifest names."""
+        return (*self.server.secrets, *self.server.settings)
+
+    @classmethod
+    def parse(cls, text: str) -> Manifest:
+        """Reads ``{"client": {...}, "server": {...}}``. Raises ``ManifestError`` on a wrong shape or an unknown key."""
+        try:
+            document = json.loads(text)
+        except ValueError as error:
+            raise ManifestError(f"not JSON: {error}") from None
+        halves = _object(document, "the manifest")
+        if set(halves) != {"client", "server"}:
+            raise ManifestError("the manifest must hold exactly 'client' and 'server'")
+        client = _object(halves["client"], "client")
+        server = dict(_object(halves["server"], "server"))
+        server["auth"] = _build(Auth, server.get("auth"), "server.auth")
+        if "pace" in server:
+            server["pace"] = _build(Pace, server["pace"], "server.pace")
+        server["routes"] = tuple(
+            _build(Route, route, f"server.routes.{index}") for index, route in enumerate(server.get("routes", ()))
+        )
+        for key in ("hosts", "upload_hosts", "capabilities", "secrets", "account_data"):
+            value = server.get(key, [])
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise ManifestError(f"server.{key} must be a list of texts")
+            server[key] = tuple(value)
+        return cls(name=str(client.get("name", "")), client=client, server=_build(ServerHalf, server, "server"))
+
+    def client_half(self, variables: Mapping[str, str]) -> dict[str, Any]:
+        """A copy of the client half with every ``${VARIABLE}`` filled in; unknown ones become empty."""
+        return _fill(copy.deepcopy(dict(self.client)), variables)  # type: ignore[no-any-return]
+
+    def oauth_app(self, *, secrets: Mapping[str, str], hostname: str = "", server_url: str = "") -> OAuthApp:
+        """The OAuth application that ``auth`` describes, for a host that has been checked."""
+        values = {**secrets, "APP_SERVER": server_url}
+        auth = self.server.auth
+
+        def url(template: str) -> str:
+            return str(_fill(template, values)).replace("{hostname}", hostname)
+
+        return OAuthApp(
+            client_id=secrets.get(auth.client_id, ""),
+            client_secret=secrets.get(auth.client_secret, ""),
+            token_url=url(auth.token_url),
+            revoke_url=url(auth.revoke_url),
+            redirect_uri=url(auth.redirect_uri),
+            token_auth=auth.token_auth,
+        )
+
+
+def _fill(value: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda match: variables.get(match[1], ""), value)
+    if isinstance(value, dict):
+        return {key: _fill(item, variables) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, variables) for item in value]
+    return value
+
+
+def _object(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ManifestError(f"{where} must be an object")
+    return value
+
+
+def _build(kind: type[Any], value: Any, where: str) -> Any:
+    members = _object(value, where)
+    if unknown := sorted(set(members) - {item.name for item in fields(kind)}):
+        raise ManifestError(f"unknown key {where}.{unknown[0]}")
+    try:
+        return kind(**members)
+    except TypeError as error:
+        raise ManifestError(f"{where}: {str(error).split('__init__() ')[-1]}") from None

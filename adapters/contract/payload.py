@@ -1,0 +1,67 @@
+"""Typed reading of foreign JSON: a value of the wrong type is an error that names its path, never a KeyError."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from adapters.contract.errors import UnexpectedResponse
+
+T = TypeVar("T")
+_MISSING = object()
+
+
+def _find(payload: Any, path: str) -> Any:
+    value = payload
+    for part in path.split(".") if path else ():
+        if isinstance(value, dict):
+            value = value.get(part, _MISSING)
+        elif isinstance(value, list) and part.isascii() and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return _MISSING
+    return value
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def require(payload: Any, path: str, as_: type[T]) -> T:
+    """The value at a dotted path (``data.0.id``), of type ``as_``.
+
+    ``int`` does not accept booleans, ``float`` accepts ints. Raises ``UnexpectedResponse`` naming the path;
+    ``maybe_applied`` is true, since the surprise may follow a write.
+    """
+    value = _find(payload, path)
+    if value is _MISSING or not _is_a(value, as_):
+        found = "nothing" if value is _MISSING else type(value).__name__
+        raise UnexpectedResponse(reason=f"expected {as_.__name__} at '{path}', found {found}", maybe_applied=True)
+    return cast(T, value)
+
+
+def require_id(payload: Any, path: str) -> str | int:
+    """An id in the vendor's own type; an empty text or a float is not one."""
+    value = _find(payload, path)
+    if (isinstance(value, str) and value) or _is_a(value, int):
+        return cast("str | int", value)
+    raise UnexpectedResponse(reason=f"expected an id at '{path}'", maybe_applied=True)
+
+
+def dig(payload: Any, path: str, as_: type[T], default: T) -> T:
+    """As ``require``, but ``default`` for a missing, null or wrong-typed value."""
+    value = _find(payload, path)
+    return cast(T, value) if value is not _MISSING and _is_a(value, as_) else default
+
+
+def rows(payload: Any, path: str) -> list[dict[str, Any]]:
+    """The list of objects at a path. Raises ``UnexpectedResponse`` when it is not one; null counts as empty."""
+    value = _find(payload, path)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise UnexpectedResponse(reason=f"expected a list of objects at '{path}'", maybe_applied=True)
+    return value
