@@ -1,0 +1,42 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export HOST PORT SANDBOX_PORT
+
+.PHONY: run dev test check test-services test-browser requirements
+
+.venv/base: requirements/base.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/base
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: .venv/base
+	@$(BIN)/python -m config.launch
+
+dev: .venv/dev
+	@DEBUG=on LOG_FORMAT=console $(BIN)/python -m config.launch --reload
+
+test: .venv/dev
+	$(BIN)/pytest -q -n 2
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	DEBUG=on $(BIN)/mypy adapters audit connectors config
+	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
+	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
+	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
+
+test-services: .venv/dev
+	@if $(BIN)/python -m tests.services; then \
+	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2; \
+	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
+
+# Compiles the pinned files anew from the *.in files.
+requirements: .venv/dev
+	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile -q --upgrade --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 $$set.in -o $$set.txt; done

@@ -1,0 +1,82 @@
+"""Writes audit events: the only place that does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit.middleware import current_request_id
+from audit.models import AuditEvent
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """What the caller fills in while the event is going on."""
+
+    target: str = ""
+    crm_calls: int = 0
+    #: Set for a failure that is not raised.
+    error: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def record(
+    action: str,
+    *,
+    actor: str,
+    outcome: str = "success",
+    platform: str = "",
+    owner: str = "",
+    subject: str = "",
+    target: str = "",
+    error: str = "",
+    milliseconds: int = 0,
+    crm_calls: int = 0,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Writes one event. ``detail``: counts, reasons and flags only."""
+    AuditEvent.objects.create(
+        request_id=current_request_id(),
+        actor=actor[:255],
+        action=action,
+        platform=platform,
+        owner=owner,
+        outcome=outcome,
+        error=error[:64],
+        subject=subject[:255],
+        target=target[:255],
+        milliseconds=milliseconds,
+        crm_calls=crm_calls,
+        detail=detail or {},
+    )
+
+
+@contextmanager
+def audited(
+    action: str, *, actor: str, platform: str = "", owner: str = "", subject: str = ""
+) -> Iterator[Recording]:
+    """Records the block as one event, whether it succeeds or raises."""
+    recording = Recording()
+    started = time.monotonic()
+    try:
+        yield recording
+    except BaseException as error:
+        recording.error = recording.error or type(error).__name__
+        raise
+    finally:
+        record(
+            action,
+            actor=actor,
+            outcome="failure" if recording.error else "success",
+            platform=platform,
+            owner=owner,
+            subject=subject,
+            target=recording.target,
+            error=recording.error,
+            milliseconds=round((time.monotonic() - started) * 1000),
+            crm_calls=recording.crm_calls,
+            detail=recording.detail,
+        )

@@ -1,0 +1,140 @@
+"""Starts everything for `make run`: secrets, database, administrator, web server and sandbox CRM; Ctrl-C stops all of it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+SECRETS_FILE = VAR_DIR / "secrets.env"
+_STOP_WITHIN = 10  # seconds
+
+
+def _made_secrets() -> dict[str, str]:
+    return {
+        "APP_SERVER_SECRET_KEY": secrets.token_urlsafe(48),
+        "CREDENTIAL_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        "HASH_KEY": secrets.token_urlsafe(32),
+    }
+
+
+def ensure_secrets(path: Path = SECRETS_FILE) -> dict[str, str]:
+    """The secrets kept in ``path``, made where missing; only the owner can read the file."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    kept = {}
+    if path.exists():
+        kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    missing = {name: value for name, value in _made_secrets().items() if name not in kept}
+    if missing:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a") as file:
+            file.writelines(f"{name}={value}\n" for name, value in missing.items())
+    return {**kept, **missing}
+
+
+def _environment() -> dict[str, str]:
+    environment = {**ensure_secrets(), **os.environ}
+    host, port = environment.setdefault("HOST", "127.0.0.1"), environment.setdefault("PORT", "8000")
+    environment.setdefault("APP_SERVER", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104
+    environment.setdefault("SANDBOX", "on")
+    environment.setdefault("SANDBOX_PORT", "8070")
+    environment.setdefault("TEST_CRM_URL", f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
+    environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    return environment
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
+    done = subprocess.run(command, env=environment, cwd=BASE_DIR, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        sys.exit(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{arguments[0]} failed")
+    return done.stdout.strip()
+
+
+def _processes(environment: dict[str, str]) -> list[list[str]]:
+    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
+    server += ["--host", environment["HOST"], "--port", environment["PORT"], "--no-ws"]
+    server += ["--workers", environment.get("WEB_WORKERS", "2")]
+    server += ["--blocking-threads", environment.get("WEB_THREADS", "32"), "--log-level", "warning"]
+    if "--reload" in sys.argv:
+        server.append("--reload")
+    commands = [server]
+    if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
+        sandbox = [sys.executable, "-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
+        commands.append([*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))])
+    return commands
+
+
+def _wait_until_alive(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> bool:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/isAlive", timeout=2) as reply:  # noqa: S310 - our own address
+                return bool(reply.status == 200)
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+def main() -> None:
+    """Runs until Ctrl-C, SIGTERM, or until one of the processes ends."""
+    environment = _environment()
+    host, port = environment["HOST"], int(environment["PORT"])
+    for name, taken in (("PORT", port), ("SANDBOX_PORT", int(environment["SANDBOX_PORT"]))):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, taken))
+            except OSError:
+                sys.exit(f"{host}:{taken} is in use. Choose another one: make run {name}=<port>")
+    prepared = _manage(environment, "prepare")
+    running = [subprocess.Popen(command, env=environment, cwd=BASE_DIR) for command in _processes(environment)]  # noqa: S603
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        if not _wait_until_alive(f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}", running[0]):  # noqa: S104
+            print("The server did not start; see the lines above.", file=sys.stderr)  # noqa: T201
+            return
+        _announce(environment, prepared)
+        while all(process.poll() is None for process in running):
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for process in running:
+            process.terminate()
+        give_up = time.monotonic() + _STOP_WITHIN
+        for process in running:
+            try:
+                process.wait(max(0.1, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _announce(environment: dict[str, str], prepared: str) -> None:
+    url = environment["APP_SERVER"].rstrip("/")
+    lines = [
+        "",
+        f"Switchboard is running at {url}",
+        f"  Manifest for the extension   {url}/crmManifest",
+        f"  Support desk                 {url}/admin/",
+    ]
+    if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
+        lines.append(f"  Sandbox CRM                  {environment['TEST_CRM_URL']}/")
+    print("\n".join([*lines, "", *prepared.splitlines(), "", "Ctrl-C stops everything."]), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

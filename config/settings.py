@@ -1,0 +1,242 @@
+"""All settings, read top to bottom from the environment; a malformed value stops the start with one sentence."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config.logs import logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+env.smart_cast = False
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def number(name: str, default: float, *, least: float = 0) -> float:
+    """A number from the environment, not below ``least``."""
+    text = os.environ.get(name, "").strip()
+    try:
+        value = float(text) if text else float(default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text!r}.") from None
+    if not least <= value < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be at least {least:g}.")
+    return value
+
+
+def switch(name: str, default: bool) -> bool:
+    """A switch from the environment: on/off, true/false, yes/no, 1/0."""
+    text = os.environ.get(name, "").strip().lower()
+    if text in ("on", "true", "yes", "1"):
+        return True
+    if text in ("off", "false", "no", "0"):
+        return False
+    if text:
+        raise ImproperlyConfigured(f"{name} must be on or off, not {text!r}.")
+    return default
+
+
+def rate(name: str, default: str) -> str:
+    """A request rate such as ``30/min``."""
+    text = env.str(name, default=default).strip()
+    if not re.fullmatch(r"\d+/(s|sec|m|min|h|hour|d|day)", text, re.ASCII):
+        raise ImproperlyConfigured(f"{name} must look like 30/min, not {text!r}.")
+    return text
+
+
+def credential_keys(text: str) -> dict[str, bytes]:
+    """``<key id>:<base64url of 32 bytes>``, comma-separated; the first one encrypts."""
+    keys: dict[str, bytes] = {}
+    for part in filter(None, (item.strip() for item in text.split(","))):
+        key_id, _, encoded = part.partition(":")
+        try:
+            key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        except (binascii.Error, ValueError):
+            key = b""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or len(key) != 32:
+            raise ImproperlyConfigured("CREDENTIAL_KEYS must be <key id>:<base64url of 32 bytes>, comma-separated.")
+        keys[key_id] = key
+    return keys
+
+
+# --- What this installation is -------------------------------------------------------------------
+DEBUG = switch("DEBUG", False)
+SANDBOX = switch("SANDBOX", False)
+CONSOLE = switch("CONSOLE", SANDBOX)
+VERSION = "0.1.0"
+APP_SERVER = env.str("APP_SERVER", default="http://127.0.0.1:8000").rstrip("/")
+OVERRIDE_APP_SERVER = env.str("OVERRIDE_APP_SERVER", default="").rstrip("/")
+OVERRIDE_SERVER_SIDE_LOGGING_SERVER = env.str("OVERRIDE_SERVER_SIDE_LOGGING_SERVER", default="").rstrip("/")
+ALLOWED_HOSTS = [host.strip() for host in env.str("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]").split(",")]
+REDIRECT_URI = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
+
+# --- Secrets -------------------------------------------------------------------------------------
+DEVELOPMENT_SECRET = "development-only"  # noqa: S105 - refused below unless DEBUG is on
+APP_SERVER_SECRET_KEY = env.str("APP_SERVER_SECRET_KEY", default=DEVELOPMENT_SECRET if DEBUG else "")
+if not APP_SERVER_SECRET_KEY:
+    raise ImproperlyConfigured("APP_SERVER_SECRET_KEY must be set when DEBUG is off.")
+APP_SERVER_SECRET_KEY_FALLBACKS = [
+    key.strip() for key in env.str("APP_SERVER_SECRET_KEY_FALLBACKS", default="").split(",") if key.strip()
+]
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or hashlib.sha256(
+    f"django:{APP_SERVER_SECRET_KEY}".encode()
+).hexdigest()
+HASH_KEY = env.str("HASH_KEY", default="")
+CREDENTIAL_KEYS = credential_keys(env.str("CREDENTIAL_KEYS", default=""))
+if not CREDENTIAL_KEYS:
+    if not DEBUG:
+        raise ImproperlyConfigured("CREDENTIAL_KEYS must be set when DEBUG is off; `make run` generates one.")
+    CREDENTIAL_KEYS = {"development": hashlib.sha256(DEVELOPMENT_SECRET.encode()).digest()}
+
+# --- Application ---------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "adapters",
+    "audit",
+    "connectors",
+]
+MIDDLEWARE = [
+    "audit.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "connectors.api.paths.WirePathMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # a redirect breaks a CORS preflight and drops bodies
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- Database and cache --------------------------------------------------------------------------
+VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")}
+_database = DATABASES["default"]
+_database["ATOMIC_REQUESTS"] = False  # no transaction is open while a CRM is being called
+if _database["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: a transaction that will write waits for its turn at the start instead of failing in the middle.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+elif _database["ENGINE"].endswith("postgresql"):
+    _database["CONN_MAX_AGE"] = 0
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": int(number("WEB_THREADS", 32, least=1)) + 4}
+
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+
+# --- The API the extension calls -----------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["drf_orjson_renderer.renderers.ORJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["connectors.api.authentication.AppTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "EXCEPTION_HANDLER": "connectors.api.envelope.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "connectors.api.envelope.AnyAccept",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_THROTTLE_RATES": {"user": rate("THROTTLE_USER", "1200/min"), "login": rate("THROTTLE_LOGIN", "30/min")},
+    "NUM_PROXIES": int(number("TRUSTED_PROXIES", 0)),
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+CORS_ALLOW_ALL_ORIGINS = True  # the extension's origin differs per browser and build; no cookies are used
+CORS_EXPOSE_HEADERS = ["x-refreshed-jwt-token"]
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "accept",
+    "rc-account-id",
+    "rc-extension-id",
+    "developer-author-name",
+    "is-debug",
+    "x-rc-access-token",
+]
+CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|jsi18n|$)).*$"
+JWT_LIFETIME = timedelta(days=number("JWT_LIFETIME_DAYS", 14, least=1))
+JWT_GRACE = timedelta(days=number("JWT_GRACE_DAYS", 90))
+CONTACT_CACHE = timedelta(seconds=number("CONTACT_CACHE_SECONDS", 600))
+NOTE_DRAFT_LIFETIME = timedelta(hours=1)
+#: A claim older than this belongs to a process that died in mid-write.
+CLAIM_LIFETIME = timedelta(seconds=120)
+RINGCENTRAL_SERVER = env.str("RINGCENTRAL_SERVER", default="https://platform.ringcentral.com").rstrip("/")
+ADMIN_EXTENSION_IDS = [
+    part.strip() for part in env.str("ADMIN_EXTENSION_ID_DEV_PASS_LIST", default="").split(",") if part.strip()
+]
+
+# --- Adapters and their way out ------------------------------------------------------------------
+ENABLED_ADAPTERS = [name.strip() for name in env.str("ENABLED_ADAPTERS", default="").split(",") if name.strip()]
+#: The variables that manifests name are looked up here, and nowhere else.
+ADAPTER_VARIABLES = os.environ
+OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)
+OUTBOUND_READ_TIMEOUT = number("OUTBOUND_READ_TIMEOUT", 10, least=0.1)
+OUTBOUND_CA_BUNDLE = env.str("OUTBOUND_CA_BUNDLE", default="")
+OUTBOUND_PROXY = env.str("OUTBOUND_PROXY", default="")
+OUTBOUND_ALLOW_PRIVATE_ADDRESSES = switch("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", False)
+
+# --- Security of pages and logs ------------------------------------------------------------------
+_HTTPS = APP_SERVER.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "no-referrer"
+CSRF_TRUSTED_ORIGINS = [APP_SERVER]
+X_FRAME_OPTIONS = "DENY"
+LOGGING = logging_settings(json_lines=env.str("LOG_FORMAT", default="json") == "json")
+LOGGING_CONFIG = "config.logs.configure"

@@ -1,0 +1,450 @@
+"""Call logs: create, look up, edit, disposition, and the note kept for later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adapters.contract import (
+    CallLogChange,
+    CallLogEntry,
+    ContactRef,
+    Direction,
+    Disposition,
+    NoticeLevel,
+    Party,
+    RequestRejected,
+)
+from connectors.api.authentication import user_of_token
+from connectors.api.envelope import PlainText, from_error, from_notice, return_message
+from connectors.api.wire import (
+    Moment,
+    PartyField,
+    RecordId,
+    Seconds,
+    Submission,
+    Text,
+    WireViewSet,
+    connected_user,
+)
+from connectors.log_body import CallDetails, Leg
+from connectors.models import CrmUser
+from connectors.services import call_logs, note_drafts
+from connectors.services.call_logs import CallEdit, CallIdentity, CallSubmission
+from connectors.services.identity import hashed
+
+_LONG = 200_000  # characters of a transcript
+_SERVER_SIDE = "SSCL"
+
+
+class Media(serializers.Serializer[Any]):
+    """A recording or voicemail as the call record has it."""
+
+    link = Text(most=4000)
+    messageId = Text(most=255)
+
+
+class LegField(serializers.Serializer[Any]):
+    """One leg of a call."""
+
+    direction = Text(most=20)
+    legType = Text(most=64)
+    duration = Seconds(required=False, allow_null=True, default=None)
+
+    def get_fields(self) -> Any:
+        return {**super().get_fields(), "from": _party(), "to": _party()}
+
+
+def _party() -> PartyField:
+    return PartyField(required=False, allow_null=True, default=Party)
+
+
+class CallRecord(serializers.Serializer[Any]):
+    """``logInfo``: the RingCentral call record."""
+
+    id = Text(most=128)
+    sessionId = Text(most=128)
+    telephonySessionId = Text(most=128)
+    direction = serializers.ChoiceField(choices=[str(item) for item in Direction])
+    startTime = Moment()
+    duration = Seconds(required=False, allow_null=True, default=None)
+    result = Text(most=255)
+    recording = Media(required=False, allow_null=True, default=None)
+    voicemail = Media(required=False, allow_null=True, default=None)
+    legs = LegField(many=True, required=False, allow_null=True, default=list)
+    customSubject = Text(most=1000)
+    extensionNumber = Text(most=64)
+    hashedExtensionId = Text(most=128)
+    rcExtensionId = Text(most=64)
+
+    def get_fields(self) -> Any:
+        return {**super().get_fields(), "from": _party(), "to": _party()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not (attrs.get("sessionId") or attrs.get("telephonySessionId") or attrs.get("id")):
+            raise serializers.ValidationError({"sessionId": "is required."})
+        return attrs
+
+
+class Extras(serializers.Serializer[Any]):
+    """What creation and edit of a log have in common."""
+
+    aiNote = Text(most=_LONG)
+    transcript = Text(most=_LONG)
+    ringSenseTranscript = Text(most=_LONG)
+    ringSenseSummary = Text(most=_LONG)
+    ringSenseAIScore = Text(most=100)
+    ringSenseBulletedSummary = Text(most=_LONG)
+    ringSenseLink = Text(most=4000)
+    voicemailLink = Text(most=4000)
+    additionalSubmission = Submission()
+    extensionNumber = Text(most=64)
+    hashedExtensionId = Text(most=128)
+    rcExtensionId = Text(most=64)
+
+
+class NewCallLog(Extras):
+    """Body of ``POST /callLog``."""
+
+    logInfo = CallRecord()
+    contactId = RecordId(required=False, allow_null=True, default=None)
+    contactType = Text(most=64)
+    contactName = Text(most=255)
+    note = Text(most=_LONG)
+
+
+class CallLogEdit(Extras):
+    """Body of ``PATCH /callLog``; an absent member is left alone."""
+
+    sessionId = Text(required=True, allow_null=False, most=128)
+    note = Text(most=_LONG)
+    subject = Text(most=1000)
+    startTime = Moment(required=False, allow_null=True, default=None)
+    duration = Seconds(required=False, allow_null=True, default=None)
+    result = Text(most=255)
+    direction = serializers.ChoiceField(
+        choices=[str(item) for item in Direction], required=False, allow_null=True, default=None
+    )
+    recordingLink = Text(most=4000)
+    legs = LegField(many=True, required=False, allow_null=True, default=list)
+
+    def get_fields(self) -> Any:
+        return {**super().get_fields(), "from": _party(), "to": _party()}
+
+
+class DispositionBody(serializers.Serializer[Any]):
+    """Body of ``PUT /callDisposition``."""
+
+    sessionId = Text(required=True, allow_null=False, most=128)
+    dispositions = serializers.DictField()
+    extensionNumber = Text(most=64)
+    hashedExtensionId = Text(most=128)
+
+
+class NoteBody(serializers.Serializer[Any]):
+    """Body of ``POST /callLog/cacheNote``."""
+
+    sessionId = Text(required=True, allow_null=False, most=128)
+    note = Text(most=_LONG, allow_null=False)
+
+
+def _extension(user: CrmUser, request: Request, *sources: Any) -> str:
+    """Hashed extension id from the request, else the user's own, else the extension number, else ""."""
+    for key in ("hashedExtensionId", "rcExtensionId"):
+        for source in sources:
+            if value := source.get(key):
+                return hashed(value) if key == "rcExtensionId" else str(value)
+    if user.hashed_rc_extension_id or (header := request.headers.get("rc-extension-id", "")):
+        return user.hashed_rc_extension_id or header[:128]
+    return next((str(source["extensionNumber"]) for source in sources if source.get("extensionNumber")), "")
+
+
+def _legs(items: list[dict[str, Any]] | None) -> tuple[Leg, ...]:
+    return tuple(
+        Leg(
+            direction=item["direction"] or "",
+            leg_type=item["legType"] or "",
+            caller=item["from"] or Party(),
+            callee=item["to"] or Party(),
+            duration=item["duration"] or 0,
+        )
+        for item in items or []
+    )
+
+
+def _extras(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "voicemail_link": given["voicemailLink"],
+        "ai_note": given["aiNote"],
+        "transcript": given["transcript"],
+        "ring_sense_transcript": given["ringSenseTranscript"],
+        "ring_sense_summary": given["ringSenseSummary"],
+        "ring_sense_score": given["ringSenseAIScore"],
+        "ring_sense_bulleted_summary": given["ringSenseBulletedSummary"],
+        "ring_sense_link": given["ringSenseLink"],
+    }
+
+
+def _raw_duration(source: Any) -> dict[str, Any]:
+    """``has_duration`` tells an absent duration from a null one, which is printed as 0 seconds."""
+    present = isinstance(source, dict) and "duration" in source
+    return {"has_duration": present, "duration": source["duration"] if present else None}
+
+
+def _assignee(user: CrmUser, submission: dict[str, Any]) -> Any:
+    token = submission.get("adminAssignedUserToken")
+    found = user_of_token(token) if isinstance(token, str) and token else None
+    return call_logs.assignee_of(user=user, submission=submission, assigned_user=found[0] if found else None)
+
+
+def without_tokens(data: Any) -> Any:
+    """A copy of the request without RingCentral tokens, for adapters that map raw fields."""
+    if isinstance(data, dict):
+        return {
+            key: without_tokens(value)
+            for key, value in data.items()
+            if key not in ("downloadUrl", "recordingDownloadLink", "rcAccessToken", "adminAssignedUserToken")
+        }
+    return [without_tokens(item) for item in data] if isinstance(data, list) else data
+
+
+class CallLogViewSet(WireViewSet):
+    """``POST /callLog``."""
+
+    operation = "createCallLog"
+
+    def create(self, request: Request) -> Response:
+        user = connected_user(request)
+        body = NewCallLog(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        info, submission = given["logInfo"], given["additionalSubmission"] or {}
+        direction = Direction(info["direction"])
+        caller, callee = info["from"] or Party(), info["to"] or Party()
+        phone = (caller if direction is Direction.INBOUND else callee).phone_number
+        if given["contactId"] in (None, "", 0):
+            message = return_message(f"Contact not found for number {phone}")
+            return Response({"successful": False, "returnMessage": message})
+        contact = ContactRef(
+            id=given["contactId"], type=given["contactType"] or "", name=given["contactName"] or "", phone=phone
+        )
+        who = contact.name or phone
+        default_subject = f"Inbound Call from {who}" if direction is Direction.INBOUND else f"Outbound Call to {who}"
+        recording = (info["recording"] or {}).get("link") or ""
+        voicemail = given["voicemailLink"] or (info["voicemail"] or {}).get("link") or ""
+        session_id = info["sessionId"] or info["telephonySessionId"] or info["id"]
+        duration = info["duration"]
+        entry = CallLogEntry(
+            session_id=session_id,
+            direction=direction,
+            contact=contact,
+            started_at=info["startTime"],
+            duration=None if duration is None else round(duration),
+            result=info["result"] or "",
+            subject=info["customSubject"] or default_subject,
+            has_custom_subject=bool(info["customSubject"]),
+            note=given["note"] or "",
+            submission=submission,
+            assignee=_assignee(user, submission),
+            caller=caller,
+            callee=callee,
+            recording_link=recording,
+            voicemail_link=voicemail,
+            ai_note=given["aiNote"] or "",
+            transcript=given["transcript"] or "",
+            wire=without_tokens(request.data),
+        )
+        details = CallDetails(
+            note=entry.note,
+            session_id=session_id,
+            subject=info["customSubject"],
+            direction=direction,
+            caller=caller,
+            callee=callee,
+            contact_number=phone,
+            started_at=info["startTime"],
+            result=info["result"],
+            recording_link=recording,
+            legs=_legs(info["legs"]),
+            **_raw_duration(request.data.get("logInfo")),
+            **{**_extras(given), "voicemail_link": voicemail},
+        )
+        identity = CallIdentity(
+            session_id=session_id,
+            extension=_extension(user, request, given, info),
+            telephony_session_id=info["telephonySessionId"] or info["id"] or "",
+        )
+        result = call_logs.create_call_log(
+            user=user,
+            submission=CallSubmission(
+                identity=identity, entry=entry, details=details, is_server_side=_is_server_side(request)
+            ),
+        )
+        logged = return_message("Call logged", NoticeLevel.SUCCESS, 2000)
+        return Response(
+            {
+                "successful": True,
+                "logId": result.log_id,
+                "returnMessage": from_notice(result.notice) if result.notice else logged,
+            }
+        )
+
+
+def _is_server_side(request: Request) -> bool:
+    return request.headers.get("User-Agent") == _SERVER_SIDE
+
+
+class CallLogLookUpViewSet(WireViewSet):
+    """``GET /callLog``."""
+
+    operation = "getCallLog"
+    always = {"logs": []}
+
+    def find(self, request: Request) -> Response:
+        user = connected_user(request)
+        given = request.query_params
+        session_ids = [item.strip() for item in given.get("sessionIds", "").split(",") if item.strip()][:500]
+        if not session_ids:
+            message = return_message("No session ids were given.", ttl=3000)
+            return Response({"successful": False, "logs": [], "returnMessage": message})
+        if any(len(item) > 128 or "\x00" in item for item in session_ids):
+            raise PlainText("Invalid request: sessionIds: an id is too long.")
+        details = given.get("requireDetails") == "true"
+        extension = _extension(user, request, given)
+        found = call_logs.find_logs(user=user, session_ids=session_ids, extension=extension, with_details=details)
+        failed = [item for item in found if item.error]
+        message = None
+        if failed and failed[0].error:
+            crm = user.platform
+            message = from_error(failed[0].error, operation=self.operation, crm=crm)
+        return Response(
+            {"successful": True, "logs": [_session_on_wire(item) for item in found], "returnMessage": message}
+        )
+
+
+def _session_on_wire(item: call_logs.LoggedSession) -> dict[str, Any]:
+    # A log that cannot be read, even one deleted in the CRM, is matched: the client would log the call again.
+    if item.log is None:
+        return {"sessionId": item.session_id, "matched": False}
+    row: dict[str, Any] = {
+        "sessionId": item.session_id,
+        "matched": True,
+        "logId": item.log.wire_log_id(),
+        "contact": {"id": item.log.contact_id},
+    }
+    if item.call:
+        row["logData"] = {
+            "subject": item.subject,
+            "note": item.note,
+            "fullBody": item.call.body,
+            "fullLogResponse": item.call.raw,
+            "contactName": item.call.contact_name,
+            "dispositions": dict(item.call.dispositions),
+        }
+    return row
+
+
+class CallLogEditViewSet(WireViewSet):
+    """``PATCH /callLog``."""
+
+    operation = "updateCallLog"
+
+    def update(self, request: Request) -> Response:
+        user = connected_user(request)
+        body = CallLogEdit(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        submission = given["additionalSubmission"] or {}
+        duration = given["duration"]
+        change = CallLogChange(
+            subject=given["subject"] or None,
+            note=given["note"] or None,
+            started_at=given["startTime"],
+            duration=None if duration is None else round(duration),
+            result=given["result"] or None,
+            recording_link=given["recordingLink"] or None,
+            voicemail_link=given["voicemailLink"] or None,
+            submission=submission,
+            assignee=_assignee(user, submission),
+            wire=without_tokens(request.data),
+        )
+        details = CallDetails(
+            note=given["note"],
+            session_id=given["sessionId"],
+            subject=given["subject"],
+            direction=Direction(given["direction"]) if given["direction"] else None,
+            caller=given["from"] if "from" in request.data else None,
+            callee=given["to"] if "to" in request.data else None,
+            started_at=given["startTime"],
+            result=given["result"],
+            recording_link=given["recordingLink"],
+            legs=_legs(given["legs"]),
+            **_raw_duration(request.data),
+            **_extras(given),
+        )
+        edit = CallEdit(
+            identity=CallIdentity(session_id=given["sessionId"], extension=_extension(user, request, given)),
+            change=change,
+            details=details,
+            is_server_side=_is_server_side(request),
+        )
+        update = call_logs.update_call_log(user=user, edit=edit)
+        if update is None:
+            message = return_message(f"No log found for session {given['sessionId']}", ttl=3000)
+            return Response({"successful": False, "returnMessage": message})
+        notice = update.result.notice
+        updated = return_message("Call log updated.", NoticeLevel.SUCCESS, 2000)
+        return Response(
+            {
+                "successful": True,
+                "logId": str(update.log_id),
+                "updatedNote": update.body,
+                "returnMessage": from_notice(notice) if notice else updated,
+            }
+        )
+
+
+class DispositionViewSet(WireViewSet):
+    """``PUT /callDisposition``."""
+
+    operation = "upsertCallDisposition"
+
+    def update(self, request: Request) -> Response:
+        user = connected_user(request)
+        body = DispositionBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        chosen = {key: None if value == "none" else value for key, value in given["dispositions"].items()}
+        identity = CallIdentity(session_id=given["sessionId"], extension=_extension(user, request, given))
+        try:
+            result = call_logs.set_disposition(
+                user=user,
+                identity=identity,
+                disposition=Disposition(fields=chosen, wire=without_tokens(request.data)),
+            )
+        except RequestRejected as error:
+            if error.message != "Cannot find log":
+                raise
+            return Response({"successful": False, "returnMessage": return_message(error.message, ttl=3000)})
+        if result is None:
+            return Response({"successful": False, "returnMessage": None})
+        message = from_notice(result.notice) if result.notice else None
+        return Response({"successful": True, "returnMessage": message})
+
+
+class NoteDraftViewSet(WireViewSet):
+    """``POST /callLog/cacheNote``."""
+
+    operation = "saveNoteCache"
+
+    def create(self, request: Request) -> Response:
+        user = connected_user(request)
+        body = NoteBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        note_drafts.save_note_draft(
+            user=user, session_id=body.validated_data["sessionId"], note=body.validated_data["note"]
+        )
+        return Response({"successful": True, "returnMessage": "Note cache saved"})

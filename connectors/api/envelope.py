@@ -1,0 +1,213 @@
+"""The shape of every reply, and the one place where errors become replies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adapters import registry
+from adapters.contract import (
+    AccessDenied,
+    AlreadyLogged,
+    ConnectorError,
+    CredentialsRejected,
+    CrmUnavailable,
+    Notice,
+    NoticeLevel,
+    RateLimited,
+    RecordNotFound,
+    UnexpectedResponse,
+    UnsupportedOperation,
+)
+from audit.middleware import current_request_id
+from connectors.fields import Undecipherable
+from connectors.services.adapters import SessionEnded
+
+log = logging.getLogger("switchboard.api")
+
+NO_TOKEN = "Please go to Settings and authorize CRM platform"  # noqa: S105 - a sentence, not a secret
+
+#: What could not be done, and the permission it needs, by the viewset's ``operation``.
+_FAILED = {
+    "findContact": ("Error finding contact", "Please check if your account has permission to GET contacts."),
+    "createContact": ("Error creating contact", "Please check if your account has permission to CREATE contacts."),
+    "findContactWithName": ("Error searching contacts", "Please check if your account has permission to GET contacts."),
+    "createCallLog": ("Error creating call log", "Please check if your account has permission to CREATE logs."),
+    "getCallLog": ("Error getting call log", "Please check if your account has permission to READ logs."),
+    "updateCallLog": (
+        "Error updating call log",
+        "Please check if the log entity still exists on {crm} and your account has permission to EDIT logs.",
+    ),
+    "upsertCallDisposition": (
+        "Error updating call log",
+        "Please check if the log entity still exists on {crm} and your account has permission to EDIT logs.",
+    ),
+    "createMessageLog": ("Error creating message log", "Please check if your account has permission to CREATE logs."),
+}
+
+
+class AnyAccept(BaseContentNegotiation):
+    """Every reply is JSON or plain text, whatever the request says it accepts."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        media = (request.content_type or "").split(";")[0].strip().lower()
+        for parser in parsers:
+            if parser.media_type == media:
+                return parser
+        return parsers[0] if media in ("", "text/plain") else None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class PlainText(Exception):
+    """A reply that is a plain string: the only form of a 4xx that the client shows."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+def text_reply(text: str, status: int = 200) -> HttpResponse:
+    """Raw text. Never HTML: what a user typed may stand in it."""
+    reply = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+    reply["X-Content-Type-Options"] = "nosniff"
+    return reply
+
+
+def return_message(
+    message: str, level: str = NoticeLevel.WARNING, ttl: int = 5000, details: Mapping[str, list[str]] | None = None
+) -> dict[str, Any]:
+    """``returnMessage`` as the client shows it; ``details``: title -> lines."""
+    result: dict[str, Any] = {"message": message, "messageType": str(level), "ttl": ttl}
+    if details:
+        result["details"] = [
+            {
+                "title": title,
+                "items": [{"id": str(number), "type": "text", "text": line} for number, line in enumerate(lines, 1)],
+            }
+            for title, lines in details.items()
+        ]
+    return result
+
+
+def from_notice(notice: Notice) -> dict[str, Any]:
+    return return_message(
+        notice.message, notice.level, notice.ttl, {"Details": list(notice.details)} if notice.details else None
+    )
+
+
+def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, Any]:
+    """What the user is told about an error: what failed, the vendor's reason, what to do, and the request id."""
+    title, advice = _FAILED.get(operation, (f"Error performing {operation}", "Please try again."))
+    advice = advice.format(crm=crm)
+    lines = [line for line in (error.message, error.reason) if line]
+    message, ttl = title, 5000
+    if isinstance(error, RateLimited):
+        message = "Rate limit exceeded"
+        wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in the next minute"
+        lines = [
+            f"You have exceeded the maximum number of requests allowed by {crm}. Please try again {wait}. "
+            "If the problem persists please contact support."
+        ]
+    elif isinstance(error, CredentialsRejected):
+        message = "Authorization error"
+        lines = [
+            f"It seems like there's something wrong with your authorization of {crm}. "
+            f"Please Logout and then Connect your {crm} account within this extension."
+        ] + lines
+    elif isinstance(error, AlreadyLogged):
+        return return_message(error.message, ttl=3000)
+    elif isinstance(error, CrmUnavailable):
+        lines.append(f"{crm} could not be reached or had trouble answering. Please try again later.")
+    elif isinstance(error, AccessDenied):
+        lines.append(advice)
+    elif isinstance(error, RecordNotFound):
+        lines.append(f"It may have been deleted in {crm}.")
+    elif isinstance(error, UnsupportedOperation):
+        message, lines = f"Not supported by {crm}", []
+    elif isinstance(error, UnexpectedResponse):
+        lines.append("Please report this to your administrator.")
+    if request_id := current_request_id():
+        lines.append(f"Reference: {request_id}")
+    return return_message(message, ttl=ttl, details={"Details": lines})
+
+
+def revoked() -> Response:
+    """The client logs out on this one."""
+    return Response(
+        {
+            "successful": False,
+            "returnMessage": return_message("User session expired. Please connect again."),
+            "errorCode": "CRM_SESSION_REVOKED",
+        },
+        status=401,
+    )
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
+    """Every error that leaves a viewset. ``None`` for those nobody foresaw: Django's 500 handler answers them."""
+    view = context["view"]
+    operation = getattr(view, "operation", "")
+    always = dict(getattr(view, "always", {}))
+    if isinstance(error, PlainText):
+        return text_reply(error.text, error.status)
+    if isinstance(error, SessionEnded):
+        return revoked()
+    if isinstance(error, ConnectorError):
+        crm = _crm_of(context.get("request"))
+        if isinstance(error, UnexpectedResponse):
+            log.error("unexpected response", extra={"operation": operation, "reason": error.reason})
+        return Response(
+            {**always, "successful": False, "returnMessage": from_error(error, operation=operation, crm=crm)}
+        )
+    if isinstance(error, exceptions.ValidationError):
+        return text_reply(f"Invalid request: {_first_problem(error.detail)}", 400)
+    if isinstance(error, exceptions.Throttled):
+        return _throttled(error)
+    if isinstance(error, exceptions.APIException):
+        return text_reply(str(error.detail), error.status_code)
+    if isinstance(error, DatabaseError | Undecipherable):
+        log.exception("storage failed", extra={"operation": operation})
+        return Response({**always, "successful": False, "returnMessage": return_message("Database operation failed")})
+    return None
+
+
+def _throttled(error: exceptions.Throttled) -> HttpResponse:
+    reply = text_reply("Too many requests. Please wait a moment and try again.", 429)
+    if error.wait:
+        reply["Retry-After"] = str(int(error.wait) + 1)
+    return reply
+
+
+def _crm_of(request: Request | None) -> str:
+    platform = getattr(getattr(request, "user", None), "platform", "")
+    manifest = registry.manifests().get(platform)
+    return manifest.display_name if manifest else "the CRM"
+
+
+def _first_problem(detail: Any, path: str = "") -> str:
+    if isinstance(detail, dict) and detail:
+        key, value = next(iter(detail.items()))
+        return _first_problem(value, f"{path}.{key}" if path else str(key))
+    if isinstance(detail, list) and detail:
+        return _first_problem(next((item for item in detail if item), ""), path)
+    return f"{path}: {detail}" if path else str(detail)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return HttpResponse("<!doctype html><title>Not found</title><p>Not found.", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"error": "Internal error", "reference": current_request_id()}, status=500)

@@ -1,0 +1,154 @@
+"""What the server is and offers: manifest, capabilities, liveness, version, hashes, release notes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adapters import registry
+from adapters.contract import Manifest
+from connectors.api.envelope import PlainText, text_reply
+from connectors.api.wire import LoginThrottle, WireViewSet, connected_user
+from connectors.release_notes import RELEASE_NOTES
+from connectors.services.adapters import with_adapter
+from connectors.services.identity import hashed
+
+#: The reference server's function names -> what offers them here; None: always offered.
+_INTERFACES = {
+    "getUserInfo": None,
+    "createCallLog": None,
+    "updateCallLog": None,
+    "getCallLog": None,
+    "createMessageLog": None,
+    "updateMessageLog": None,
+    "createContact": None,
+    "findContact": None,
+    "unAuthorize": None,
+    "getLogFormatType": None,
+    "cacheCallNote": None,
+    "findContactWithName": "find_contacts_by_name",
+    "upsertCallDisposition": "set_disposition",
+    "getUserList": "list_users",
+    "getLicenseStatus": "license_status",
+    "refreshUserInfo": "refresh_user",
+}
+_NOT_OFFERED = (
+    "listAppointments",
+    "createAppointment",
+    "updateAppointment",
+    "refreshAppointment",
+    "confirmAppointment",
+    "cancelAppointment",
+    "getManagedAuthOptions",
+)
+
+
+def _server_url() -> str:
+    return str(settings.OVERRIDE_APP_SERVER or settings.APP_SERVER)
+
+
+def platform_on_wire(manifest: Manifest) -> dict[str, Any]:
+    """The client half of one manifest, filled in for this installation."""
+    variables = {**registry.secrets_for(manifest), "APP_SERVER": _server_url()}
+    half = manifest.client_half(variables)
+    page = half.setdefault("page", {})
+    for form in ("callLog", "messageLog", "newContact"):  # the client fails without them
+        page.setdefault(form, {}).setdefault("additionalFields", [])
+    if "serverSideLogging" in half and settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER:
+        half["serverSideLogging"]["url"] = settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER
+    return half
+
+
+class ManifestViewSet(WireViewSet):
+    """``/crmManifest``: every enabled platform, or the one asked for."""
+
+    authentication_classes = []
+
+    def read(self, request: Request) -> Any:
+        name = request.query_params.get("platformName", "default")
+        manifests = registry.manifests()
+        if name != "default":
+            platform = registry.find_platform(name)
+            if platform is None:
+                raise PlainText("Platform not found")
+            manifests = {platform: manifests[platform]}
+        document = {
+            "serverUrl": _server_url(),
+            "redirectUri": settings.REDIRECT_URI,
+            "author": {"name": "Switchboard", "websiteUrl": _server_url(), "supportUrl": _server_url()},
+            "version": settings.VERSION,
+            "platforms": {key: platform_on_wire(manifest) for key, manifest in manifests.items()},
+        }
+        reply = Response(document)
+        tag = hashlib.sha256(repr(document).encode()).hexdigest()[:32]
+        if request.headers.get("If-None-Match", "").strip('W/"') == tag:
+            reply = HttpResponse(status=304)
+        reply["ETag"] = f'"{tag}"'
+        return reply
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-cache"
+        return response
+
+
+class ServerViewSet(WireViewSet):
+    """What anybody may ask."""
+
+    authentication_classes = []
+
+    def alive(self, request: Request) -> HttpResponse:
+        return text_reply("OK")
+
+    def version(self, request: Request) -> Response:
+        return Response({"version": settings.VERSION})
+
+    def release_notes(self, request: Request) -> Response:
+        return Response(RELEASE_NOTES)
+
+    def interfaces(self, request: Request) -> Response:
+        """Which functions a platform offers."""
+        name = request.query_params.get("platform", "")
+        if not name:
+            raise PlainText("Please provide platform.")
+        platform = registry.find_platform(name)
+        if platform is None:
+            raise PlainText("Unknown platform")
+        server = registry.manifests()[platform].server
+        by_oauth = server.auth.type == "oauth"
+        offered = {key: need is None or need in server.capabilities for key, need in _INTERFACES.items()}
+        login = {"getAuthType": True, "getOauthInfo" if by_oauth else "getBasicAuth": True}
+        return Response({**login, **offered, **dict.fromkeys(_NOT_OFFERED, False)})
+
+
+class HashViewSet(WireViewSet):
+    """``/userInfoHash``: hashed RingCentral ids, which the client then uses as headers."""
+
+    authentication_classes = []
+    throttle_classes = [LoginThrottle]
+
+    def read(self, request: Request) -> Response:
+        given = request.query_params
+        return Response({"extensionId": hashed(given.get("extensionId")), "accountId": hashed(given.get("accountId"))})
+
+
+class AccountDataViewSet(WireViewSet):
+    """``/accountData``: account-wide choices for forms."""
+
+    operation = "accountData"
+
+    def read(self, request: Request) -> Response:
+        user = connected_user(request)
+        keys = [key.strip() for key in request.query_params.get("keys", "").split(",") if key.strip()]
+        if not keys:
+            raise PlainText("Missing keys")
+        offered = registry.manifests()[user.platform].server.account_data
+        if unknown := [key for key in keys if key not in offered]:
+            raise PlainText(f"Unknown account data key(s): {', '.join(unknown)[:200]}")
+        data = with_adapter(user, lambda adapter: {key: adapter.account_data(key) for key in keys})
+        return Response({"successful": True, "data": data})

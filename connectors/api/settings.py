@@ -1,0 +1,123 @@
+"""User settings, and the administrator's settings of a RingCentral account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpResponse
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adapters.contract import ConnectorError
+from audit.recorder import record
+from connectors.api.envelope import PlainText, text_reply
+from connectors.api.wire import WireViewSet, ringcentral_token, token_user
+from connectors.models import AccountSettings
+from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
+from connectors.services.settings import effective, save_user_settings
+
+_MOST_KEYS = 500
+
+
+class UserSettingsBody(serializers.Serializer[Any]):
+    """Body of ``POST /user/settings``."""
+
+    userSettings = serializers.DictField(required=False, allow_null=True, default=dict)
+    settingKeysToRemove = serializers.ListField(
+        child=serializers.CharField(max_length=255), required=False, allow_null=True, default=list
+    )
+
+
+class AdminSettingsBody(serializers.Serializer[Any]):
+    """Body of ``POST /admin/settings``: the members an administrator may write; all others are dropped."""
+
+    userSettings = serializers.DictField(required=False)
+    userMappings = serializers.ListField(child=serializers.DictField(), required=False, max_length=20_000)
+    customAdapter = serializers.DictField(required=False, allow_null=True)
+
+
+class UserSettingsViewSet(WireViewSet):
+    """``/user/settings`` and ``/user/preloadSettings``."""
+
+    operation = "userSettings"
+
+    def read(self, request: Request) -> Response:
+        user = token_user(request)
+        account = None
+        identity = None if user.rc_account_id else identity_if_verified(ringcentral_token(request))
+        if identity:
+            account = AccountSettings.objects.filter(pk=hashed(identity.account_id)).first()
+        return Response(effective(user, account))
+
+    def write(self, request: Request) -> Response:
+        user = token_user(request)
+        body = UserSettingsBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        changes = body.validated_data["userSettings"] or {}
+        if len(changes) > _MOST_KEYS:
+            raise PlainText("Invalid request: userSettings: too many settings.")
+        stored = save_user_settings(
+            user=user, changes=changes, remove=body.validated_data["settingKeysToRemove"] or []
+        )
+        return Response({"userSettings": stored})
+
+    def preload(self, request: Request) -> Response:
+        """The account's settings before a login. The hashed id is no secret, so nothing but settings is told."""
+        account_id = request.query_params.get("rcAccountId", "")
+        if not account_id and (identity := identity_if_verified(ringcentral_token(request))):
+            account_id = hashed(identity.account_id)
+        if not account_id:
+            raise PlainText("Cannot find rc user login")
+        account = AccountSettings.objects.filter(pk=account_id[:64]).first()
+        return Response({"userSettings": account.settings if account else {}})
+
+
+def _administrator(request: Request) -> RingCentralIdentity:
+    token = ringcentral_token(request)
+    try:
+        identity = verify_ringcentral_token(token) if token else None
+    except ConnectorError:
+        raise PlainText("RingCentral did not accept the access token.") from None
+    if identity is None or not identity.is_admin:
+        raise PlainText("Admin validation failed", 403)
+    return identity
+
+
+class AdminSettingsViewSet(WireViewSet):
+    """``/admin/settings``: for the client, any 2xx on GET means "this user is an administrator"."""
+
+    operation = "adminSettings"
+
+    def read(self, request: Request) -> Response:
+        token_user(request)
+        account_id = hashed(_administrator(request).account_id)
+        account = AccountSettings.objects.filter(pk=account_id).first()
+        if account is None:
+            return Response({"customConnector": None, "userSettings": {}})
+        return Response(
+            {
+                "id": account_id,
+                "userSettings": account.settings,
+                "customAdapter": account.custom_adapter,
+                "userMappings": account.user_mappings,
+            }
+        )
+
+    def write(self, request: Request) -> HttpResponse:
+        identity = _administrator(request)
+        given = request.data.get("adminSettings") if isinstance(request.data, dict) else None
+        body = AdminSettingsBody(data=given)
+        body.is_valid(raise_exception=True)
+        columns = {"userSettings": "settings", "userMappings": "user_mappings", "customAdapter": "custom_adapter"}
+        changes = {columns[key]: value for key, value in body.validated_data.items()}
+        mappings = changes.get("user_mappings")
+        if mappings and all(item.get("rcExtensionId") == "none" for item in mappings):
+            del changes["user_mappings"]  # an old client that misread the mapping would wipe it
+        with transaction.atomic():
+            AccountSettings.objects.get_or_create(pk=hashed(identity.account_id))
+            AccountSettings.objects.filter(pk=hashed(identity.account_id)).update(**changes, version=F("version") + 1)
+        record("account_settings.write", actor=f"rc:{hashed(identity.extension_id)[:16]}", detail={"members": sorted(changes)})
+        return text_reply("Admin settings updated")

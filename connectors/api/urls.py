@@ -1,0 +1,48 @@
+"""The routes the extension calls."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from connectors.api import call_logs, contacts, message_logs, platforms, sessions, settings, vendor_routes
+from connectors.api.wire import by_method
+
+urlpatterns = [
+    path("crmManifest", platforms.ManifestViewSet.as_view({"get": "read"})),
+    path("isAlive", platforms.ServerViewSet.as_view({"get": "alive"})),
+    path("serverVersionInfo", platforms.ServerViewSet.as_view({"get": "version"})),
+    path("releaseNotes", platforms.ServerViewSet.as_view({"get": "release_notes"})),
+    path("implementedInterfaces", platforms.ServerViewSet.as_view({"get": "interfaces"})),
+    path("userInfoHash", platforms.HashViewSet.as_view({"get": "read"})),
+    path("accountData", platforms.AccountDataViewSet.as_view({"get": "read"})),
+    path("oauth-callback", sessions.OAuthCallbackViewSet.as_view({"get": "connect"})),
+    path("apiKeyLogin", sessions.KeyLoginViewSet.as_view({"post": "connect"})),
+    path("unAuthorize", sessions.SessionViewSet.as_view({"post": "disconnect"})),
+    path("hostname", sessions.SessionViewSet.as_view({"get": "hostname"})),
+    path("authValidation", sessions.SessionViewSet.as_view({"get": "validate"})),
+    path("licenseStatus", sessions.SessionViewSet.as_view({"get": "license"})),
+    path("user/refreshInfo", sessions.SessionViewSet.as_view({"post": "refresh_user"})),
+    path("user/settings", settings.UserSettingsViewSet.as_view({"get": "read", "post": "write"})),
+    path("user/preloadSettings", settings.UserSettingsViewSet.as_view({"get": "preload"})),
+    path("admin/settings", settings.AdminSettingsViewSet.as_view({"get": "read", "post": "write"})),
+    path(
+        "contact",
+        by_method(
+            GET=contacts.ContactViewSet.as_view({"get": "find"}),
+            POST=contacts.NewContactViewSet.as_view({"post": "create"}),
+        ),
+    ),
+    path("custom/contact/search", contacts.ContactSearchViewSet.as_view({"get": "find"})),
+    path(
+        "callLog",
+        by_method(
+            GET=call_logs.CallLogLookUpViewSet.as_view({"get": "find"}),
+            POST=call_logs.CallLogViewSet.as_view({"post": "create"}),
+            PATCH=call_logs.CallLogEditViewSet.as_view({"patch": "update"}),
+        ),
+    ),
+    path("callLog/cacheNote", call_logs.NoteDraftViewSet.as_view({"post": "create"})),
+    path("callDisposition", call_logs.DispositionViewSet.as_view({"put": "update"})),
+    path("messageLog", message_logs.MessageLogViewSet.as_view({"post": "create"})),
+    *vendor_routes.patterns(),
+]

@@ -1,0 +1,200 @@
+"""What all viewsets share: the base class, and fields that read what either client generation sends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from adapters.contract import Party
+from connectors.api.authentication import AppTokenAuthentication, Token
+from connectors.api.envelope import NO_TOKEN, PlainText
+from connectors.log_body import parse_time
+from connectors.models import CrmUser
+from connectors.services.adapters import SessionEnded
+
+
+class UserThrottle(SimpleRateThrottle):
+    """Per connected user, or per address where nobody is known."""
+
+    scope = "user"
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        user = request.user
+        return f"throttle:user:{user.pk if isinstance(user, CrmUser) else self.get_ident(request)}"
+
+
+class LoginThrottle(SimpleRateThrottle):
+    """Per address and platform."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return f"throttle:login:{self.get_ident(request)}"
+
+
+class WireViewSet(viewsets.ViewSet):
+    """A resource of the extension's API."""
+
+    authentication_classes = [AppTokenAuthentication]
+    throttle_classes = [UserThrottle]
+    #: The reference server's name of the operation, for error texts.
+    operation = ""
+    #: Fields the client reads unguarded, present in every JSON reply, errors included.
+    always: dict[str, Any] = {}
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        token = getattr(request, "auth", None)
+        if isinstance(token, Token) and token.refreshed:
+            response["x-refreshed-jwt-token"] = token.refreshed
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def connected_user(request: Request) -> CrmUser:
+    """The user behind the token. Raises a plain 400 without a valid token, ``SessionEnded`` when the login is gone."""
+    user = token_user(request)
+    if not user.is_connected:
+        raise SessionEnded(final=True)
+    return user
+
+
+def token_user(request: Request) -> CrmUser:
+    """The same, connected or not."""
+    if not isinstance(request.user, CrmUser):
+        raise PlainText(NO_TOKEN)
+    return request.user
+
+
+def ringcentral_token(request: Request) -> str:
+    """Header, body, or query, in this order; without a ``Bearer`` prefix."""
+    body = request.data if isinstance(request.data, dict) else {}
+    text = (
+        request.headers.get("X-RC-Access-Token")
+        or body.get("rcAccessToken")
+        or request.query_params.get("rcAccessToken")
+        or ""
+    )
+    text = str(text).strip()
+    return text[7:].strip() if text.lower().startswith("bearer ") else text
+
+
+class Text(serializers.Field[str, Any, str, Any]):
+    """Text, or a number taken as text; null counts as empty."""
+
+    def __init__(self, *, most: int = 1000, **kwargs: Any) -> None:
+        self.most = most
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("allow_null", True)
+        kwargs.setdefault("default", None if kwargs["allow_null"] else "")
+        if kwargs["required"]:
+            kwargs.pop("default")
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, bool) or not isinstance(data, str | int | float):
+            raise serializers.ValidationError("must be a text.")
+        text = str(data).replace("\x00", "")
+        if len(text) > self.most:
+            raise serializers.ValidationError(f"must be at most {self.most} characters.")
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # a lone surrogate written as \ud800: no database takes it
+            raise serializers.ValidationError("must be valid Unicode.") from None
+        return text
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class RecordId(serializers.Field[Any, Any, Any, Any]):
+    """A CRM id in the CRM's own JSON type: text or whole number."""
+
+    def to_internal_value(self, data: Any) -> str | int:
+        if isinstance(data, bool) or not isinstance(data, str | int) or len(str(data)) > 255:
+            raise serializers.ValidationError("must be an id: a text or a whole number.")
+        return data.replace("\x00", "") if isinstance(data, str) else data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class Moment(serializers.Field[datetime, Any, str, Any]):
+    """A time: ISO 8601, or epoch milliseconds."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        moment = None if isinstance(data, bool) else parse_time(data)
+        if moment is None:
+            raise serializers.ValidationError("must be an ISO 8601 time or epoch milliseconds.")
+        return moment
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
+
+
+class Seconds(serializers.Field[Any, Any, Any, Any]):
+    """A duration in seconds; ``"pending"`` (a call that is not over) becomes None."""
+
+    def to_internal_value(self, data: Any) -> float | None:
+        if data == "pending":
+            return None
+        if isinstance(data, str):
+            try:
+                data = float(data)
+            except ValueError:
+                data = None
+        if isinstance(data, bool) or not isinstance(data, int | float) or not 0 <= data < 10**9:
+            raise serializers.ValidationError("must be a number of seconds, or pending.")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class PartyField(serializers.Field[Party, Any, Any, Any]):
+    """One end of a call: ``{phoneNumber, extensionNumber, name, location}``, every member optional."""
+
+    def to_internal_value(self, data: Any) -> Party:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("must be an object.")
+
+        def member(name: str) -> str:
+            value = data.get(name)
+            return str(value)[:500].replace("\x00", "") if isinstance(value, str | int) else ""
+
+        return Party(
+            name=member("name"),
+            phone_number=member("phoneNumber"),
+            extension_number=member("extensionNumber"),
+            location=member("location"),
+        )
+
+    def to_representation(self, value: Party) -> Any:
+        return value
+
+
+class Submission(serializers.DictField):
+    """Form values by field name; ``none`` means nothing chosen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default=dict, **kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values: dict[str, Any] = super().to_internal_value(data)
+        return {key: value for key, value in values.items() if value != "none"}
+
+
+def by_method(**views: Any) -> Any:
+    """One URL whose methods are answered by different viewsets."""
+
+    @csrf_exempt
+    def answer(request: HttpRequest) -> Any:
+        return views.get(request.method or "", next(iter(views.values())))(request)
+
+    return answer

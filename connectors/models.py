@@ -1,0 +1,182 @@
+"""Connected CRM users, account settings, and two short-lived stores: look-ups and note drafts."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from adapters.contract import Credentials, Id, UserProfile
+from connectors.fields import EncryptedTextField
+
+#: Tokens count as expired this long before they are.
+EXPIRY_MARGIN = timedelta(minutes=2)
+
+
+class CrmUser(models.Model):
+    """One connected CRM user. On the wire ``<crm id>-<platform>``; the same number on two hosts is two people."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    platform = models.CharField(max_length=64)
+    wire_id = models.CharField("user", max_length=255)
+    #: Part of the identity only where the manifest says so, else "".
+    identity_host = models.CharField(max_length=255, blank=True, default="")
+    crm_user_id = models.CharField("CRM user id", max_length=255)
+    crm_user_id_is_number = models.BooleanField(default=False, editable=False)
+    name = models.CharField(max_length=255, blank=True, default="")
+    host = models.CharField(max_length=255, blank=True, default="")
+    timezone = models.CharField(max_length=64, blank=True, default="")
+    email = models.CharField(max_length=255, blank=True, default="")
+    crm_account_id = models.CharField("CRM account", max_length=255, blank=True, default="")
+    rc_account_id = models.CharField("RingCentral account", max_length=128, blank=True, default="")
+    rc_account_verified = models.BooleanField(default=False)
+    hashed_rc_extension_id = models.CharField(max_length=128, blank=True, default="")
+    access_token = EncryptedTextField(blank=True, default="")
+    refresh_token = EncryptedTextField(blank=True, default="")
+    #: Further secret values of the login, as JSON.
+    secret_extra = EncryptedTextField(blank=True, default="")
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_lease = models.UUIDField(null=True, editable=False)
+    refresh_lease_until = models.DateTimeField(null=True, editable=False)
+    extra = models.JSONField(default=dict, blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    session_epoch = models.PositiveIntegerField(default=0)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        verbose_name = "connected user"
+        constraints = [models.UniqueConstraint(fields=["platform", "wire_id", "identity_host"], name="one_row_per_crm_user")]
+        indexes = [
+            models.Index(fields=["platform", "crm_account_id"], name="user_by_account"),
+            models.Index(fields=["hashed_rc_extension_id"], name="user_by_extension"),
+            models.Index(fields=["-last_seen_at"], name="user_by_last_seen"),
+        ]
+
+    def __str__(self) -> str:
+        return self.wire_id
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self.__dict__.get("access_token"))
+
+    @property
+    def owner(self) -> str:
+        """The scope logs belong to: the tenant the CRM reported, else this user alone."""
+        if self.crm_account_id:
+            return f"account:{self.identity_host}:{self.crm_account_id}"
+        return f"user:{self.pk}"
+
+    @property
+    def actor(self) -> str:
+        return f"user:{self.wire_id}"
+
+    def profile(self) -> UserProfile:
+        crm_user_id: Id = int(self.crm_user_id) if self.crm_user_id_is_number else self.crm_user_id
+        return UserProfile(
+            id=crm_user_id,
+            name=self.name,
+            timezone=self.timezone,
+            hostname=self.host,
+            account_id=self.crm_account_id,
+            email=self.email,
+            extra=self.extra,
+        )
+
+    def credentials(self) -> Credentials:
+        """Raises ``Undecipherable`` when the keys do not fit."""
+        stored = json.loads(self.secret_extra or "{}")
+        return Credentials(
+            access_token=self.access_token,
+            refresh_token=self.refresh_token,
+            expires_at=self.token_expires_at,
+            hostname=stored.get("hostname", ""),
+            extra=stored.get("extra", {}),
+        )
+
+    def set_credentials(self, credentials: Credentials) -> dict[str, Any]:
+        """Puts credentials into the row without saving; returns the columns for a conditional ``update()``."""
+        texts = {
+            "access_token": credentials.access_token,
+            "refresh_token": credentials.refresh_token,
+            "secret_extra": json.dumps({"hostname": credentials.hostname, "extra": dict(credentials.extra)})
+            if credentials.access_token
+            else "",
+        }
+        columns: dict[str, Any] = {"token_expires_at": credentials.expires_at}
+        for name, text in texts.items():
+            field = self._meta.get_field(name)
+            assert isinstance(field, EncryptedTextField)
+            columns[name] = field.seal(self, text)
+        for name, value in columns.items():
+            setattr(self, name, value)
+        return columns
+
+    def needs_refresh(self, now: datetime) -> bool:
+        return self.token_expires_at is not None and self.token_expires_at - EXPIRY_MARGIN <= now
+
+    def take_refresh_lease(self, *, now: datetime, lifetime: timedelta) -> uuid.UUID | None:
+        """The right to refresh, for one process at a time; None while another holds it."""
+        lease = uuid.uuid4()
+        taken = (
+            CrmUser.objects.filter(pk=self.pk)
+            .filter(Q(refresh_lease_until=None) | Q(refresh_lease_until__lt=now))
+            .update(refresh_lease=lease, refresh_lease_until=now + lifetime)
+        )
+        return lease if taken else None
+
+
+class AccountSettings(models.Model):
+    """Settings an administrator made for a RingCentral account; the key is the hashed account id."""
+
+    hashed_account_id = models.CharField(primary_key=True, max_length=64)
+    settings = models.JSONField(default=dict, blank=True)
+    user_mappings = models.JSONField(default=list, blank=True)
+    custom_adapter = models.JSONField(null=True, blank=True)
+    #: Raised with every change: a writer that read an older one merges again.
+    version = models.PositiveIntegerField(default=1)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "account settings"
+
+    def __str__(self) -> str:
+        return self.hashed_account_id[:12]
+
+
+class ContactMatch(models.Model):
+    """A look-up's result, kept briefly for one user; never shared, since users may see different records."""
+
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="+")
+    #: SHA-256 of number, formats and extension flag: no phone number stands in a key.
+    key = models.CharField(max_length=64)
+    result = models.JSONField()
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_match_per_number")]
+        indexes = [models.Index(fields=["fetched_at"], name="match_by_age")]
+
+    def __str__(self) -> str:
+        return self.key[:12]
+
+
+class NoteDraft(models.Model):
+    """A note taken during a call, before its log exists."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="+")
+    session_id = models.CharField(max_length=128)
+    note = EncryptedTextField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "session_id"], name="one_draft_per_session")]
+
+    def __str__(self) -> str:
+        return self.session_id

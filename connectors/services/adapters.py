@@ -1,0 +1,163 @@
+"""Opens the adapter of a connected user: fresh credentials, HTTP client, context."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.utils import timezone
+
+from adapters import registry
+from adapters.contract import (
+    AdapterContext,
+    CrmAdapter,
+    Credentials,
+    CredentialsRejected,
+    CrmUnavailable,
+    HttpClient,
+    Options,
+    OutboundPolicy,
+    UserProfile,
+)
+from connectors.models import CrmUser
+from connectors.services.account_cache import SharedAccountCache
+from connectors.services.settings import effective_options
+
+Result = TypeVar("Result")
+
+#: Longer than the HTTP timeouts of a two-step refresh together: a lease that runs out belongs to a dead process.
+_LEASE = timedelta(seconds=60)
+_WAIT_FOR_REFRESH = 20.0  # seconds
+
+
+class SessionEnded(CredentialsRejected):
+    """User session expired. Please connect again.
+
+    The CRM refused the refresh token: only a new login helps.
+    """
+
+
+def build_adapter(
+    *,
+    platform: str,
+    user: UserProfile,
+    credentials: Credentials,
+    options: Options | None = None,
+    owner: str = "",
+    pace_key: str = "",
+) -> CrmAdapter:
+    """An adapter for these credentials; nothing is read or written, no request is made."""
+    manifest = registry.manifests()[platform]
+    adapter = registry.adapter_class(platform)
+    context = AdapterContext(
+        manifest=manifest,
+        user=user,
+        credentials=credentials,
+        options=options or Options(),
+        secrets=registry.secrets_for(manifest),
+        cache=SharedAccountCache(platform=platform, owner=owner),
+        server_url=settings.APP_SERVER,
+    )
+    http = HttpClient(
+        base_url=adapter.base_url(context),
+        hosts=registry.hosts_for(manifest),
+        headers=adapter.auth_headers(context),
+        policy=OutboundPolicy(
+            connect_timeout=settings.OUTBOUND_CONNECT_TIMEOUT,
+            read_timeout=settings.OUTBOUND_READ_TIMEOUT,
+            ca_bundle=settings.OUTBOUND_CA_BUNDLE,
+            proxy="" if manifest.server.sandbox else settings.OUTBOUND_PROXY,
+            allow_private_addresses=manifest.server.sandbox or settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,
+            allow_plain_http=manifest.server.sandbox,
+        ),
+        adapter=manifest.name,
+        read_timeout=manifest.server.read_timeout,
+        upload_hosts=manifest.server.upload_hosts,
+        pace=manifest.server.pace,
+        pace_key=pace_key,
+    )
+    return adapter(http=http, context=context)
+
+
+def _adapter_of(user: CrmUser) -> CrmAdapter:
+    return build_adapter(
+        platform=user.platform,
+        user=user.profile(),
+        credentials=user.credentials(),
+        options=effective_options(user),
+        owner=user.owner,
+        pace_key=str(user.pk),
+    )
+
+
+def open_adapter(user: CrmUser) -> CrmAdapter:
+    """The user's adapter, its credentials refreshed when they are about to expire."""
+    if user.needs_refresh(timezone.now()):
+        refresh_credentials(user, used=user.access_token)
+    return _adapter_of(user)
+
+
+def with_adapter(
+    user: CrmUser, operation: Callable[[CrmAdapter], Result], *, may_repeat: Callable[[], bool] = lambda: True
+) -> Result:
+    """Runs an operation; after a 401 once more with fresh credentials, if ``may_repeat()`` says so then.
+
+    Raises ``SessionEnded`` when the CRM refused the refresh token, and any ``ConnectorError`` of the operation.
+    """
+    adapter = open_adapter(user)
+    used = adapter.credentials.access_token
+    try:
+        return operation(adapter)
+    except CredentialsRejected:
+        if not _can_refresh(adapter) or not may_repeat():
+            raise
+    refresh_credentials(user, used=used)
+    return operation(_adapter_of(user))
+
+
+def _can_refresh(adapter: CrmAdapter) -> bool:
+    return adapter.credentials.expires_at is not None or bool(adapter.credentials.refresh_token)
+
+
+def refresh_credentials(user: CrmUser, *, used: str) -> None:
+    """Replaces the access token ``used``, once over all processes; ``user`` is up to date afterwards.
+
+    One process holds the lease and asks the CRM, the others wait and take what it stored. No transaction is open
+    meanwhile. Raises ``SessionEnded`` after ``invalid_grant``, other ``ConnectorError``s for passing trouble.
+    """
+    give_up = time.monotonic() + _WAIT_FOR_REFRESH
+    while True:
+        user.refresh_from_db()
+        if not user.is_connected:
+            raise SessionEnded(final=True)
+        if user.access_token != used:
+            return
+        lease = user.take_refresh_lease(now=timezone.now(), lifetime=_LEASE)
+        if lease:
+            break
+        if time.monotonic() > give_up:
+            raise CrmUnavailable("The login is being renewed; please try again in a moment.")
+        time.sleep(0.05)
+    mine = CrmUser.objects.filter(pk=user.pk, refresh_lease=lease)
+
+    def keep(credentials: Credentials) -> None:
+        mine.update(**user.set_credentials(credentials))
+
+    try:
+        user.refresh_from_db()
+        if user.access_token == used:  # nobody finished between our read and the lease
+            adapter = _adapter_of(user)
+            keep(adapter.refresh(adapter.credentials, keep=keep))
+    except CredentialsRejected as error:
+        if not error.final:
+            raise
+        spent = user.refresh_token
+        user.refresh_from_db()
+        if user.refresh_token == spent:
+            mine.update(**user.set_credentials(Credentials()), last_error="session ended")
+            raise SessionEnded(final=True) from None
+    finally:
+        mine.update(refresh_lease=None, refresh_lease_until=None)

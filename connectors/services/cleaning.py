@@ -1,0 +1,49 @@
+"""Finds what has expired and removes it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.services.sessions import disconnect
+
+Counts = dict[str, dict[str, int]]
+
+
+def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda done, total: None) -> Counts:
+    """Removes what has expired; returns ``{platform: {kind: number}}``.
+
+    A session has expired when nobody used it for the lifetime of a token plus the grace period. Credentials are dead
+    when they expired that long ago, or cannot be refreshed at all.
+    """
+    now = timezone.now()
+    unused_since = now - settings.JWT_LIFETIME - settings.JWT_GRACE
+    connected = CrmUser.objects.exclude(access_token="")
+    expired = connected.filter(Q(last_seen_at__lt=unused_since) | Q(last_seen_at=None, connected_at__lt=unused_since))
+    dead = connected.exclude(pk__in=expired.values("pk")).filter(refresh_token="", token_expires_at__lt=now)
+    matches = ContactMatch.objects.filter(fetched_at__lt=now - 6 * settings.CONTACT_CACHE)
+    drafts = NoteDraft.objects.filter(expires_at__lt=now)
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    _count(counts, "expired sessions", expired, "platform")
+    _count(counts, "dead tokens", dead, "platform")
+    _count(counts, "stale look-ups", matches, "user__platform")
+    _count(counts, "note drafts", drafts, "user__platform")
+    if not dry_run:
+        ended = [*expired, *dead]
+        for done, user in enumerate(ended, 1):
+            disconnect(user=user, actor="worker")
+            progress(done, len(ended))
+        matches.delete()
+        drafts.delete()
+    return dict(counts)
+
+
+def _count(counts: defaultdict[str, dict[str, int]], kind: str, rows: QuerySet[Any], platform: str) -> None:
+    for row in rows.values(platform).annotate(number=Count("pk")).order_by():
+        counts[row[platform]][kind] = row["number"]

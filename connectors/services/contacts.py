@@ -1,0 +1,95 @@
+"""Looks contacts up and creates them through the adapter, with a short-lived cache per user."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from adapters.contract import (
+    ConnectorError,
+    Contact,
+    ContactDraft,
+    ContactMatches,
+    PhoneNumber,
+    UnsupportedOperation,
+)
+from adapters.contract.http import count_calls
+from audit.recorder import audited
+from connectors.models import ContactMatch, CrmUser
+from connectors.services.adapters import with_adapter
+
+log = logging.getLogger("switchboard.contacts")
+Rendered = dict[str, Any]
+
+
+def find_contacts(
+    *, user: CrmUser, phone: PhoneNumber, force: bool, render: Callable[[ContactMatches], Rendered]
+) -> Rendered:
+    """The contacts with this number, as ``render`` shapes them; from the cache while it is fresh.
+
+    An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case.
+    """
+    key = _key(phone)
+    kept = ContactMatch.objects.filter(user=user, key=key).first()
+    if kept and not force and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE:
+        return dict(kept.result)
+    with audited("contact.find", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+        try:
+            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone))
+        except ConnectorError as error:
+            event.error = type(error).__name__
+            event.crm_calls = calls.value
+            if kept and error.try_later:
+                event.detail["served"] = "expired entry"
+                return dict(kept.result)
+            raise
+        event.crm_calls = calls.value
+        event.detail = {
+            "variants": len(phone.variants),
+            "found": len(matches.contacts),
+            "dropped": [{"id": hit.id, "reason": hit.reason} for hit in matches.dropped[:20]],
+        }
+    result = render(matches)
+    if matches.contacts and not matches.notice:
+        ContactMatch.objects.update_or_create(
+            user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
+        )
+    elif kept:
+        kept.delete()
+    return result
+
+
+def _key(phone: PhoneNumber) -> str:
+    text = json.dumps([phone.e164 or phone.raw, phone.formats, phone.is_extension])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
+    """The contacts with this name; none where the CRM offers no search by name."""
+    with audited("contact.search", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+        try:
+            matches = with_adapter(user, lambda adapter: adapter.find_contacts_by_name(name))
+        except UnsupportedOperation:
+            matches = ContactMatches()
+        finally:
+            event.crm_calls = calls.value
+        event.detail = {"found": len(matches.contacts)}
+        return matches
+
+
+def create_contact(*, user: CrmUser, draft: ContactDraft) -> Contact:
+    """Creates a contact; cached look-ups of the user are dropped, so that it is found at once."""
+    with audited("contact.create", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+        try:
+            contact = with_adapter(user, lambda adapter: adapter.create_contact(draft))
+        finally:
+            event.crm_calls = calls.value
+        event.target = str(contact.id)
+    ContactMatch.objects.filter(user=user).delete()
+    return contact

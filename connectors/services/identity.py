@@ -1,0 +1,63 @@
+"""Who somebody is at RingCentral: hashed ids as the extension knows them, and verified access tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from adapters.contract import ConnectorError, HttpClient, OutboundPolicy, dig, require_id
+
+
+def hashed(value: str | None) -> str:
+    """The hashed form of a RingCentral id: SHA-256 over ``<value>:<HASH_KEY>``; a missing value hashes ``undefined``."""
+    return hashlib.sha256(f"{value or 'undefined'}:{settings.HASH_KEY}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RingCentralIdentity:
+    """The RingCentral user behind a verified access token."""
+
+    account_id: str
+    extension_id: str
+    is_admin: bool
+
+
+def verify_ringcentral_token(token: str) -> RingCentralIdentity:
+    """Asks RingCentral who the token belongs to. Raises ``CredentialsRejected`` for a bad one.
+
+    Source: RingCentral API reference, "Get Extension".
+    """
+    server = settings.RINGCENTRAL_SERVER
+    client = HttpClient(
+        base_url=server,
+        hosts=[server.split("://", 1)[-1].split("/", 1)[0]],
+        headers={"Authorization": f"Bearer {token}"},
+        policy=OutboundPolicy(
+            connect_timeout=settings.OUTBOUND_CONNECT_TIMEOUT,
+            read_timeout=settings.OUTBOUND_READ_TIMEOUT,
+            ca_bundle=settings.OUTBOUND_CA_BUNDLE,
+            proxy=settings.OUTBOUND_PROXY,
+            allow_private_addresses=settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,
+            allow_plain_http=server.startswith("http://"),
+        ),
+        adapter="ringcentral",
+    )
+    extension = client.get("/restapi/v1.0/account/~/extension/~", template="/extension/~")
+    extension_id = str(require_id(extension, "id"))
+    return RingCentralIdentity(
+        account_id=str(require_id(extension, "account.id")),
+        extension_id=extension_id,
+        is_admin=dig(extension, "permissions.admin.enabled", bool, False) or extension_id in settings.ADMIN_EXTENSION_IDS,
+    )
+
+
+def identity_if_verified(token: str) -> RingCentralIdentity | None:
+    """The identity, or None where there is no token or RingCentral does not confirm it."""
+    if not token:
+        return None
+    try:
+        return verify_ringcentral_token(token)
+    except ConnectorError:
+        return None

@@ -1,0 +1,170 @@
+"""Connects a CRM user, keeps the row, and disconnects it."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from adapters import registry
+from adapters.contract import (
+    ConnectorError,
+    CrmAdapter,
+    Credentials,
+    CredentialsRejected,
+    LoginForm,
+    Notice,
+    OAuthCallback,
+    UnsupportedOperation,
+    UserProfile,
+)
+from audit.recorder import audited
+from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.services.adapters import build_adapter
+
+log = logging.getLogger("switchboard.sessions")
+
+
+def connect_by_code(
+    *, platform: str, callback: OAuthCallback, rc_account_id: str, hashed_extension_id: str
+) -> tuple[CrmUser, Notice]:
+    """Completes an OAuth login. Raises ``ConnectorError`` when the code or the user is refused; nothing is stored then."""
+    with audited("session.connect", actor="anonymous", platform=platform) as event:
+        adapter = _blank_adapter(platform, callback.hostname)
+        credentials = adapter.exchange_code(callback)
+        user, notice = _connected(
+            platform, credentials, callback.hostname, rc_account_id, False, hashed_extension_id
+        )
+        event.target = user.wire_id
+        return user, notice
+
+
+def connect_by_form(
+    *, platform: str, form: LoginForm, rc_account_id: str, rc_account_verified: bool, hashed_extension_id: str
+) -> tuple[CrmUser, Notice]:
+    """Logs in with an API key or name and password. Raises ``ConnectorError`` when refused; nothing is stored then."""
+    with audited("session.connect", actor="anonymous", platform=platform) as event:
+        credentials = _blank_adapter(platform, form.hostname).login(form)
+        user, notice = _connected(
+            platform, credentials, form.hostname, rc_account_id, rc_account_verified, hashed_extension_id
+        )
+        event.target = user.wire_id
+        return user, notice
+
+
+def _blank_adapter(platform: str, hostname: str, credentials: Credentials | None = None) -> CrmAdapter:
+    return build_adapter(
+        platform=platform,
+        user=UserProfile(id="", name="", hostname=hostname),
+        credentials=credentials or Credentials(),
+        owner="login",
+    )
+
+
+def _connected(
+    platform: str,
+    credentials: Credentials,
+    hostname: str,
+    rc_account_id: str,
+    rc_account_verified: bool,
+    hashed_extension_id: str,
+) -> tuple[CrmUser, Notice]:
+    adapter = _blank_adapter(platform, credentials.hostname or hostname, credentials)
+    profile = adapter.user_profile()
+    if not str(profile.id):
+        raise CredentialsRejected("The CRM did not say who you are.")
+    user = _row_of(platform, profile)
+    user.crm_user_id, user.crm_user_id_is_number = str(profile.id), isinstance(profile.id, int)
+    user.name, user.host, user.timezone = profile.name, profile.hostname, profile.timezone
+    user.email, user.crm_account_id = profile.email, profile.account_id
+    user.extra = dict(profile.extra)
+    # A login without RingCentral data keeps what an earlier one told.
+    if rc_account_id and not (user.rc_account_verified and not rc_account_verified):
+        user.rc_account_id, user.rc_account_verified = rc_account_id, rc_account_verified
+    user.hashed_rc_extension_id = hashed_extension_id or user.hashed_rc_extension_id
+    user.set_credentials(credentials)
+    user.connected_at = user.last_seen_at = timezone.now()
+    user.last_error = ""
+    _offer_setting_choices(user, adapter)
+    user.save()
+    return user, adapter.connected_notice()
+
+
+def _row_of(platform: str, profile: UserProfile) -> CrmUser:
+    manifest = registry.manifests()[platform]
+    wire_id = f"{profile.id}-{platform}"
+    host = profile.hostname if manifest.server.host_in_identity else ""
+    rows = CrmUser.objects.filter(platform=platform, identity_host=host)
+    by_name = manifest.server.auth.type == "password"  # user names differ in case as people type them
+    existing = rows.filter(**{"wire_id__iexact" if by_name else "wire_id": wire_id}).first()
+    if existing:
+        return existing
+    try:
+        with transaction.atomic():
+            return CrmUser.objects.create(platform=platform, wire_id=wire_id, identity_host=host)
+    except IntegrityError:  # two logins of one person at once
+        return rows.get(wire_id=wire_id)
+
+
+def _offer_setting_choices(user: CrmUser, adapter: CrmAdapter) -> None:
+    try:
+        choices = adapter.setting_options()
+    except ConnectorError as error:  # a login does not fail for want of a drop-down list
+        log.warning("setting choices not read", extra={"platform": user.platform, "error": type(error).__name__})
+        return
+    settings = dict(user.settings or {})
+    for key, options in choices.items():
+        settings[key] = {"customizable": True, "value": None, **settings.get(key, {}), "options": options}
+    user.settings = settings
+
+
+def disconnect(*, user: CrmUser, actor: str) -> Notice:
+    """Forgets the credentials, ends every session of the user, and only then revokes them at the CRM.
+
+    A revoke that fails changes nothing for the user: the credentials are gone here.
+    """
+    name = registry.manifests()[user.platform].display_name
+    with audited("session.disconnect", actor=actor, platform=user.platform, owner=user.owner) as event:
+        event.target = user.wire_id
+        adapter = _adapter_before_blanking(user)
+        columns = user.set_credentials(Credentials())
+        CrmUser.objects.filter(pk=user.pk).update(
+            **columns, session_epoch=F("session_epoch") + 1, refresh_lease=None, refresh_lease_until=None
+        )
+        ContactMatch.objects.filter(user=user).delete()
+        NoteDraft.objects.filter(user=user).delete()
+        if adapter:
+            try:
+                adapter.revoke()
+            except UnsupportedOperation:
+                pass
+            except ConnectorError as error:
+                event.detail["revoke"] = type(error).__name__
+    return Notice(message=f"Logged out of {name}", ttl=1000)
+
+
+def _adapter_before_blanking(user: CrmUser) -> CrmAdapter | None:
+    if not user.is_connected:
+        return None
+    return build_adapter(
+        platform=user.platform,
+        user=user.profile(),
+        credentials=user.credentials(),
+        owner=user.owner,
+        pace_key=str(user.pk),
+    )
+
+
+def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
+    """Deletes a user who uninstalled the app at the CRM, by bare or wire id; logs and audit trail stay."""
+    wire_ids = {crm_user_id, f"{crm_user_id}-{platform}"}
+    for user in CrmUser.objects.filter(platform=platform, wire_id__in=wire_ids):
+        if account_id and user.crm_account_id and user.crm_account_id != account_id:
+            continue
+        with audited("session.forget", actor=f"crm:{platform}", platform=platform, owner=user.owner) as event:
+            event.target = user.wire_id
+            user.delete()
+        return True
+    return False

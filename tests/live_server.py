@@ -1,0 +1,120 @@
+"""Starts Switchboard as it runs in production: its own processes, a database of its own, real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """A new, empty database on that server; dropped afterwards."""
+    name = f"switchboard_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{server.rsplit('/', 1)[0]}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@dataclass
+class LiveServer:
+    """A running server: its address, and its environment for further commands."""
+
+    url: str
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def rows(self, expression: str) -> Any:
+        """Evaluates a Python expression against the server's database, with the models at hand."""
+        code = (
+            "import json\nfrom audit.models import *\nfrom connectors.models import *\n"
+            f"print('=>' + json.dumps({expression}, default=str))"
+        )
+
+
+        return json.loads(self.manage("shell", "--no-imports", "-c", code).split("=>", 1)[1])
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(15)
+
+
+@contextmanager
+def live_server(
+    folder: Path, *, workers: int = 1, threads: int = 8, database_url: str = "", **environment: str
+) -> Iterator[LiveServer]:
+    """Serves from a database in ``folder``, or from ``database_url``, until the block ends."""
+    server = start_server(folder, workers=workers, threads=threads, database_url=database_url, **environment)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def start_server(
+    folder: Path, *, workers: int = 1, threads: int = 8, database_url: str = "", **environment: str
+) -> LiveServer:
+    """The same, for tests that stop and start it themselves."""
+    port = free_port()
+    variables = {
+        **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")},
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "APP_SERVER_SECRET_KEY": "a-secret-key-for-live-tests-0123456789",
+        "CREDENTIAL_KEYS": "test:" + "B" * 43,
+        "HASH_KEY": "demo-hash-key",
+        "APP_SERVER": f"http://127.0.0.1:{port}",
+        "DATABASE_URL": database_url or f"sqlite:///{folder / 'switchboard.sqlite3'}",
+        "WEB_THREADS": str(threads),
+        **environment,
+    }
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=variables, cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "manage.py", "createcachetable", "-v0"], env=variables, cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--no-ws"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+    command += ["--blocking-threads", str(threads), "--log-level", "warning"]
+    log = (folder / "server.log").open("ab")
+    process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    give_up = time.monotonic() + 40
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            if requests.get(f"{url}/isAlive", timeout=2).ok:
+                return LiveServer(url=url, environment=variables, process=process)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    process.kill()
+    raise RuntimeError((folder / "server.log").read_text()[-2000:])

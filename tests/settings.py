@@ -1,0 +1,21 @@
+"""Settings of the test run: the real ones with fixed keys, the sandbox on, and a database of its own."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    {
+        "APP_SERVER_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
+        "CREDENTIAL_KEYS": "test:" + "A" * 43,
+        "HASH_KEY": "demo-hash-key",
+        "SANDBOX": "on",
+        "DEBUG": "off",
+        "ALLOWED_HOSTS": "*",
+    }
+)
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
