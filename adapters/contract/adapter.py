@@ -94,9 +94,9 @@ class CrmAdapter(ABC):
 
     @classmethod
     def base_url(cls, context: AdapterContext) -> str:
-        """What relative URLs are joined to; default: the manifest's ``base_url`` with ``{hostname}`` filled in."""
+        """What relative URLs are joined to; default: the manifest's ``base_url``, filled in."""
         hostname = context.credentials.hostname or context.user.hostname
-        return context.manifest.server.base_url.replace("{hostname}", hostname)
+        return context.manifest.base_url(secrets=context.secrets, hostname=hostname)
 
     @classmethod
     def auth_headers(cls, context: AdapterContext) -> dict[str, str]:

@@ -145,6 +145,10 @@ class Manifest:
         """A copy of the client half with every ``${VARIABLE}`` filled in; unknown ones become empty."""
         return _fill(copy.deepcopy(dict(self.client)), variables)  # type: ignore[no-any-return]
 
+    def base_url(self, *, secrets: Mapping[str, str], hostname: str = "") -> str:
+        """``server.base_url`` with ``${VARIABLE}`` and ``{hostname}`` filled in."""
+        return str(_fill(self.server.base_url, secrets)).replace("{hostname}", hostname)
+
     def oauth_app(self, *, secrets: Mapping[str, str], hostname: str = "", server_url: str = "") -> OAuthApp:
         """The OAuth application that ``auth`` describes, for a host that has been checked."""
         values = {**secrets, "APP_SERVER": server_url}
