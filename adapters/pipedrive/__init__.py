@@ -1,0 +1,1 @@
+"""Pipedrive: OAuth through the Marketplace, persons, deals, leads and activities."""

@@ -1,0 +1,378 @@
+"""The Pipedrive adapter: each operation as requests to API v2, and to v1 where v2 has no twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.contract import (
+    AdapterContext,
+    Assignee,
+    CallLogChange,
+    CallLogEntry,
+    ConnectorError,
+    Contact,
+    ContactDraft,
+    ContactMatches,
+    ContactRef,
+    Credentials,
+    CredentialsRejected,
+    CrmAdapter,
+    DirectoryUser,
+    Disposition,
+    Id,
+    LogFormat,
+    LoggedCall,
+    LogMarker,
+    LogRef,
+    LogResult,
+    MessageLogChange,
+    MessageLogEntry,
+    NewContactOffer,
+    Notice,
+    NoticeLevel,
+    OAuthCallback,
+    PhoneNumber,
+    RecordNotFound,
+    Reply,
+    RouteReply,
+    RouteRequest,
+    UnsupportedOperation,
+    UserProfile,
+    dig,
+    fan_out_outcomes,
+    require,
+    require_id,
+    rows,
+    run_together,
+)
+from adapters.pipedrive import activities, activity_types, install_page, login, replies
+from adapters.pipedrive.lookup import IDS_PER_REQUEST, LIST_PAGE, Lookup, verified
+from adapters.pipedrive.replies import accepted, nothing_written
+
+#: Serves every company; the company's own host is the one the vendor recommends.
+ANY_COMPANY = "api.pipedrive.com"
+#: Clocks differ: how much earlier than its call a log may seem to have been written.
+_CLOCK_SKEW = timedelta(minutes=5)
+_FIND_PAGES = 5
+_MIN_TERM = 2
+
+
+class Adapter(CrmAdapter):
+    """Persons are the contacts; call and message logs are done activities with an HTML note."""
+
+    log_format = LogFormat.HTML
+
+    @classmethod
+    def base_url(cls, context: AdapterContext) -> str:
+        """The company's host; hosts stored before they were checked are not trusted with a token."""
+        for hostname in (context.credentials.hostname, context.user.hostname):
+            if login.is_company_host(hostname):
+                return f"https://{hostname}"
+        return f"https://{ANY_COMPANY}"
+
+    def explain(self, reply: Reply) -> ConnectorError | None:
+        return replies.explain(reply)
+
+    # --- login and logout --------------------------------------------------------------------------
+
+    def exchange_code(self, callback: OAuthCallback) -> Credentials:
+        """The host comes from the token reply: the client sends "temp", or anything, in ``callback.hostname``."""
+        client = self.http.oauth(self.oauth_app(""))
+        return login.with_own_host(client.exchange(code=callback.code))
+
+    def refresh(self, credentials: Credentials, *, keep: Callable[[Credentials], None]) -> Credentials:
+        return login.with_own_host(super().refresh(credentials, keep=keep))
+
+    def revoke(self) -> None:
+        """One call: revoking the refresh token ends its access tokens too, and uninstalls the app for the user."""
+        token, hint = self.credentials.refresh_token, "refresh_token"
+        if not token:
+            token, hint = self.credentials.access_token, "access_token"
+        if token:
+            self.http.oauth(self.oauth_app("")).revoke(token, hint=hint)
+
+    def user_profile(self) -> UserProfile:
+        return login.profile(accepted(self.http.get("/v1/users/me")))
+
+    def handle_route(self, name: str, request: RouteRequest) -> RouteReply:
+        if name == "install_page":
+            return install_page.install_page(request)
+        if name == "uninstalled":
+            return install_page.uninstalled(request, self.secrets)
+        raise UnsupportedOperation(name)
+
+    # --- contacts ----------------------------------------------------------------------------------
+
+    def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
+        if "+" not in phone.raw:
+            return ContactMatches(
+                notice=Notice(
+                    message="Logging against internal extension number is not supported.", level=NoticeLevel.WARNING
+                )
+            )
+        term = phone.national if phone.is_valid else phone.raw.strip()
+        if len(term) < _MIN_TERM:
+            return ContactMatches(new_contact=NewContactOffer())
+        lookup = self._lookup()
+        found = lookup.search(term, in_field="phone")
+        hits, dropped = verified(phone, found.hits)
+        contacts = lookup.contacts(found, hits, phone=phone.e164 or phone.raw.strip())
+        return ContactMatches(contacts=contacts, new_contact=NewContactOffer(), notice=lookup.notice, dropped=dropped)
+
+    def find_contacts_by_name(self, name: str) -> ContactMatches:
+        term = name.strip()
+        if len(term) < _MIN_TERM:  # the vendor answers 400
+            return ContactMatches(
+                notice=Notice(message="Enter at least two letters of the name.", level=NoticeLevel.WARNING)
+            )
+        lookup = self._lookup()
+        found = lookup.search(term, in_field="name")
+        return ContactMatches(contacts=lookup.contacts(found, found.hits), notice=lookup.notice)
+
+    def create_contact(self, draft: ContactDraft) -> Contact:
+        phone = draft.phone.e164 or draft.phone.raw.strip()
+        body: dict[str, Any] = {"name": draft.name}
+        if phone:  # v2 does not know "phone": sending it would drop the number
+            body["phones"] = [{"value": phone, "primary": True, "label": "work"}]
+        person = require(accepted(self.http.post("/api/v2/persons", json=body)), "data", dict)
+        return Contact(
+            id=require_id(person, "id"), name=dig(person, "name", str, draft.name), type="contact", phone=phone
+        )
+
+    # --- call logs ---------------------------------------------------------------------------------
+
+    def create_call_log(self, entry: CallLogEntry) -> LogResult:
+        type_key, organisation = self._before_writing("call", entry.contact)
+        body = activities.new_activity(
+            contact=entry.contact,
+            owner=self._owner(entry.assignee),
+            subject=entry.subject,
+            type_key=type_key,
+            body=entry.body,
+            started_at=entry.started_at,
+            submission=entry.submission,
+        )
+        body["duration"] = activities.duration(entry.duration or 0)
+        return self._write_new({**body, **organisation}, entry.created)
+
+    def get_call_log(self, ref: LogRef) -> LoggedCall:
+        contact = ref.contact
+
+        def name() -> str:
+            return self._names([contact.id]).get(activities.number(contact.id), "") if contact else ""
+
+        record, known = fan_out_outcomes(lambda read: read(), (lambda: self._activity(ref.log_id), name))
+        if isinstance(record, ConnectorError):
+            raise record
+        if isinstance(known, CredentialsRejected):
+            raise known
+        if not known and contact is None and (person := dig(record, "person_id", int, 0)):
+            known = self._names([person]).get(person, "")
+        return activities.logged_call(record, known if isinstance(known, str) else "")
+
+    def get_call_logs(self, refs: Sequence[LogRef]) -> list[LoggedCall | ConnectorError]:
+        """Two requests at once for up to 100 logs: the activities and the persons, each by a list of ids."""
+        if len(refs) < 2:
+            return super().get_call_logs(refs)
+        records: dict[int, Mapping[str, Any]] = {}
+        names: dict[int, str] = {}
+        people = list(dict.fromkeys(ref.contact.id for ref in refs if ref.contact))
+        reads: list[tuple[dict[Any, Any], Callable[[], Mapping[Any, Any]]]] = [
+            (records, lambda part=part: self._activities(part)) for part in _parts([ref.log_id for ref in refs])
+        ]
+        reads += [(names, lambda part=part: self._names(part)) for part in _parts(people)]
+        for (target, _), outcome in zip(reads, fan_out_outcomes(lambda read: read[1](), reads), strict=True):
+            if not isinstance(outcome, ConnectorError):
+                target.update(outcome)
+            elif target is records or isinstance(outcome, CredentialsRejected):
+                return [outcome for _ in refs]
+        unnamed = [
+            person
+            for ref in refs
+            if ref.contact is None and (person := dig(records.get(activities.number(ref.log_id)), "person_id", int, 0))
+        ]
+        if unnamed:
+            names.update(self._names(unnamed[:IDS_PER_REQUEST]))
+        return [self._logged_call(ref, records, names) for ref in refs]
+
+    def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
+        current = change.current or LoggedCall()
+        body: dict[str, Any] = {}
+        if change.body is not None and change.body != current.body:
+            body["note"] = change.body
+        if change.subject is not None and change.subject[: activities.SUBJECT_LENGTH] != current.subject:
+            body["subject"] = change.subject[: activities.SUBJECT_LENGTH]
+        if change.duration is not None:
+            duration = activities.duration(change.duration)
+            if current.duration is None or duration != activities.duration(current.duration):
+                body["duration"] = duration
+        if change.started_at is not None:
+            due = activities.due(change.started_at)
+            if current.started_at is None or due != activities.due(current.started_at):
+                body |= due
+        if change.assignee is not None:
+            owner = activities.number(change.assignee.user_id)
+            if owner != dig(current.raw, "owner_id", int, 0):
+                body["owner_id"] = owner
+        return self._write_change(ref, body)
+
+    def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
+        moved = activities.moved_links(disposition.fields)
+        return self._write_change(ref, moved) if moved else None
+
+    def find_call_log(self, marker: LogMarker) -> Id | None:
+        return self._find(marker)
+
+    # --- message logs ------------------------------------------------------------------------------
+
+    def create_message_log(self, entry: MessageLogEntry) -> LogResult:
+        type_key, organisation = self._before_writing("sms", entry.contact)
+        body = activities.new_activity(
+            contact=entry.contact,
+            owner=self._owner(entry.assignee),
+            subject=entry.subject,
+            type_key=type_key,
+            body=entry.body,
+            started_at=entry.started_at,
+            submission=entry.submission,
+        )
+        return self._write_new({**body, **organisation}, entry.created)
+
+    def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
+        chosen = activities.links(change.submission)
+        body: dict[str, Any] = activities.moved_links(change.submission) if chosen else {}
+        if change.is_shared:
+            if change.body is not None:
+                body["note"] = change.body
+        elif change.messages:
+            with nothing_written():
+                note = dig(self._activity(ref.log_id), "note", str, "")
+            extended = change.append(note, change.messages)
+            if extended != note:
+                body["note"] = extended
+        return self._write_change(ref, body)
+
+    def find_message_log(self, marker: LogMarker) -> Id | None:
+        return self._find(marker)
+
+    # --- the rest ----------------------------------------------------------------------------------
+
+    def list_users(self) -> tuple[DirectoryUser, ...]:
+        payload = accepted(self.http.get("/v1/users"))
+        return tuple(
+            DirectoryUser(id=require_id(row, "id"), name=dig(row, "name", str, ""), email=dig(row, "email", str, ""))
+            for row in rows(payload, "data")
+            if not dig(row, "is_deleted", bool, False) and dig(row, "active_flag", bool, True)
+        )
+
+    def account_data(self, key: str) -> Any:
+        if key != activity_types.CACHE_KEY:
+            raise UnsupportedOperation(key)
+        fresh = activity_types.kept(self.cache)
+        return fresh if fresh is not None else activity_types.keep_or_fall_back(self.cache, self._fetch_types())
+
+    # --- requests ----------------------------------------------------------------------------------
+
+    def _lookup(self) -> Lookup:
+        scopes = login.granted_scopes(self.credentials)
+        return Lookup(http=self.http, cache=self.cache, scopes=scopes)
+
+    def _before_writing(self, keyword: str, contact: ContactRef) -> tuple[str, dict[str, int]]:
+        """The activity type, and ``{"org_id": ...}`` where the person has an organisation; one round of reads.
+
+        Raises ``RequestRejected`` when there is no type for this, before anything is written.
+        """
+        types = activity_types.kept(self.cache)
+        person = activities.number(contact.id)
+        with nothing_written():
+            if types is not None and activity_types.is_settled(types, keyword=keyword, options=self.options):
+                organisation = self._organisation(person)
+            else:
+                organisation, fetched = run_together(lambda: self._organisation(person), self._fetch_types)
+                types = activity_types.keep_or_fall_back(self.cache, fetched)
+        type_key = activity_types.choose(types, keyword=keyword, options=self.options)
+        if not type_key:
+            raise activity_types.missing(keyword)
+        return type_key, organisation
+
+    def _fetch_types(self) -> activity_types.TypeList | ConnectorError:
+        try:
+            return activity_types.fetch(self.http)
+        except ConnectorError as error:
+            return error
+
+    def _organisation(self, person: int) -> dict[str, int]:
+        record = require(accepted(self.http.get(f"/api/v2/persons/{person}")), "data", dict)
+        organisation = dig(record, "org_id", int, 0)
+        return {"org_id": organisation} if organisation else {}
+
+    def _owner(self, assignee: Assignee | None) -> Id:
+        return assignee.user_id if assignee else self.user.id
+
+    def _write_new(self, body: Mapping[str, Any], created: Callable[[Id], None]) -> LogResult:
+        log_id = require_id(accepted(self.http.post("/api/v2/activities", json=body)), "data.id")
+        created(log_id)
+        return LogResult(log_id=log_id)
+
+    def _write_change(self, ref: LogRef, body: Mapping[str, Any]) -> LogResult:
+        log_id = activities.number(ref.log_id)
+        if body:
+            require_id(accepted(self.http.patch(f"/api/v2/activities/{log_id}", json=body)), "data.id")
+        return LogResult(log_id=log_id)
+
+    def _activity(self, log_id: str) -> Mapping[str, Any]:
+        payload = accepted(self.http.get(f"/api/v2/activities/{activities.number(log_id)}"))
+        record = require(payload, "data", dict)
+        if dig(record, "is_deleted", bool, False):  # deleted records stay readable for 30 days
+            raise RecordNotFound("This record no longer exists in Pipedrive.")
+        return record
+
+    def _activities(self, log_ids: Sequence[Id]) -> dict[int, Mapping[str, Any]]:
+        ids = ",".join(str(activities.number(log_id)) for log_id in log_ids)
+        payload = accepted(self.http.get("/api/v2/activities", params={"ids": ids, "limit": IDS_PER_REQUEST}))
+        return {
+            require(row, "id", int): row for row in rows(payload, "data") if not dig(row, "is_deleted", bool, False)
+        }
+
+    def _names(self, people: Sequence[Id]) -> dict[int, str]:
+        ids = ",".join(str(activities.number(person)) for person in people)
+        payload = accepted(self.http.get("/api/v2/persons", params={"ids": ids, "limit": IDS_PER_REQUEST}))
+        return {require(row, "id", int): dig(row, "name", str, "") for row in rows(payload, "data")}
+
+    def _logged_call(
+        self, ref: LogRef, records: Mapping[int, Mapping[str, Any]], names: Mapping[int, str]
+    ) -> LoggedCall | ConnectorError:
+        record = records.get(activities.number(ref.log_id))
+        if record is None:
+            return RecordNotFound("This record no longer exists in Pipedrive.")
+        person = activities.number(ref.contact.id) if ref.contact else dig(record, "person_id", int, 0)
+        return activities.logged_call(record, names.get(person, ""))
+
+    def _find(self, marker: LogMarker) -> Id | None:
+        """Activities have no field for a marker of ours: subject, minute, person and owner identify the log."""
+        if marker.started_at is None:
+            return None
+        for record in self._written_since(marker, marker.started_at - _CLOCK_SKEW):
+            if activities.is_log_of(record, marker):
+                return require_id(record, "id")
+        return None
+
+    def _written_since(self, marker: LogMarker, moment: datetime) -> Iterator[Mapping[str, Any]]:
+        params: dict[str, Any] = {
+            "person_id": activities.number(marker.contact.id),
+            "owner_id": activities.number(self._owner(marker.assignee)),
+            "updated_since": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",  # fractions of a second are refused
+            "limit": LIST_PAGE,
+        }
+        for _ in range(_FIND_PAGES):
+            payload = accepted(self.http.get("/api/v2/activities", params=params))
+            yield from rows(payload, "data")
+            params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
+            if not params["cursor"]:
+                return
+
+
+def _parts(ids: Sequence[Id]) -> list[Sequence[Id]]:
+    return [ids[start : start + IDS_PER_REQUEST] for start in range(0, len(ids), IDS_PER_REQUEST)]

@@ -1,0 +1,262 @@
+"""Searching persons with their open deals and leads, in at most two rounds of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.contract import (
+    AccessDenied,
+    AccountCache,
+    Choice,
+    ConnectorError,
+    Contact,
+    CredentialsRejected,
+    DroppedHit,
+    HttpClient,
+    Id,
+    Notice,
+    NoticeLevel,
+    PhoneNumber,
+    UnexpectedResponse,
+    dig,
+    digits_of,
+    fan_out_outcomes,
+    is_same_number,
+    require_id,
+    rows,
+)
+from adapters.pipedrive.replies import accepted
+
+#: Whether this account's tokens may use itemSearch, where the token reply did not say.
+SCOPE_KEY = "itemSearch"
+SCOPE_MAX_AGE = timedelta(days=1)
+ITEM_PAGE = 100  # the vendor's maximum for itemSearch
+LIST_PAGE = 500  # the vendor's maximum for other lists
+IDS_PER_REQUEST = 100
+MAX_HITS = 500
+#: Without itemSearch deals and leads cost two requests per person: for more people the form shows none.
+MAX_WITH_LINKS = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One person as the search returned it."""
+
+    id: Id
+    name: str
+    phones: tuple[str, ...]
+    email: str
+    company: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Persons, and what came with them: person id -> choices of the forms."""
+
+    hits: tuple[Hit, ...]
+    deals: Mapping[Id, Sequence[Choice]] = field(default_factory=dict)
+    leads: Mapping[Id, Sequence[Choice]] = field(default_factory=dict)
+    #: Whether deals and leads came along; if not, they are to be asked for per person.
+    has_links: bool = False
+
+
+class Lookup:
+    """One look-up: ``search`` is the first round, ``contacts`` the second."""
+
+    def __init__(self, *, http: HttpClient, cache: AccountCache, scopes: frozenset[str]) -> None:
+        """``scopes``: those granted with the token; empty when they are not known."""
+        self.http = http
+        self.cache = cache
+        self.scopes = scopes
+        self.notice: Notice | None = None
+
+    def search(self, term: str, *, in_field: str) -> Found:
+        """Persons whose ``phone`` or ``name`` holds the term, without repeats, in the vendor's order.
+
+        One ``itemSearch`` where the scope allows it, else ``persons/search``. Where nobody knows, both go out together
+        and the answer is remembered for the account, so that there never is a third round.
+        """
+        if self.scopes:
+            allowed = "search:read" in self.scopes
+        else:
+            known = self.cache.get(SCOPE_KEY, max_age=SCOPE_MAX_AGE)
+            if not isinstance(known, bool):
+                return self._search_both(term, in_field)
+            allowed = known
+        return self._search_items(term, in_field) if allowed else self._search_persons(term, in_field)
+
+    def contacts(self, found: Found, hits: Sequence[Hit], *, phone: str = "") -> tuple[Contact, ...]:
+        """The contacts for some of the hits; dates, and where they are missing deals and leads, in one round."""
+        deals, leads = dict(found.deals), dict(found.leads)
+        ids = [hit.id for hit in hits]
+        asked: list[tuple[str, Callable[[], Any]]] = [
+            ("dates", lambda part=part: self._dates(part)) for part in _parts(ids, IDS_PER_REQUEST)
+        ]
+        if not found.has_links:
+            for person in ids[:MAX_WITH_LINKS]:
+                asked.append(("deals", lambda person=person: (person, self._deals(person))))
+                asked.append(("leads", lambda person=person: (person, self._leads(person))))
+        dates: dict[Id, tuple[datetime | None, datetime | None]] = {}
+        outcomes = fan_out_outcomes(lambda request: request[1](), asked)
+        for (kind, _), outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, ConnectorError):
+                self._note_failure(kind, outcome)
+            elif kind == "dates":
+                dates.update(outcome)
+            else:
+                (deals if kind == "deals" else leads)[outcome[0]] = outcome[1]
+        return tuple(
+            Contact(
+                id=hit.id,
+                name=hit.name,
+                type="contact",
+                phone=phone or next(iter(hit.phones), ""),
+                company=hit.company,
+                email=hit.email,
+                created_at=dates.get(hit.id, (None, None))[0],
+                last_activity_at=dates.get(hit.id, (None, None))[1],
+                additional_info={
+                    name: tuple(choices)
+                    for name, choices in (("deals", deals.get(hit.id)), ("leads", leads.get(hit.id)))
+                    if choices  # the form breaks on an empty list
+                },
+            )
+            for hit in hits
+        )
+
+    def _search_both(self, term: str, in_field: str) -> Found:
+        items, persons = fan_out_outcomes(
+            lambda search: search(term, in_field), (self._search_items, self._search_persons)
+        )
+        if not isinstance(items, ConnectorError):
+            self.cache.put(SCOPE_KEY, True)
+            return items
+        if isinstance(items, AccessDenied) and not isinstance(persons, ConnectorError):
+            self.cache.put(SCOPE_KEY, False)
+            return persons
+        raise items
+
+    def _search_items(self, term: str, in_field: str) -> Found:
+        params: dict[str, Any] = {
+            "term": term,
+            "item_types": "person",
+            "fields": in_field,
+            "search_for_related_items": "true",
+            "limit": ITEM_PAGE,
+        }
+        hits: list[Hit] = []
+        deals: dict[Id, list[Choice]] = {}
+        leads: dict[Id, list[Choice]] = {}
+        while True:
+            payload = accepted(self.http.get("/api/v2/itemSearch", params=params))
+            hits += _hits(payload)
+            for related in _related(payload):
+                _keep_related(related, deals, leads)
+            cursor = dig(payload, "additional_data.next_cursor", str, "")
+            if not cursor or len(hits) >= MAX_HITS:
+                return Found(hits=_unique(hits), deals=deals, leads=leads, has_links=True)
+            params["cursor"] = cursor
+
+    def _search_persons(self, term: str, in_field: str) -> Found:
+        params = {"term": term, "fields": in_field, "limit": LIST_PAGE}
+        return Found(hits=_unique(_hits(accepted(self.http.get("/api/v2/persons/search", params=params)))))
+
+    def _deals(self, person: Id) -> list[Choice]:
+        params = {"person_id": person, "status": "open", "limit": LIST_PAGE}
+        return _choices(accepted(self.http.get("/api/v2/deals", params=params)))
+
+    def _leads(self, person: Id) -> list[Choice]:
+        params = {"person_id": person, "limit": LIST_PAGE}
+        return _choices(accepted(self.http.get("/v1/leads", params=params)))
+
+    def _dates(self, ids: Sequence[Id]) -> dict[Id, tuple[datetime | None, datetime | None]]:
+        params = {"ids": ",".join(map(str, ids)), "limit": IDS_PER_REQUEST}
+        payload = accepted(self.http.get("/api/v2/persons", params=params))
+        return {
+            require_id(row, "id"): (_moment(row, "add_time"), _moment(row, "update_time"))
+            for row in rows(payload, "data")
+        }
+
+    def _note_failure(self, kind: str, error: ConnectorError) -> None:
+        """One part that fails leaves only itself out; a refused login concerns everything."""
+        if isinstance(error, CredentialsRejected):
+            raise error
+        # Tokens older than the leads scope get 403 until the app is installed anew: not worth a warning per call.
+        if kind != "dates" and not isinstance(error, AccessDenied):
+            self.notice = Notice(
+                message=f"The {kind} of some contacts could not be read from Pipedrive.",
+                level=NoticeLevel.WARNING,
+                details=(error.message,),
+            )
+
+
+def verified(phone: PhoneNumber, hits: Iterable[Hit]) -> tuple[list[Hit], tuple[DroppedHit, ...]]:
+    """The hits that really have the number, and the others: the vendor finds the digits anywhere in a number.
+
+    Where none has it, those that end with its digits (numbers stored with a wrong country, say).
+    """
+    hits = list(hits)
+    same = [hit for hit in hits if any(is_same_number(phone, stored) for stored in hit.phones)]
+    reason = "another number contains these digits"
+    if not same:
+        ending = digits_of(phone.national) or digits_of(phone.raw)
+        same = [hit for hit in hits if ending and any(digits_of(stored).endswith(ending) for stored in hit.phones)]
+        reason = "the number does not end with these digits"
+    shown = {hit.id for hit in same}
+    return same, tuple(DroppedHit(id=hit.id, reason=reason) for hit in hits if hit.id not in shown)
+
+
+def _hits(payload: Any) -> list[Hit]:
+    return [
+        Hit(
+            id=require_id(row, "item.id"),
+            name=dig(row, "item.name", str, ""),
+            phones=tuple(text for text in dig(row, "item.phones", list, []) if isinstance(text, str)),
+            email=dig(row, "item.emails.0", str, ""),
+            company=dig(row, "item.organization.name", str, ""),
+        )
+        for row in rows(payload, "data.items")
+    ]
+
+
+def _unique(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    first: dict[Id, Hit] = {}
+    for hit in hits:
+        first.setdefault(hit.id, hit)
+    return tuple(first.values())
+
+
+def _related(payload: Any) -> list[dict[str, Any]]:
+    return rows(payload, "data.related_items") if "related_items" in dig(payload, "data", dict, {}) else []
+
+
+def _keep_related(row: Mapping[str, Any], deals: dict[Id, list[Choice]], leads: dict[Id, list[Choice]]) -> None:
+    kind = dig(row, "item.type", str, "")
+    if dig(row, "item.is_archived", bool, False) or kind not in ("deal", "lead"):
+        return
+    if kind == "deal" and dig(row, "item.status", str, "") != "open":
+        return
+    choice = Choice(const=require_id(row, "item.id"), title=dig(row, "item.title", str, ""))
+    (deals if kind == "deal" else leads).setdefault(require_id(row, "item.person.id"), []).append(choice)
+
+
+def _choices(payload: Any) -> list[Choice]:
+    return [Choice(const=require_id(row, "id"), title=dig(row, "title", str, "")) for row in rows(payload, "data")]
+
+
+def _moment(row: Mapping[str, Any], key: str) -> datetime | None:
+    text = dig(row, key, str, "")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UnexpectedResponse(reason=f"'{key}' is not a time") from None
+    return moment if moment.tzinfo else None
+
+
+def _parts(ids: Sequence[Id], size: int) -> list[Sequence[Id]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]

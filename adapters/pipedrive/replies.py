@@ -1,0 +1,99 @@
+"""What Pipedrive's answers mean: refusals in the user's words, and 2xx answers that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from adapters.contract import (
+    AccessDenied,
+    ConnectorError,
+    RateLimited,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+    UnexpectedResponse,
+    dig,
+)
+
+#: Length of the vendor's burst window in seconds (developer documentation, "Rate limiting").
+BURST_WINDOW = 2.0
+#: The daily budget returns at midnight of the vendor's servers, which no header names: ask again in an hour.
+DAILY_WAIT = 3600.0
+
+
+def explain(reply: Reply) -> ConnectorError | None:
+    """The error behind a non-2xx answer of the API, saying what the user can do; None: the standard table applies."""
+    reason = vendor_text(reply.body)
+    if reply.status == 402:
+        return AccessDenied(
+            "The Pipedrive company account is not open. Ask its administrator to check the subscription.",
+            reason=reason,
+            status=402,
+        )
+    if reply.status == 403:
+        return _refused(reply, reason)
+    if reply.status == 404:
+        return RecordNotFound("This record no longer exists in Pipedrive.", reason=reason, status=404)
+    if reply.status == 410:  # "Gone" is said of retired v1 endpoints, not of records
+        return RequestRejected("Pipedrive no longer offers what this needs.", reason=reason, status=410)
+    if reply.status == 429:
+        return _limited(reply, reason)
+    return None
+
+
+def vendor_text(body: Any) -> str:
+    """The vendor's explanation: ``error`` in both API versions, ``error_info`` where v1 says more."""
+    text = dig(body, "error", str, "")
+    more = dig(body, "error_info", str, "")
+    generic = "Please check developers.pipedrive.com"  # v1 puts this sentence under most errors
+    return (f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)[:200]
+
+
+def accepted(payload: Any) -> Any:
+    """The payload itself. Raises ``RequestRejected`` for a 2xx answer that says ``"success": false``."""
+    if not dig(payload, "success", bool, True):
+        raise RequestRejected(reason=vendor_text(payload))
+    return payload
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
+    try:
+        yield
+    except UnexpectedResponse as error:
+        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error
+
+
+def _refused(reply: Reply, reason: str) -> ConnectorError | None:
+    # Sending on after 429s makes the vendor's gateway answer 403 with an HTML page instead of JSON.
+    if not reply.is_json and "<" in reply.text:
+        return RateLimited("Rate limit exceeded", status=403)
+    if "scope" in reason.lower():
+        return AccessDenied(
+            "The RingCentral app lacks a permission in Pipedrive. "
+            "Install it again from the Pipedrive Marketplace to grant it.",
+            reason=reason,
+            status=403,
+        )
+    return AccessDenied(
+        "Your Pipedrive user does not have the permission that this needs. Ask a Pipedrive administrator.",
+        reason=reason,
+        status=403,
+    )
+
+
+def _limited(reply: Reply, reason: str) -> RateLimited:
+    if reply.headers.get("x-daily-ratelimit-token-remaining", "").strip() == "0":
+        return RateLimited(
+            "Your company's daily Pipedrive API budget is used up. It is renewed at midnight.",
+            retry_after=DAILY_WAIT,
+            reason=reason,
+        )
+    for header in ("retry-after", "x-ratelimit-reset"):
+        text = reply.headers.get(header, "").strip()
+        if text.isascii() and text.isdigit():
+            return RateLimited("Rate limit exceeded", retry_after=float(text), reason=reason)
+    return RateLimited("Rate limit exceeded", retry_after=BURST_WINDOW, reason=reason)
