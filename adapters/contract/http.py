@@ -1,0 +1,395 @@
+"""The one way to a CRM: pooled, guarded, bounded in time and size, with every failure a ``ConnectorError``."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import http.cookiejar
+import json as json_text
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.util import Retry
+
+from adapters.contract import call_count, pacing
+from adapters.contract.call_count import count_calls
+from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
+from adapters.contract.oauth import OAuthApp, OAuthClient
+from adapters.contract.outbound_guard import AddressRefused, PublicAddressesOnly, refusal
+from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of
+from adapters.contract.types import Reply
+from adapters.contract.url_template import request_id_of, template_of
+
+if TYPE_CHECKING:
+    from adapters.contract.manifest import Pace
+
+__all__ = ["HttpClient", "OutboundPolicy", "count_calls"]
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retry warnings print the query, phone numbers included
+_log = logging.getLogger("switchboard.outbound")
+
+Explain = Callable[[Reply], ConnectorError | None]
+
+_MAX_BODY = 8 * 1024 * 1024
+_TEXT_KEPT = 4096
+_CHUNK = 64 * 1024
+#: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
+_TIME_FACTOR = 3
+_DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+_READS = frozenset({"GET", "HEAD"})
+
+
+def _retry(methods: frozenset[str], *, read: int | bool) -> Retry:
+    return Retry(
+        total=2,
+        connect=2,
+        read=read,
+        status=2,
+        other=0,
+        redirect=False,
+        allowed_methods=methods,
+        status_forcelist=(502, 503, 504),
+        backoff_factor=0.1,
+        respect_retry_after_header=False,
+        raise_on_status=False,
+    )
+
+
+_READ_RETRY = _retry(_READS | {"POST"}, read=2)
+#: An empty ``allowed_methods`` would mean all; no write is among these.
+_WRITE_RETRY = _retry(_READS, read=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutboundPolicy:
+    """The installation's settings for outgoing requests; times are seconds."""
+
+    connect_timeout: float = 3.05
+    read_timeout: float = 10.0
+    #: File of certificates to trust instead of the usual ones.
+    ca_bundle: str = ""
+    #: ``http://host:port``; the proxy then resolves names, so it has to keep private addresses out.
+    proxy: str = ""
+    allow_private_addresses: bool = False
+    #: Only for the sandbox CRM and development.
+    allow_plain_http: bool = False
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect: not even to look where it leads, for which requests reads the whole body."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
+_per_thread = threading.local()
+
+
+def _session(policy: OutboundPolicy) -> tuple[_Session, HTTPAdapter]:
+    """This thread's session for a policy; requests does not promise that one may be shared between threads."""
+    sessions: dict[OutboundPolicy, tuple[_Session, HTTPAdapter]] = _per_thread.__dict__.setdefault("sessions", {})
+    if policy not in sessions:
+        session = _Session()
+        session.trust_env = False  # no proxy, netrc entry or REQUESTS_CA_BUNDLE of the environment
+        session.headers.clear()
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        session.verify = policy.ca_bundle or True
+        if policy.proxy:
+            session.proxies = {"http": policy.proxy, "https": policy.proxy}
+        adapter = HTTPAdapter() if policy.allow_private_addresses else PublicAddressesOnly()
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        sessions[policy] = (session, adapter)
+    return sessions[policy]
+
+
+class HttpClient:
+    """Requests to one CRM on behalf of one user.
+
+    ``hosts``: where requests may go, see ``outbound_guard.refusal``. ``headers``: sent with every request, the login
+    among them. ``pace`` with ``pace_key``: the vendor's limit and whom it counts for. ``explain``: asked first what
+    an answer means, whatever its status; None: the standard table applies.
+
+    Raises ``ConnectorError`` only: 401 ``CredentialsRejected``, 403 ``AccessDenied``, 404 and 410 ``RecordNotFound``,
+    429 ``RateLimited``, other 4xx and our own guard ``RequestRejected``, 5xx, timeout and no connection
+    ``CrmUnavailable``, redirects and answers that are not JSON ``UnexpectedResponse``.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        hosts: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        policy: OutboundPolicy = OutboundPolicy(),
+        adapter: str = "",
+        read_timeout: float | None = None,
+        upload_hosts: Sequence[str] = (),
+        pace: Pace | None = None,
+        pace_key: str = "",
+        explain: Explain | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._hosts = tuple(hosts)
+        self._headers = dict(headers or {})
+        self._policy = policy
+        self._adapter = adapter
+        self._read_timeout = read_timeout or policy.read_timeout
+        self._upload_hosts = tuple(upload_hosts)
+        self._pace = pace
+        self._pace_key = pace_key
+        self._explain = explain
+
+    def explained_by(self, explain: Explain) -> HttpClient:
+        """A copy that asks the adapter first what an answer means."""
+        client = copy.copy(self)
+        client._explain = explain
+        return client
+
+    def get(self, url: str, **options: Any) -> Any:
+        """Decoded JSON, or None for an empty body; options as for ``send``."""
+        return self._json("GET", url, options)
+
+    def post(self, url: str, **options: Any) -> Any:
+        return self._json("POST", url, options)
+
+    def put(self, url: str, **options: Any) -> Any:
+        return self._json("PUT", url, options)
+
+    def patch(self, url: str, **options: Any) -> Any:
+        return self._json("PATCH", url, options)
+
+    def delete(self, url: str, **options: Any) -> Any:
+        return self._json("DELETE", url, options)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        data: Any = None,
+        params: Any = None,
+        headers: Mapping[str, str | None] | None = None,
+        template: str | None = None,
+        authenticated: bool = True,
+        read: bool | None = None,
+    ) -> Reply:
+        """One exchange, for those who must look at status and headers; a 2xx may hold other text than JSON here.
+
+        ``url``: absolute, or joined to the base URL. ``params``, ``data``, ``json``: as in requests. ``headers``: for
+        this request; None takes one of the client's away. ``template``: the path for the log line, with names instead
+        of values. ``authenticated`` False leaves all headers of the client out. ``read``: this POST changes nothing,
+        so it may be repeated; GET and HEAD never change anything.
+        """
+        method = method.upper()
+        is_read = method in _READS if read is None else read
+        sent_headers = {**_DEFAULT_HEADERS, **(self._headers if authenticated else {}), **(headers or {})}
+        request = requests.Request(
+            method, self._absolute(url), json=json, data=data, params=params, headers=_present(sent_headers)
+        )
+        limiter = pacing.limiter_for(self._pace_key) if self._pace_key else pacing.Limiter()
+        with limiter.turn(self._pace):
+            reply = self._exchange(request, is_read=is_read, hosts=self._hosts, template=template)
+        error = self._explain(reply) if self._explain else None
+        if error is None and not 200 <= reply.status < 300:
+            error = error_for(reply, is_read=is_read)
+        if error is None:
+            return reply
+        error.status = error.status or reply.status
+        if isinstance(error, RateLimited) and error.retry_after:
+            limiter.close_for(error.retry_after)
+        raise error
+
+    def oauth(self, app: OAuthApp) -> OAuthClient:
+        """The OAuth client of an application, behind the same guard, without this client's headers."""
+
+        def send(method: str, url: str, *, headers: Mapping[str, str], data: str, params: Mapping[str, str]) -> Reply:
+            sent_headers = {**_DEFAULT_HEADERS, **headers}
+            request = requests.Request(method, url, data=data, params=dict(params), headers=sent_headers)
+            return self._exchange(request, is_read=False, hosts=self._hosts, template=None)
+
+        return OAuthClient(app, send=send, retry_after=retry_after_of)
+
+    def download(self, url: str, *, hosts: Sequence[str], max_bytes: int) -> bytes:
+        """A file from one of ``hosts``, without the CRM's credentials.
+
+        Raises ``RequestRejected`` when it is larger than ``max_bytes``, and never ``CredentialsRejected``: a refusal
+        there says nothing about the login at the CRM.
+        """
+        kept: list[bytes] = []
+        request = requests.Request("GET", url, headers={**_DEFAULT_HEADERS, "Accept": "*/*"})
+        reply = self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
+        if error := media_error_for(reply, is_read=True):
+            raise error
+        return kept[0]
+
+    def upload(self, url: str, data: bytes, headers: Mapping[str, str], *, method: str = "PUT") -> None:
+        """Sends a file to a signed URL at one of ``upload_hosts``, with exactly these headers and no credentials."""
+        request = requests.Request(method.upper(), url, data=data, headers=dict(headers))
+        reply = self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
+        if error := media_error_for(reply, is_read=False):
+            raise error
+
+    def _json(self, method: str, url: str, options: Mapping[str, Any]) -> Any:
+        reply = self.send(method, url, **options)
+        if reply.text and not reply.is_json:
+            is_read = method in _READS if options.get("read") is None else bool(options["read"])
+            raise UnexpectedResponse(reason="the answer is not JSON", status=reply.status, maybe_applied=not is_read)
+        return reply.body
+
+    def _absolute(self, url: str) -> str:
+        if url.partition(":")[0].lower() in ("http", "https") and "://" in url[:8]:
+            return url
+        return f"{self._base_url.rstrip('/')}/{url.lstrip('/')}" if url else self._base_url
+
+    def _exchange(
+        self,
+        request: requests.Request,
+        *,
+        is_read: bool,
+        hosts: Sequence[str],
+        template: str | None,
+        max_bytes: int = _MAX_BODY,
+        keep: list[bytes] | None = None,
+    ) -> Reply:
+        """Sends a request and reads the answer, whatever its status. ``keep`` receives the body of a 2xx."""
+        session, adapter = _session(self._policy)
+        prepared = self._prepared(session, request, hosts)
+        started = time.monotonic()
+        line: dict[str, Any] = {
+            "adapter": self._adapter,
+            "method": prepared.method,
+            **template_of(str(prepared.url), template),
+        }
+        error: ConnectorError | None = None
+        reply = Reply(status=0, headers={}, body=None, method=str(prepared.method), url=str(prepared.url))
+        call_count.add_one()
+        try:
+            # one thread, one session, one request at a time: the transport's policy may change from request to request
+            adapter.max_retries = _READ_RETRY if is_read else _WRITE_RETRY
+            with contextlib.closing(
+                session.send(
+                    prepared,
+                    timeout=(self._policy.connect_timeout, self._read_timeout),
+                    stream=True,
+                    allow_redirects=False,
+                )
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                reply = replace(reply, status=response.status_code, headers=headers)
+                body = _read(response, started + _TIME_FACTOR * self._read_timeout, max_bytes)
+                reply = _with_body(reply, body)
+                if keep is not None:
+                    keep.append(body)
+        except _TooLarge:
+            error = UnexpectedResponse(reason="the answer is too large", maybe_applied=not is_read)
+        except (requests.RequestException, HTTPError, AddressRefused, OSError, ValueError) as failure:
+            error = _failure(failure, is_read=is_read, status=reply.status)
+        line |= {
+            "status": reply.status,
+            "milliseconds": round((time.monotonic() - started) * 1000),
+            "vendor_request_id": request_id_of(reply.headers),
+        }
+        if error is not None:
+            line["error"] = type(error).__name__
+        _log.info("%(method)s %(host)s%(template)s -> %(status)s in %(milliseconds)s ms", line, extra=line)
+        if error is not None:
+            raise error
+        return reply
+
+    def _prepared(
+        self, session: requests.Session, request: requests.Request, hosts: Sequence[str]
+    ) -> requests.PreparedRequest:
+        prepared = None
+        plain = self._policy.allow_plain_http
+        reason = refusal(str(request.url), hosts, allow_plain_http=plain)
+        if not reason:
+            try:
+                prepared = session.prepare_request(request)
+            except (requests.RequestException, ValueError):
+                reason = "the request cannot be sent"
+            else:  # requests reads the address with a parser of its own: what it made of it is what counts
+                reason = refusal(str(prepared.url), hosts, allow_plain_http=plain)
+        if reason or prepared is None:
+            raise RequestRejected(reason=reason)
+        return prepared
+
+
+class _TooLarge(Exception):
+    """The answer exceeds the limit."""
+
+
+def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    raw: urllib3.BaseHTTPResponse = response.raw
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        size += len(chunk)
+        if size > max_bytes:
+            raise _TooLarge
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout
+        chunks.append(chunk)
+    raw.release_conn()
+    return b"".join(chunks)
+
+
+def _with_body(reply: Reply, body: bytes) -> Reply:
+    text = body[:_TEXT_KEPT].decode("utf-8", errors="replace")
+    try:
+        decoded = json_text.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return replace(reply, text=text)
+    return replace(reply, text=text, body=decoded, is_json=True)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are not JSON
+
+
+def _failure(failure: Exception, *, is_read: bool, status: int) -> ConnectorError:
+    """What a transport failure means; its text, which may hold the URL, is not passed on."""
+    if isinstance(failure, AddressRefused):
+        return RequestRejected(reason="the host's address is not a public one")
+    if isinstance(failure, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
+        return RequestRejected(reason="the request cannot be sent")
+    return CrmUnavailable(maybe_applied=not is_read and not _was_never_sent(failure), status=status)
+
+
+def _was_never_sent(failure: BaseException) -> bool:
+    """Whether the failure happened before the request left: no connection, no proxy, no trust in the certificate."""
+    seen: list[Any] = [failure]
+    while seen:
+        cause = seen.pop()
+        if isinstance(
+            cause,
+            requests.ConnectTimeout
+            | requests.exceptions.ProxyError
+            | ConnectTimeoutError
+            | NewConnectionError
+            | ssl.SSLCertVerificationError,
+        ):
+            return True
+        if isinstance(cause, MaxRetryError):
+            seen.append(cause.reason)
+        if isinstance(cause, requests.RequestException | HTTPError):
+            seen += [argument for argument in cause.args if isinstance(argument, Exception)]
+    return False
+
+
+def _present(headers: Mapping[str, str | None]) -> dict[str, str]:
+    """Headers without those set to None; a later spelling of a name replaces an earlier one."""
+    by_name: dict[str, tuple[str, str | None]] = {}
+    for name, value in headers.items():
+        by_name[name.lower()] = (name, value)
+    return {name: value for name, value in by_name.values() if value is not None}

@@ -1,0 +1,155 @@
+"""Where outgoing requests may go: host names by pattern, and the address a socket really connects to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from requests.adapters import HTTPAdapter  # noqa: TID251 (part of the HTTP client)
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>[/?#].*)?", re.IGNORECASE | re.DOTALL)
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
+#: The last label decides whether resolvers read a host as a number: ``2130706433``, ``0x7f.1``, ``127.1``.
+_NUMERIC_LABEL = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
+_GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
+#: Networks inside 2000::/3 whose addresses carry an IPv4 address: 6to4 and Teredo.
+_TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
+
+
+class AddressRefused(Exception):
+    """The host's name leads to an address that is not on the public internet."""
+
+
+def refusal(url: str, hosts: Sequence[str], *, allow_plain_http: bool = False) -> str:
+    """Why a request to this URL is not allowed; empty when it is.
+
+    ``hosts``: exact names, or ``*.example.com`` for any depth below; either may name a port (``localhost:8001``),
+    otherwise only the scheme's own port is allowed. A numeric address must be listed literally.
+    """
+    match = _URL.fullmatch(url)
+    if not match or _UNSAFE.search(url):
+        return "the address is malformed"
+    scheme = match["scheme"].lower()
+    authority = match["authority"].lower()
+    if scheme != "https" and not allow_plain_http:
+        return "the address is not https"
+    if "@" in authority:
+        return "the address contains a user name"
+    path = (match["rest"] or "").split("?")[0].split("#")[0]
+    if ".." in path.lower().replace("%2e", ".").split("/"):
+        return "the path leads upwards"
+    host, _, port = authority.rpartition(":") if re.search(r":[0-9]{1,5}$", authority) else (authority, "", "")
+    if port and int(port) == _DEFAULT_PORTS[scheme]:
+        port = ""
+    if not any(_matches(host, port, pattern.lower(), scheme) for pattern in hosts):
+        return "the host is not one of this CRM"
+    return ""
+
+
+def _matches(host: str, port: str, pattern: str, scheme: str) -> bool:
+    if pattern.endswith(f":{_DEFAULT_PORTS[scheme]}") and not pattern.endswith("]"):
+        pattern = pattern.rpartition(":")[0]
+    if (f"{host}:{port}" if port else host) == pattern:
+        return bool(host)
+    if not pattern.startswith("*.") or not _NAME.fullmatch(host):
+        return False
+    suffix, _, pattern_port = pattern[1:].partition(":")
+    labels = host.split(".")
+    is_plain_name = (
+        all(labels)
+        and not _NUMERIC_LABEL.fullmatch(labels[-1])
+        and not any(label.startswith("xn--") for label in labels)
+    )
+    return port == pattern_port and is_plain_name and host.endswith(suffix) and len(suffix) > 1
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is an ordinary one of the public internet."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if ip.is_multicast or not ip.is_global:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address):
+        return True
+    # outside 2000::/3 lie IPv4-mapped and -compatible addresses, NAT64 and all that is unassigned
+    return ip in _GLOBAL_IPV6 and not any(ip in network for network in _TUNNELS)
+
+
+def _connect_to_public(connection: HTTPConnection) -> socket.socket:
+    """``HTTPConnection._new_conn`` with a check between the name's resolution and the use of its answer."""
+    host = connection._dns_host.strip("[]")
+    try:
+        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+        raise NameResolutionError(connection.host, connection, failure) from None
+    public = [answer for answer in found if is_public(str(answer[4][0]))]
+    if not public:
+        raise AddressRefused
+    problem: OSError | None = None
+    for family, kind, protocol, _, address in public:
+        try:
+            return _open(connection, family, kind, protocol, address)
+        except OSError as error:
+            problem = error
+    if isinstance(problem, TimeoutError):
+        raise ConnectTimeoutError(connection, "connect timed out")
+    raise NewConnectionError(connection, "connect failed")
+
+
+def _open(connection: HTTPConnection, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    opened = socket.socket(family, kind, protocol)
+    try:
+        for option in connection.socket_options or ():
+            opened.setsockopt(*option)
+        if isinstance(connection.timeout, int | float):
+            opened.settimeout(connection.timeout)
+        opened.connect(address)
+        if not is_public(str(opened.getpeername()[0])):
+            raise AddressRefused
+    except BaseException:
+        opened.close()
+        raise
+    sys.audit("http.client.connect", connection, connection.host, connection.port)
+    return opened
+
+
+class _PublicHTTPConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect_to_public(self)
+
+
+class _PublicHTTPSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect_to_public(self)
+
+
+class _PublicHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _PublicHTTPConnection
+
+
+class _PublicHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicHTTPSConnection
+
+
+class PublicAddressesOnly(HTTPAdapter):
+    """Transport whose sockets reach public addresses only.
+
+    ``_new_conn`` is not part of urllib3's public interface: urllib3 is pinned, and a test holds on to the effect.
+    Requests through a proxy are not affected: there the proxy resolves the name, and its own address may be private.
+    """
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}
