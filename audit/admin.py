@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from audit.models import AuditEvent, CallLog, ConversationLog, MessageLog
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Shows, and changes nothing: what support may do is an action with a name."""
 
     show_full_result_count = False

@@ -56,8 +56,9 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
             "django": {"level": "INFO"},
             # Its warnings print the path and query of a request, phone number included.
             "urllib3": {"level": "ERROR"},
+            # Tracebacks only; not a line for every 4xx.
+            "django.request": {"level": "ERROR"},
             # It would print the request line with its query, where old clients put their token.
-            "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "CRITICAL"},
         },
     }

@@ -21,7 +21,9 @@ VAR_DIR = BASE_DIR / "var"
 
 env = environ.Env()
 env.smart_cast = False
-environ.Env.read_env(BASE_DIR / ".env")
+for _file in (BASE_DIR / ".env", VAR_DIR / "secrets.env"):  # the second is made by `make run`
+    if _file.exists():
+        environ.Env.read_env(_file)
 
 
 def number(name: str, default: float, *, least: float = 0) -> float:

@@ -18,7 +18,9 @@ class Extension:
         self.platform = platform
         self.token = ""
         self.http = requests.Session()
-        self.http.headers.update({"rc-extension-id": "hash-ext", "rc-account-id": "hash-acc"})
+        self.http.headers.update(
+            {"Origin": "chrome-extension://kkhkjhaf", "rc-extension-id": "hash-ext", "rc-account-id": "hash-acc"}
+        )
 
     def send(self, method: str, target: str, body: Any = None) -> requests.Response:
         """``target`` goes on the request line as it stands, except that the token is put in."""
