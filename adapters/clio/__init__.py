@@ -1,0 +1,1 @@
+"""Clio Manage: persons and companies with their matters; calls and messages kept as communications."""

@@ -1,0 +1,273 @@
+"""The Clio adapter: each operation as requests to Clio's API v4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.clio import communications, replies
+from adapters.clio.documents import Documents, with_fax_status
+from adapters.clio.matters import Lookup, form_info, new_contact_info
+from adapters.clio.replies import record_id
+from adapters.clio.time_entries import TimeEntries
+from adapters.clio.timezones import iana_name
+from adapters.contract import (
+    AdapterContext,
+    CallLogChange,
+    CallLogEntry,
+    ConnectorError,
+    Contact,
+    ContactDraft,
+    ContactMatches,
+    ContactRef,
+    CrmAdapter,
+    DirectoryUser,
+    Disposition,
+    Id,
+    LogFormat,
+    LoggedCall,
+    LogMarker,
+    LogRef,
+    LogResult,
+    MessageLogChange,
+    MessageLogEntry,
+    NewContactOffer,
+    Notice,
+    NoticeLevel,
+    OAuthApp,
+    PhoneNumber,
+    Reply,
+    RequestRejected,
+    UserProfile,
+    dig,
+    require,
+    require_id,
+)
+from adapters.contract.types import Info
+
+_MOST_USERS = 2000
+#: First label of a regional host -> infix of the variables that hold its application; the US host has none.
+_REGIONS = {"eu": "EU_", "au": "AU_", "ca": "CA_"}
+
+
+class Adapter(CrmAdapter):
+    """Persons and companies are the contacts; logs are communications, with time entries beside them."""
+
+    log_format = LogFormat.PLAIN
+    message_title_date = "%m/%d/%Y"
+
+    @classmethod
+    def auth_headers(cls, context: AdapterContext) -> dict[str, str]:
+        """The token goes to Clio's four hosts only; a host stored otherwise gets none."""
+        hostname = context.credentials.hostname or context.user.hostname
+        return super().auth_headers(context) if hostname in context.manifest.server.hosts else {}
+
+    def explain(self, reply: Reply) -> ConnectorError | None:
+        return replies.explain(reply)
+
+    # --- login and logout --------------------------------------------------------------------------
+
+    def oauth_app(self, hostname: str) -> OAuthApp:
+        """The application registered in the host's region. Raises ``RequestRejected`` for a host that is not Clio's."""
+        if hostname not in self.manifest.server.hosts:
+            raise RequestRejected("This is not a Clio address. Open Clio in the browser and connect again.")
+        infix = _REGIONS.get(hostname.split(".", 1)[0], "")
+        client_id = self.secrets.get(f"CLIO_{infix}CLIENT_ID", "")
+        client_secret = self.secrets.get(f"CLIO_{infix}CLIENT_SECRET", "")
+        if not client_id or not client_secret:
+            raise RequestRejected("This server is not set up for your Clio region. Ask its operator.")
+        return OAuthApp(
+            client_id=client_id,
+            client_secret=client_secret,
+            token_url=f"https://{hostname}/oauth/token",
+            redirect_uri=self.manifest.server.auth.redirect_uri,
+            token_auth=self.manifest.server.auth.token_auth,
+        )
+
+    def user_profile(self) -> UserProfile:
+        """Clio documents no account (firm) on a user, so ``account_id`` stays empty."""
+        payload = self.http.get("users/who_am_i.json", params={"fields": "id,name,time_zone"})
+        return UserProfile(
+            id=require_id(payload, "data.id"),
+            name=dig(payload, "data.name", str, ""),
+            timezone=iana_name(dig(payload, "data.time_zone", str, "")),
+            hostname=self._hostname(),
+        )
+
+    def refresh_user(self) -> UserProfile:
+        return self.user_profile()
+
+    def revoke(self) -> None:
+        """Clio takes the token both as the login and as the form field."""
+        token = self.credentials.access_token
+        if token:
+            self.http.send("POST", f"https://{self._hostname()}/oauth/deauthorize", data={"token": token})
+
+    # --- contacts ----------------------------------------------------------------------------------
+
+    def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
+        if phone.is_extension:
+            return ContactMatches()
+        offer = NewContactOffer(additional_info=new_contact_info())
+        if not phone.raw.strip():  # an empty query would return the first page of all contacts
+            return ContactMatches(new_contact=offer)
+        found = self._lookup().by_phone(phone)
+        return ContactMatches(contacts=found.contacts, new_contact=offer, notice=found.notice, dropped=found.dropped)
+
+    def find_contacts_by_name(self, name: str) -> ContactMatches:
+        if not name.strip():
+            return ContactMatches()
+        found = self._lookup().by_name(name.strip())
+        return ContactMatches(contacts=found.contacts, notice=found.notice)
+
+    def create_contact(self, draft: ContactDraft) -> Contact:
+        phone = draft.phone.e164 or draft.phone.raw.strip()
+        contact_type = draft.type or "Person"
+        data: dict[str, Any] = {"name": draft.name, "type": contact_type}
+        if phone:
+            data["phone_numbers"] = [{"name": "Work", "number": phone, "default_number": True}]
+        payload = self.http.post("contacts.json", params={"fields": "id,name"}, json={"data": data})
+        return Contact(
+            id=require_id(payload, "data.id"),
+            name=dig(payload, "data.name", str, "") or draft.name,
+            type=contact_type,
+            phone=phone,
+            additional_info=form_info(self.options),
+        )
+
+    # --- call logs ---------------------------------------------------------------------------------
+
+    def create_call_log(self, entry: CallLogEntry) -> LogResult:
+        """The log counts as soon as the communication exists; a time entry that fails is a warning."""
+        data = communications.call(entry, self.user.id)
+        log_id = self._create(data)
+        entry.created(log_id)
+        notice = self._time_entries().create_for_call(record_id(log_id), entry, data["body"])
+        return LogResult(log_id=log_id, notice=notice)
+
+    def get_call_log(self, ref: LogRef) -> LoggedCall:
+        return communications.logged_call(self._read(ref, communications.READ_FIELDS))
+
+    def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
+        log_id = record_id(ref.log_id)
+        current = change.current or LoggedCall()
+        if data := communications.changes(change, current):
+            self._patch(log_id, data)
+        return LogResult(log_id=log_id, notice=self._time_entries().update_for_call(log_id, change, current))
+
+    def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
+        """Files log and time entries under another matter. Clio can replace a matter, not remove it."""
+        log_id = record_id(ref.log_id)
+        if "matters" in disposition.fields and disposition.fields["matters"] is None:
+            notice = Notice(
+                message="Clio cannot take a log out of its matter. Choose another matter.", level=NoticeLevel.WARNING
+            )
+            return LogResult(log_id=log_id, notice=notice)
+        matter = communications.chosen_matter(disposition.fields)
+        if not matter:
+            return None
+        self._patch(log_id, {"matter": {"id": matter}})
+        return LogResult(log_id=log_id, notice=self._time_entries().move(log_id, matter))
+
+    def find_call_log(self, marker: LogMarker) -> Id | None:
+        return self._find(communications.SESSION_PROPERTY, marker)
+
+    # --- message logs ------------------------------------------------------------------------------
+
+    def create_message_log(self, entry: MessageLogEntry) -> LogResult:
+        messages, body = list(entry.messages), entry.body
+        if not entry.is_shared:
+            messages = self._documents(entry.contact, entry.submission).filed(entry.messages)
+            if messages != list(entry.messages):
+                body = with_fax_status(entry.compose(messages), messages)
+        log_id = self._create(communications.conversation(entry, body, self.user.id))
+        entry.created(log_id)
+        notice = self._time_entries().create_for_messages(
+            record_id(log_id), entry.messages, entry.contact.name, entry.submission
+        )
+        return LogResult(log_id=log_id, notice=notice)
+
+    def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
+        log_id = record_id(ref.log_id)
+        if change.is_shared:
+            if change.body and change.body.strip():
+                self._patch(log_id, {"body": change.body})
+            return LogResult(log_id=log_id)
+        if not change.messages:
+            return LogResult(log_id=log_id)
+        with replies.nothing_written():
+            body = dig(self._read(ref, "id,body"), "body", str, "")
+        messages = self._documents(change.contact, change.submission).filed(change.messages)
+        extended = change.append(body, messages)
+        if extended != body:
+            self._patch(log_id, {"body": extended})
+        notice = self._time_entries().create_for_messages(
+            log_id, change.messages, change.contact.name, change.submission
+        )
+        return LogResult(log_id=log_id, notice=notice)
+
+    def find_message_log(self, marker: LogMarker) -> Id | None:
+        return self._find(communications.CONVERSATION_PROPERTY, marker)
+
+    # --- the rest ----------------------------------------------------------------------------------
+
+    def list_users(self) -> tuple[DirectoryUser, ...]:
+        params = {
+            "enabled": "true",
+            "order": "name(asc)",
+            "limit": _MOST_USERS,
+            "fields": "id,name,email,first_name,last_name",
+        }
+        return tuple(
+            DirectoryUser(
+                id=require_id(row, "id"),
+                name=dig(row, "name", str, "")
+                or f"{dig(row, 'first_name', str, '')} {dig(row, 'last_name', str, '')}".strip(),
+                email=dig(row, "email", str, ""),
+            )
+            for row in replies.all_rows(self.http, self._hostname(), "users.json", params)
+        )
+
+    # --- requests ----------------------------------------------------------------------------------
+
+    def _create(self, data: dict[str, Any]) -> Id:
+        payload = self.http.post("communications.json", params={"fields": "id"}, json={"data": data})
+        return require_id(payload, "data.id")
+
+    def _read(self, ref: LogRef, fields: str) -> dict[str, Any]:
+        payload = self.http.get(f"communications/{record_id(ref.log_id)}.json", params={"fields": fields})
+        return require(payload, "data", dict)
+
+    def _patch(self, log_id: int, data: dict[str, Any]) -> None:
+        self.http.patch(f"communications/{log_id}.json", json={"data": data})
+
+    def _find(self, name: str, marker: LogMarker) -> Id | None:
+        params = {
+            "external_property_name": name,
+            "external_property_value": communications.marker_value(marker.marker),
+            "fields": "id,senders{id,type},receivers{id,type}",
+        }
+        user = communications.writer(marker.assignee, self.user.id)
+        for row in replies.all_rows(self.http, self._hostname(), "communications.json", params):
+            if communications.was_written_by(row, user):
+                return require_id(row, "id")
+        return None
+
+    def _lookup(self) -> Lookup:
+        return Lookup(
+            http=self.http,
+            hostname=self._hostname(),
+            options=self.options,
+            cache=self.cache,
+            user_id=self.user.id,
+        )
+
+    def _time_entries(self) -> TimeEntries:
+        return TimeEntries(http=self.http, options=self.options, zone=self.zone(), user_id=self.user.id)
+
+    def _documents(self, contact: ContactRef, submission: Info) -> Documents:
+        return Documents(
+            http=self.http, hostname=self._hostname(), zone=self.zone(), contact=contact, submission=submission
+        )
+
+    def _hostname(self) -> str:
+        return self.credentials.hostname or self.user.hostname

@@ -1,0 +1,128 @@
+"""What Clio's answers mean: refusals in the user's words, and lists that come in pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.contract import (
+    AccessDenied,
+    ConnectorError,
+    HttpClient,
+    Id,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+    UnexpectedResponse,
+    dig,
+    rows,
+)
+
+#: More than any contact has; keeps a paging loop of the vendor's from becoming ours.
+_MOST_PAGES = 20
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_NOUNS = {
+    "users": "users",
+    "contacts": "contacts",
+    "matters": "matters",
+    "relationships": "matters",
+    "communications": "communications",
+    "activities": "time entries",
+    "documents": "documents",
+}
+
+
+def explain(reply: Reply) -> ConnectorError | None:
+    """The error behind a non-2xx answer, saying what the user can do; None: the standard table applies.
+
+    Source: Clio API v4 documentation, "Errors": ``{"error": {"type", "message"}}``; 401 has the OAuth shape.
+    """
+    reason = dig(reply.body, "error.message", str, "")[:200]
+    if reply.status == 403:
+        return AccessDenied(_permission(reply), reason=reason, status=403)
+    if reply.status == 404:
+        return RecordNotFound("This record no longer exists in Clio.", reason=reason, status=404)
+    if reply.status == 410:  # said of an unknown API version, never of a record
+        return RequestRejected("Clio no longer offers what this needs.", reason=reason, status=410)
+    if reply.status in (400, 412, 422):
+        return RequestRejected("Clio refused the request.", reason=reason, status=reply.status)
+    return None
+
+
+def _permission(reply: Reply) -> str:
+    verb = "read" if reply.method in ("GET", "HEAD") else "write"
+    parts = urlsplit(reply.url).path.removesuffix(".json").split("/")
+    noun = next((_NOUNS[name] for part in parts if (name := part.removesuffix(".json")) in _NOUNS), "this data")
+    return (
+        f"Your Clio user, or the RingCentral application in Clio, may not {verb} {noun}. "
+        "Ask a Clio administrator for the permission, then connect again."
+    )
+
+
+def all_rows(http: HttpClient, hostname: str, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records of a list, over all its pages.
+
+    ``meta.paging.next`` is an absolute URL: it is followed on the user's own host only, since the token goes with it.
+    """
+    payload = http.get(path, params=params)
+    found = data_rows(payload)
+    for _ in range(_MOST_PAGES):
+        following = dig(payload, "meta.paging.next", str, "")
+        if not following:
+            break
+        if not _is_api_of(hostname, following):
+            raise UnexpectedResponse(reason="the next page is on another host")
+        payload = http.get(following)
+        found += data_rows(payload)
+    return found
+
+
+def _is_api_of(hostname: str, url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.netloc == hostname and parts.path.startswith("/api/v4/")
+
+
+def data_rows(payload: Any) -> list[dict[str, Any]]:
+    """``data`` of a list answer. Raises ``UnexpectedResponse`` when there is none."""
+    if not isinstance(payload, dict) or "data" not in payload:
+        raise UnexpectedResponse(reason="expected a list of objects at 'data'")
+    return rows(payload, "data")
+
+
+def record_id(value: Id) -> int:
+    """A record id, which Clio keeps as a number and others as text; stored log ids may have a suffix after a dot.
+
+    Raises ``RecordNotFound`` for a text that cannot be one: it goes into paths.
+    """
+    text = str(value).split(".", 1)[0]
+    if not _NUMBER.fullmatch(text):
+        raise RecordNotFound("This record no longer exists in Clio.")
+    return int(text)
+
+
+def moment_of(text: str) -> datetime | None:
+    """A time as Clio writes it; None when absent or not a time with an offset."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as Clio takes it: ISO 8601, UTC, milliseconds."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
+    try:
+        yield
+    except UnexpectedResponse as error:
+        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error
