@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract import ContactRef, Id, Info, LoggedCall, LogMarker, RequestRejected, dig
+from adapters.contract import ContactRef, Id, LoggedCall, LogMarker, RequestRejected, dig
 
 SUBJECT_LENGTH = 255
 _SESSION_ID = re.compile(r"<b>Session Id</b>:\s*([^<\s]+)")
@@ -38,7 +38,7 @@ def chosen(value: Any) -> Any:
     return None if value in (None, "", "none") else value
 
 
-def links(submission: Info) -> dict[str, Any]:
+def links(submission: Mapping[str, Any]) -> dict[str, Any]:
     """``deal_id`` or ``lead_id`` of a form; an activity cannot hang on both, and the deal wins. Absent, not empty."""
     if deal := chosen(submission.get("deals")):
         return {"deal_id": number(deal)}
@@ -47,7 +47,7 @@ def links(submission: Info) -> dict[str, Any]:
     return {}
 
 
-def moved_links(fields: Info) -> dict[str, Any]:
+def moved_links(fields: Mapping[str, Any]) -> dict[str, Any]:
     """As ``links`` for an existing activity: one kind replaces the other; an explicit nothing removes a kind."""
     if link := links(fields):
         return {"deal_id": None, "lead_id": None, **link}
@@ -55,7 +55,14 @@ def moved_links(fields: Info) -> dict[str, Any]:
 
 
 def new_activity(
-    *, contact: ContactRef, owner: Id, subject: str, type_key: str, body: str, started_at: datetime, submission: Info
+    *,
+    contact: ContactRef,
+    owner: Id,
+    subject: str,
+    type_key: str,
+    body: str,
+    started_at: datetime,
+    submission: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The request body for a done activity, without its organisation and duration."""
     return {

@@ -17,7 +17,6 @@ from adapters.contract import (
     require,
     rows,
 )
-from adapters.pipedrive.replies import accepted
 
 CACHE_KEY = "activityTypes"
 MAX_AGE = timedelta(hours=24)
@@ -30,7 +29,7 @@ TypeList = list[dict[str, str]]
 
 def fetch(http: HttpClient) -> TypeList:
     """The active types of the account, in the vendor's order (``GET /v1/activityTypes``; there is no v2 of it)."""
-    payload = accepted(http.get("/v1/activityTypes"))
+    payload = http.get("/v1/activityTypes")
     return [
         {"const": require(row, "key_string", str), "title": require(row, "name", str)}
         for row in rows(payload, "data")

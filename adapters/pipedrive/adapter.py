@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from adapters.contract import (
@@ -49,7 +50,7 @@ from adapters.contract import (
 )
 from adapters.pipedrive import activities, activity_types, install_page, login, replies
 from adapters.pipedrive.lookup import IDS_PER_REQUEST, LIST_PAGE, Lookup, verified
-from adapters.pipedrive.replies import accepted, nothing_written
+from adapters.pipedrive.replies import nothing_written
 
 #: Serves every company; the company's own host is the one the vendor recommends.
 ANY_COMPANY = "api.pipedrive.com"
@@ -94,7 +95,7 @@ class Adapter(CrmAdapter):
             self.http.oauth(self.oauth_app("")).revoke(token, hint=hint)
 
     def user_profile(self) -> UserProfile:
-        return login.profile(accepted(self.http.get("/v1/users/me")))
+        return login.profile(self.http.get("/v1/users/me"))
 
     def handle_route(self, name: str, request: RouteRequest) -> RouteReply:
         if name == "install_page":
@@ -136,7 +137,7 @@ class Adapter(CrmAdapter):
         body: dict[str, Any] = {"name": draft.name}
         if phone:  # v2 does not know "phone": sending it would drop the number
             body["phones"] = [{"value": phone, "primary": True, "label": "work"}]
-        person = require(accepted(self.http.post("/api/v2/persons", json=body)), "data", dict)
+        person = require(self.http.post("/api/v2/persons", json=body), "data", dict)
         return Contact(
             id=require_id(person, "id"), name=dig(person, "name", str, draft.name), type="contact", phone=phone
         )
@@ -163,7 +164,8 @@ class Adapter(CrmAdapter):
         def name() -> str:
             return self._names([contact.id]).get(activities.number(contact.id), "") if contact else ""
 
-        record, known = fan_out_outcomes(lambda read: read(), (lambda: self._activity(ref.log_id), name))
+        reads: tuple[Callable[[], Any], ...] = (partial(self._activity, ref.log_id), name)
+        record, known = fan_out_outcomes(lambda read: read(), reads)
         if isinstance(record, ConnectorError):
             raise record
         if isinstance(known, CredentialsRejected):
@@ -180,9 +182,9 @@ class Adapter(CrmAdapter):
         names: dict[int, str] = {}
         people = list(dict.fromkeys(ref.contact.id for ref in refs if ref.contact))
         reads: list[tuple[dict[Any, Any], Callable[[], Mapping[Any, Any]]]] = [
-            (records, lambda part=part: self._activities(part)) for part in _parts([ref.log_id for ref in refs])
+            (records, partial(self._activities, part)) for part in _parts([ref.log_id for ref in refs])
         ]
-        reads += [(names, lambda part=part: self._names(part)) for part in _parts(people)]
+        reads += [(names, partial(self._names, part)) for part in _parts(people)]
         for (target, _), outcome in zip(reads, fan_out_outcomes(lambda read: read[1](), reads), strict=True):
             if not isinstance(outcome, ConnectorError):
                 target.update(outcome)
@@ -260,7 +262,7 @@ class Adapter(CrmAdapter):
     # --- the rest ----------------------------------------------------------------------------------
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
-        payload = accepted(self.http.get("/v1/users"))
+        payload = self.http.get("/v1/users")
         return tuple(
             DirectoryUser(id=require_id(row, "id"), name=dig(row, "name", str, ""), email=dig(row, "email", str, ""))
             for row in rows(payload, "data")
@@ -290,8 +292,8 @@ class Adapter(CrmAdapter):
             if types is not None and activity_types.is_settled(types, keyword=keyword, options=self.options):
                 organisation = self._organisation(person)
             else:
-                organisation, fetched = run_together(lambda: self._organisation(person), self._fetch_types)
-                types = activity_types.keep_or_fall_back(self.cache, fetched)
+                answers: list[Any] = run_together(partial(self._organisation, person), self._fetch_types)
+                organisation, types = answers[0], activity_types.keep_or_fall_back(self.cache, answers[1])
         type_key = activity_types.choose(types, keyword=keyword, options=self.options)
         if not type_key:
             raise activity_types.missing(keyword)
@@ -304,7 +306,7 @@ class Adapter(CrmAdapter):
             return error
 
     def _organisation(self, person: int) -> dict[str, int]:
-        record = require(accepted(self.http.get(f"/api/v2/persons/{person}")), "data", dict)
+        record = require(self.http.get(f"/api/v2/persons/{person}"), "data", dict)
         organisation = dig(record, "org_id", int, 0)
         return {"org_id": organisation} if organisation else {}
 
@@ -312,18 +314,18 @@ class Adapter(CrmAdapter):
         return assignee.user_id if assignee else self.user.id
 
     def _write_new(self, body: Mapping[str, Any], created: Callable[[Id], None]) -> LogResult:
-        log_id = require_id(accepted(self.http.post("/api/v2/activities", json=body)), "data.id")
+        log_id = require_id(self.http.post("/api/v2/activities", json=body), "data.id")
         created(log_id)
         return LogResult(log_id=log_id)
 
     def _write_change(self, ref: LogRef, body: Mapping[str, Any]) -> LogResult:
         log_id = activities.number(ref.log_id)
         if body:
-            require_id(accepted(self.http.patch(f"/api/v2/activities/{log_id}", json=body)), "data.id")
+            require_id(self.http.patch(f"/api/v2/activities/{log_id}", json=body), "data.id")
         return LogResult(log_id=log_id)
 
     def _activity(self, log_id: str) -> Mapping[str, Any]:
-        payload = accepted(self.http.get(f"/api/v2/activities/{activities.number(log_id)}"))
+        payload = self.http.get(f"/api/v2/activities/{activities.number(log_id)}")
         record = require(payload, "data", dict)
         if dig(record, "is_deleted", bool, False):  # deleted records stay readable for 30 days
             raise RecordNotFound("This record no longer exists in Pipedrive.")
@@ -331,14 +333,14 @@ class Adapter(CrmAdapter):
 
     def _activities(self, log_ids: Sequence[Id]) -> dict[int, Mapping[str, Any]]:
         ids = ",".join(str(activities.number(log_id)) for log_id in log_ids)
-        payload = accepted(self.http.get("/api/v2/activities", params={"ids": ids, "limit": IDS_PER_REQUEST}))
+        payload = self.http.get("/api/v2/activities", params={"ids": ids, "limit": IDS_PER_REQUEST})
         return {
             require(row, "id", int): row for row in rows(payload, "data") if not dig(row, "is_deleted", bool, False)
         }
 
     def _names(self, people: Sequence[Id]) -> dict[int, str]:
         ids = ",".join(str(activities.number(person)) for person in people)
-        payload = accepted(self.http.get("/api/v2/persons", params={"ids": ids, "limit": IDS_PER_REQUEST}))
+        payload = self.http.get("/api/v2/persons", params={"ids": ids, "limit": IDS_PER_REQUEST})
         return {require(row, "id", int): dig(row, "name", str, "") for row in rows(payload, "data")}
 
     def _logged_call(
@@ -367,7 +369,7 @@ class Adapter(CrmAdapter):
             "limit": LIST_PAGE,
         }
         for _ in range(_FIND_PAGES):
-            payload = accepted(self.http.get("/api/v2/activities", params=params))
+            payload = self.http.get("/api/v2/activities", params=params)
             yield from rows(payload, "data")
             params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
             if not params["cursor"]:

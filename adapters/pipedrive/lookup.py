@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from adapters.contract import (
@@ -28,7 +29,6 @@ from adapters.contract import (
     require_id,
     rows,
 )
-from adapters.pipedrive.replies import accepted
 
 #: Whether this account's tokens may use itemSearch, where the token reply did not say.
 SCOPE_KEY = "itemSearch"
@@ -93,12 +93,12 @@ class Lookup:
         deals, leads = dict(found.deals), dict(found.leads)
         ids = [hit.id for hit in hits]
         asked: list[tuple[str, Callable[[], Any]]] = [
-            ("dates", lambda part=part: self._dates(part)) for part in _parts(ids, IDS_PER_REQUEST)
+            ("dates", partial(self._dates, part)) for part in _parts(ids, IDS_PER_REQUEST)
         ]
         if not found.has_links:
             for person in ids[:MAX_WITH_LINKS]:
-                asked.append(("deals", lambda person=person: (person, self._deals(person))))
-                asked.append(("leads", lambda person=person: (person, self._leads(person))))
+                asked.append(("deals", partial(self._deals, person)))
+                asked.append(("leads", partial(self._leads, person)))
         dates: dict[Id, tuple[datetime | None, datetime | None]] = {}
         outcomes = fan_out_outcomes(lambda request: request[1](), asked)
         for (kind, _), outcome in zip(asked, outcomes, strict=True):
@@ -151,7 +151,7 @@ class Lookup:
         deals: dict[Id, list[Choice]] = {}
         leads: dict[Id, list[Choice]] = {}
         while True:
-            payload = accepted(self.http.get("/api/v2/itemSearch", params=params))
+            payload = self.http.get("/api/v2/itemSearch", params=params)
             hits += _hits(payload)
             for related in _related(payload):
                 _keep_related(related, deals, leads)
@@ -162,19 +162,19 @@ class Lookup:
 
     def _search_persons(self, term: str, in_field: str) -> Found:
         params = {"term": term, "fields": in_field, "limit": LIST_PAGE}
-        return Found(hits=_unique(_hits(accepted(self.http.get("/api/v2/persons/search", params=params)))))
+        return Found(hits=_unique(_hits(self.http.get("/api/v2/persons/search", params=params))))
 
-    def _deals(self, person: Id) -> list[Choice]:
+    def _deals(self, person: Id) -> tuple[Id, list[Choice]]:
         params = {"person_id": person, "status": "open", "limit": LIST_PAGE}
-        return _choices(accepted(self.http.get("/api/v2/deals", params=params)))
+        return person, _choices(self.http.get("/api/v2/deals", params=params))
 
-    def _leads(self, person: Id) -> list[Choice]:
+    def _leads(self, person: Id) -> tuple[Id, list[Choice]]:
         params = {"person_id": person, "limit": LIST_PAGE}
-        return _choices(accepted(self.http.get("/v1/leads", params=params)))
+        return person, _choices(self.http.get("/v1/leads", params=params))
 
     def _dates(self, ids: Sequence[Id]) -> dict[Id, tuple[datetime | None, datetime | None]]:
         params = {"ids": ",".join(map(str, ids)), "limit": IDS_PER_REQUEST}
-        payload = accepted(self.http.get("/api/v2/persons", params=params))
+        payload = self.http.get("/api/v2/persons", params=params)
         return {
             require_id(row, "id"): (_moment(row, "add_time"), _moment(row, "update_time"))
             for row in rows(payload, "data")

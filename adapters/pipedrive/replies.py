@@ -24,8 +24,13 @@ DAILY_WAIT = 3600.0
 
 
 def explain(reply: Reply) -> ConnectorError | None:
-    """The error behind a non-2xx answer of the API, saying what the user can do; None: the standard table applies."""
+    """The error behind an answer of the API, saying what the user can do; None: the standard table applies.
+
+    Status and ``success`` both count: a 2xx that says ``"success": false`` is a refusal too.
+    """
     reason = vendor_text(reply.body)
+    if 200 <= reply.status < 300 and not dig(reply.body, "success", bool, True):
+        return RequestRejected(reason=reason, status=reply.status)
     if reply.status == 402:
         return AccessDenied(
             "The Pipedrive company account is not open. Ask its administrator to check the subscription.",
@@ -49,13 +54,6 @@ def vendor_text(body: Any) -> str:
     more = dig(body, "error_info", str, "")
     generic = "Please check developers.pipedrive.com"  # v1 puts this sentence under most errors
     return (f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)[:200]
-
-
-def accepted(payload: Any) -> Any:
-    """The payload itself. Raises ``RequestRejected`` for a 2xx answer that says ``"success": false``."""
-    if not dig(payload, "success", bool, True):
-        raise RequestRejected(reason=vendor_text(payload))
-    return payload
 
 
 @contextmanager

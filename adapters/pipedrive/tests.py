@@ -1,0 +1,394 @@
+"""What a fixture cannot say about Pipedrive: the install page, uncertain scopes, and the activity types' cache."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from adapters.contract import (
+    AccessDenied,
+    AdapterContext,
+    CallLogEntry,
+    ConnectorError,
+    ContactRef,
+    Credentials,
+    CredentialsRejected,
+    CrmUnavailable,
+    Direction,
+    LogRef,
+    Manifest,
+    Message,
+    MessageKind,
+    MessageLogChange,
+    OAuthApp,
+    Options,
+    Reply,
+    RouteRequest,
+    UserProfile,
+    parse_phone,
+)
+from adapters.pipedrive import activities
+from adapters.pipedrive.adapter import Adapter
+
+MANIFEST = Manifest.parse(Path(__file__).with_name("manifest.json").read_text(encoding="utf-8"))
+PHONE = parse_phone("+16505550112")
+CALL_TYPES = [{"const": "call", "title": "Call"}]
+
+
+class FakeHttp:
+    """Answers by method and path; remembers what was asked. Answers that are errors are raised."""
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, Any]] = []
+
+    def explained_by(self, explain: Any) -> FakeHttp:
+        return self
+
+    def get(self, url: str, *, params: Any = None) -> Any:
+        return self._answer(f"GET {url}", dict(params or {}))
+
+    def post(self, url: str, *, json: Any) -> Any:
+        return self._answer(f"POST {url}", json)
+
+    def patch(self, url: str, *, json: Any) -> Any:
+        return self._answer(f"PATCH {url}", json)
+
+    def _answer(self, request: str, content: Any) -> Any:
+        self.asked.append((request, content))
+        answer = self.answers[request]
+        if isinstance(answer, ConnectorError):
+            raise answer
+        return answer
+
+    @property
+    def requests(self) -> list[str]:
+        return sorted(request for request, _ in self.asked)
+
+
+class Cache:
+    """An account cache whose entries are fresh or stale."""
+
+    def __init__(self, fresh: Mapping[str, Any] = MappingProxyType({}), stale: Mapping[str, Any] | None = None) -> None:
+        self.fresh = dict(fresh)
+        self.stale = dict(stale or {})
+
+    def get(self, key: str, *, max_age: timedelta) -> Any:
+        return self.fresh.get(key)
+
+    def get_stale(self, key: str) -> Any:
+        return self.fresh.get(key, self.stale.get(key))
+
+    def put(self, key: str, value: Any) -> None:
+        self.fresh[key] = value
+
+
+def adapter(answers: Mapping[str, Any], *, cache: Cache | None = None, secrets: Any = None) -> Adapter:
+    context = AdapterContext(
+        manifest=MANIFEST,
+        user=UserProfile(id=7001, name="Robin Vale", hostname="northwind-demo.pipedrive.com"),
+        credentials=Credentials(access_token="access-1"),
+        options=Options(),
+        secrets=secrets or {},
+        cache=cache or Cache(),
+    )
+    return Adapter(http=FakeHttp(answers), context=context)  # type: ignore[arg-type]
+
+
+def found(*people: int, related: Any = None) -> dict[str, Any]:
+    items = [{"item": {"id": person, "name": "Dana Fox", "phones": ["+16505550112"]}} for person in people]
+    return {"success": True, "data": {"items": items, **({} if related is None else {"related_items": related})}}
+
+
+def entry(**given: Any) -> CallLogEntry:
+    return CallLogEntry(
+        **{
+            "session_id": "s-1",
+            "direction": Direction.INBOUND,
+            "contact": ContactRef(id="501"),
+            "started_at": datetime(2026, 1, 14, 9, tzinfo=UTC),
+            **given,
+        }
+    )
+
+
+# --- look-up where the granted scopes are not known ---------------------------------------------
+
+
+def test_with_unknown_scopes_both_searches_go_out_together_and_the_richer_answer_is_used():
+    cache = Cache()
+    lead = {"item": {"id": "lead-1", "type": "lead", "title": "Mast", "person": {"id": 501}}}
+    subject = adapter(
+        {
+            "GET /api/v2/itemSearch": found(501, related=[lead]),
+            "GET /api/v2/persons/search": found(501),
+            "GET /api/v2/persons": {"data": []},
+        },
+        cache=cache,
+    )
+    [contact] = subject.find_contacts(PHONE).contacts
+    assert [choice.title for choice in contact.additional_info["leads"]] == ["Mast"]
+    assert cache.fresh == {"itemSearch": True}
+
+
+def test_a_refused_item_search_is_remembered_and_the_persons_search_serves():
+    cache = Cache()
+    answers = {
+        "GET /api/v2/itemSearch": AccessDenied(),
+        "GET /api/v2/persons/search": found(501),
+        "GET /api/v2/persons": {"data": []},
+        "GET /api/v2/deals": {"data": [{"id": 9, "title": "Sloop"}]},
+        "GET /v1/leads": {"data": None},
+    }
+    subject = adapter(answers, cache=cache)
+    [contact] = subject.find_contacts(PHONE).contacts
+    assert [choice.const for choice in contact.additional_info["deals"]] == [9]
+    assert cache.fresh == {"itemSearch": False}
+    again = adapter(answers, cache=cache)
+    again.find_contacts(PHONE)
+    assert "GET /api/v2/itemSearch" not in again.http.requests  # type: ignore[attr-defined]
+
+
+def test_an_outage_of_the_item_search_is_not_taken_for_a_missing_scope():
+    cache = Cache()
+    subject = adapter(
+        {"GET /api/v2/itemSearch": CrmUnavailable(), "GET /api/v2/persons/search": found(501)}, cache=cache
+    )
+    with pytest.raises(CrmUnavailable):
+        subject.find_contacts(PHONE)
+    assert cache.fresh == {}
+
+
+# --- activity types -----------------------------------------------------------------------------
+
+
+def test_an_old_list_of_types_serves_while_the_new_one_cannot_be_read():
+    subject = adapter(
+        {
+            "GET /api/v2/persons/501": {"data": {"id": 501}},
+            "GET /v1/activityTypes": CrmUnavailable(),
+            "POST /api/v2/activities": {"data": {"id": 7700}},
+        },
+        cache=Cache(stale={"activityTypes": CALL_TYPES}),
+    )
+    assert subject.create_call_log(entry()).log_id == 7700
+    assert adapter({"GET /v1/activityTypes": CrmUnavailable()}, cache=subject.cache).account_data("activityTypes") == (
+        CALL_TYPES
+    )
+
+
+def test_a_refused_login_is_not_hidden_by_an_old_list_of_types():
+    subject = adapter(
+        {"GET /v1/activityTypes": CredentialsRejected()}, cache=Cache(stale={"activityTypes": CALL_TYPES})
+    )
+    with pytest.raises(CredentialsRejected):
+        subject.account_data("activityTypes")
+
+
+def test_known_types_cost_one_read_before_the_write():
+    subject = adapter(
+        {
+            "GET /api/v2/persons/501": {"data": {"id": 501, "org_id": 31}},
+            "POST /api/v2/activities": {"data": {"id": 7700}},
+        },
+        cache=Cache({"activityTypes": CALL_TYPES}),
+    )
+    subject.create_call_log(entry())
+    assert subject.http.requests == ["GET /api/v2/persons/501", "POST /api/v2/activities"]  # type: ignore[attr-defined]
+
+
+# --- durations, links -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "00:00"), (1, "00:01"), (300, "00:05"), (301, "00:06"), (3540, "00:59"), (3599, "01:00")]
+)
+def test_begun_minutes_are_counted_and_carried(seconds: int, text: str):
+    assert activities.duration(seconds) == text
+
+
+# --- messages ---------------------------------------------------------------------------------------
+
+
+def test_all_new_messages_of_a_day_take_one_read_and_one_write():
+    messages = tuple(
+        Message(
+            id=f"m-{index}",
+            kind=MessageKind.SMS,
+            direction=Direction.INBOUND,
+            sent_at=datetime(2026, 1, 14, 9, index, tzinfo=UTC),
+            text=f"text {index}",
+        )
+        for index in range(5)
+    )
+    subject = adapter(
+        {
+            "GET /api/v2/activities/7800": {"data": {"id": 7800, "note": "before;"}},
+            "PATCH /api/v2/activities/7800": {"data": {"id": 7800}},
+        }
+    )
+    change = MessageLogChange(
+        contact=ContactRef(id="501"),
+        messages=messages,
+        append=lambda body, new: body + ";".join(message.text for message in new),
+        ended_at=messages[-1].sent_at,
+        submission={"deals": 9001},
+    )
+    subject.update_message_log(LogRef(log_id="7800"), change)
+    assert subject.http.asked == [  # type: ignore[attr-defined]
+        ("GET /api/v2/activities/7800", {}),
+        (
+            "PATCH /api/v2/activities/7800",
+            {"note": "before;text 0;text 1;text 2;text 3;text 4", "deal_id": 9001, "lead_id": None},
+        ),
+    ]
+
+
+def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
+    message = Message(
+        id="m-1", kind=MessageKind.FAX, direction=Direction.INBOUND, sent_at=datetime(2026, 1, 14, tzinfo=UTC)
+    )
+    subject = adapter(
+        {
+            "GET /api/v2/activities/7800": {"data": {"id": 7800, "note": None}},
+            "PATCH /api/v2/activities/7800": {"data": {"id": 7800}},
+        }
+    )
+    change = MessageLogChange(
+        contact=ContactRef(id="501"),
+        messages=(message,),
+        append=lambda body, new: f"[{body}]new",
+        ended_at=message.sent_at,
+    )
+    subject.update_message_log(LogRef(log_id="7800"), change)
+    assert subject.http.asked[-1] == ("PATCH /api/v2/activities/7800", {"note": "[]new"})  # type: ignore[attr-defined]
+
+
+# --- the batch read ----------------------------------------------------------------------------------
+
+
+def test_in_a_batch_a_deleted_log_is_an_error_in_its_own_place():
+    subject = adapter(
+        {
+            "GET /api/v2/activities": {"data": [{"id": 2, "subject": "Second", "person_id": 501}]},
+            "GET /api/v2/persons": {"data": [{"id": 501, "name": "Dana Fox"}]},
+        }
+    )
+    first, second = subject.get_call_logs([LogRef(log_id="1"), LogRef(log_id="2", contact=ContactRef(id="501"))])
+    assert isinstance(first, ConnectorError)
+    assert not isinstance(second, ConnectorError)
+    assert (second.subject, second.contact_name) == ("Second", "Dana Fox")
+    assert len(subject.http.requests) == 2  # type: ignore[attr-defined]
+
+
+# --- where tokens may go ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hostname", ["temp", "", "evil.example", "pipedrive.com.evil.example", "a.b.pipedrive.com", "x/.pipedrive.com"]
+)
+def test_tokens_never_go_to_a_host_that_is_not_a_companys(hostname: str):
+    context = AdapterContext(
+        manifest=MANIFEST,
+        user=UserProfile(id=1, name="", hostname=hostname),
+        credentials=Credentials(access_token="access-1", hostname=hostname),
+        options=Options(),
+        secrets={},
+        cache=Cache(),
+    )
+    assert Adapter.base_url(context) == "https://api.pipedrive.com"
+
+
+# --- error texts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        (402, {"success": False, "error": "Company not open"}, "subscription"),
+        (403, {"success": False, "error": "Scope and URL mismatch"}, "Install it again"),
+        (403, {"success": False, "error": "Not allowed"}, "permission"),
+        (404, {"success": False, "error": "Not found"}, "no longer exists in Pipedrive"),
+        (410, {"success": False, "error": "Gone"}, "no longer offers"),
+    ],
+)
+def test_refusals_say_what_the_user_can_do(status: int, body: Any, word: str):
+    error = adapter({}).explain(Reply(status=status, headers={}, body=body, is_json=True))
+    assert error is not None
+    assert word in error.message
+
+
+# --- the install page and the uninstall hook --------------------------------------------------------------
+
+
+class _Ids(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        values = dict(attrs)
+        self.ids.append(values.get("id") or "")
+        self.links.append(values.get("href") or "")
+
+
+def page(query: Mapping[str, Any]) -> str:
+    request = RouteRequest(method="GET", query=query, body={}, headers={}, server_url="https://switchboard.example")
+    reply = adapter({}).handle_route("install_page", request)
+    assert reply.status == 200
+    assert reply.content_type.startswith("text/html")
+    return reply.body
+
+
+def test_the_page_after_an_install_has_the_element_the_extension_takes_over():
+    body = page({"code": "code-<1>"})
+    parser = _Ids()
+    parser.feed(body)
+    assert "rc-stepper" in parser.ids
+    assert "(1/3)" in body
+    assert "code-" not in body
+
+
+@pytest.mark.parametrize("query", [{}, {"error": "user_denied"}, {"code": "code-1"}])
+def test_every_form_of_the_page_has_what_clients_rely_on(query: Mapping[str, Any]):
+    body = page(query)
+    parser = _Ids()
+    parser.feed(body)
+    assert "rc-content-div" in parser.ids
+    assert ("rc-stepper" in parser.ids) == ("code" in query)
+    assert any("/marketplace/app/ring-central-crm-extension/5d4736e322561f57" in link for link in parser.links)
+    for text in ("RingCentral Extension for Pipedrive", "Pipedrive Marketplace", "function handleRedirect"):
+        assert text in body
+
+
+def test_declining_says_that_nothing_was_installed():
+    assert "declined" in page({"error": "user_denied"})
+
+
+@pytest.mark.parametrize("secrets", [{}, {"PIPEDRIVE_CLIENT_ID": "client-1"}, {"PIPEDRIVE_CLIENT_SECRET": "secret-1"}])
+def test_the_uninstall_hook_refuses_everybody_while_the_application_is_not_configured(secrets: Mapping[str, str]):
+    pair = f"{secrets.get('PIPEDRIVE_CLIENT_ID', '')}:{secrets.get('PIPEDRIVE_CLIENT_SECRET', '')}"
+    request = RouteRequest(
+        method="DELETE",
+        query={},
+        body={"user_id": 7001},
+        headers={"authorization": "Basic " + base64.b64encode(pair.encode()).decode()},
+        server_url="https://switchboard.example",
+    )
+    reply = adapter({}, secrets=secrets).handle_route("uninstalled", request)
+    assert (reply.status, reply.forget) == (401, ())
+
+
+def test_the_login_is_at_the_page_that_pipedrive_redirects_to():
+    app = adapter({}).oauth_app("")
+    assert isinstance(app, OAuthApp)
+    assert app.redirect_uri.endswith("/pipedrive-redirect")
+    assert MANIFEST.client["auth"]["oauth"]["redirectUri"] == MANIFEST.server.auth.redirect_uri
