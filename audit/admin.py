@@ -29,7 +29,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 class CallLogAdmin(ReadOnlyAdmin):
     """Why was this call not logged?"""
 
-    list_display = ("session_id", "platform", "user", "state", "crm_log_id", "direction", "started_at", "last_error", "created_at")
+    list_display = (
+        "session_id",
+        "platform",
+        "user",
+        "state",
+        "crm_log_id",
+        "direction",
+        "started_at",
+        "last_error",
+        "created_at",
+    )
     list_filter = ("state", "platform", "last_error", "created_at")
     search_fields = ("session_id", "telephony_session_id", "crm_log_id", "user__wire_id")
     search_help_text = "Session id, CRM id or user"
@@ -64,7 +74,18 @@ class MessageLogAdmin(ReadOnlyAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Everything that was done or tried."""
 
-    list_display = ("occurred_at", "action", "outcome", "actor", "platform", "subject", "target", "error", "milliseconds", "crm_calls")
+    list_display = (
+        "occurred_at",
+        "action",
+        "outcome",
+        "actor",
+        "platform",
+        "subject",
+        "target",
+        "error",
+        "milliseconds",
+        "crm_calls",
+    )
     list_filter = ("outcome", "action", "platform", "error", "occurred_at")
     search_fields = ("subject", "target", "actor", "request_id")
     search_help_text = "Session id, CRM id, user or reference"

@@ -174,7 +174,9 @@ class ConversationLog(OwnedLog):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["platform", "owner", "conversation_log_id"], name="one_log_per_conversation_day")
+            models.UniqueConstraint(
+                fields=["platform", "owner", "conversation_log_id"], name="one_log_per_conversation_day"
+            )
         ]
         indexes = [
             models.Index(fields=["platform", "crm_log_id"], name="conversation_by_crm_id"),
@@ -189,7 +191,9 @@ class ConversationLog(OwnedLog):
         token = uuid.uuid4()
         taken = (
             ConversationLog.objects.filter(pk=self.pk)
-            .filter(Q(state=LogState.LOGGED) | Q(state=LogState.CLAIMED, claimed_at__lt=now - lifetime, crm_log_id__gt=""))
+            .filter(
+                Q(state=LogState.LOGGED) | Q(state=LogState.CLAIMED, claimed_at__lt=now - lifetime, crm_log_id__gt="")
+            )
             .update(state=LogState.CLAIMED, claimed_at=now, claim=token, attempts=models.F("attempts") + 1)
         )
         if taken:

@@ -55,9 +55,7 @@ def record(
 
 
 @contextmanager
-def audited(
-    action: str, *, actor: str, platform: str = "", owner: str = "", subject: str = ""
-) -> Iterator[Recording]:
+def audited(action: str, *, actor: str, platform: str = "", owner: str = "", subject: str = "") -> Iterator[Recording]:
     """Records the block as one event, whether it succeeds or raises."""
     recording = Recording()
     started = time.monotonic()

@@ -70,7 +70,9 @@ def _processes(environment: dict[str, str]) -> list[list[str]]:
     commands = [server]
     if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
         sandbox = [sys.executable, "-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
-        commands.append([*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))])
+        commands.append(
+            [*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))]
+        )
     return commands
 
 
@@ -104,7 +106,9 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        if not _wait_until_alive(f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}", running[0]):  # noqa: S104
+        if not _wait_until_alive(
+            f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}", running[0]
+        ):
             print("The server did not start; see the lines above.", file=sys.stderr)  # noqa: T201
             return
         _announce(environment, prepared)

@@ -18,6 +18,7 @@ from config.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(mode=0o700, exist_ok=True)
 
 env = environ.Env()
 env.smart_cast = False
@@ -92,9 +93,9 @@ if not APP_SERVER_SECRET_KEY:
 APP_SERVER_SECRET_KEY_FALLBACKS = [
     key.strip() for key in env.str("APP_SERVER_SECRET_KEY_FALLBACKS", default="").split(",") if key.strip()
 ]
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or hashlib.sha256(
-    f"django:{APP_SERVER_SECRET_KEY}".encode()
-).hexdigest()
+SECRET_KEY = (
+    env.str("DJANGO_SECRET_KEY", default="") or hashlib.sha256(f"django:{APP_SERVER_SECRET_KEY}".encode()).hexdigest()
+)
 HASH_KEY = env.str("HASH_KEY", default="")
 CREDENTIAL_KEYS = credential_keys(env.str("CREDENTIAL_KEYS", default=""))
 if not CREDENTIAL_KEYS:
@@ -151,6 +152,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -158,8 +160,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Database and cache --------------------------------------------------------------------------
-VAR_DIR.mkdir(mode=0o700, exist_ok=True)
-DATABASES: dict[str, Any] = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")}
+DATABASES: dict[str, Any] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")
+}
 _database = DATABASES["default"]
 _database["ATOMIC_REQUESTS"] = False  # no transaction is open while a CRM is being called
 if _database["ENGINE"].endswith("sqlite3"):
@@ -171,7 +174,10 @@ if _database["ENGINE"].endswith("sqlite3"):
     }
 elif _database["ENGINE"].endswith("postgresql"):
     _database["CONN_MAX_AGE"] = 0
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": int(number("WEB_THREADS", 32, least=1)) + 4}
+    _database.setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": int(number("WEB_THREADS", 32, least=1)) + 4,
+    }
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:

@@ -51,7 +51,9 @@ class CrmUser(models.Model):
 
     class Meta:
         verbose_name = "connected user"
-        constraints = [models.UniqueConstraint(fields=["platform", "wire_id", "identity_host"], name="one_row_per_crm_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "wire_id", "identity_host"], name="one_row_per_crm_user")
+        ]
         indexes = [
             models.Index(fields=["platform", "crm_account_id"], name="user_by_account"),
             models.Index(fields=["hashed_rc_extension_id"], name="user_by_extension"),

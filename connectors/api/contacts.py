@@ -169,7 +169,9 @@ def _nobody(number: str, crm: str, *, successful: bool) -> dict[str, Any]:
         "successful": successful,
         "returnMessage": return_message(
             "Contact not found",
-            details={"Details": [f"A contact with the phone number {number} could not be found in your {crm} account."]},
+            details={
+                "Details": [f"A contact with the phone number {number} could not be found in your {crm} account."]
+            },
         ),
         "contact": [],
     }

@@ -51,7 +51,9 @@ def _platform(name: str) -> str:
     missing = registry.missing_secrets(registry.manifests()[platform])
     if missing:
         display = registry.manifests()[platform].display_name
-        raise PlainText(f"{display} is not set up on this server: {', '.join(missing)} missing. Tell your administrator.")
+        raise PlainText(
+            f"{display} is not set up on this server: {', '.join(missing)} missing. Tell your administrator."
+        )
     return platform
 
 
@@ -210,9 +212,7 @@ class SessionViewSet(WireViewSet):
         """Always 200: the client registers its services only if this answers."""
 
         def reply(valid: bool, status: str, description: str = "") -> Response:
-            return Response(
-                {"isLicenseValid": valid, "licenseStatus": status, "licenseStatusDescription": description}
-            )
+            return Response({"isLicenseValid": valid, "licenseStatus": status, "licenseStatusDescription": description})
 
         if not isinstance(request.user, CrmUser):
             return reply(False, "Invalid (Invalid user session)")

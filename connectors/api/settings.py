@@ -59,9 +59,7 @@ class UserSettingsViewSet(WireViewSet):
         changes = body.validated_data["userSettings"] or {}
         if len(changes) > _MOST_KEYS:
             raise PlainText("Invalid request: userSettings: too many settings.")
-        stored = save_user_settings(
-            user=user, changes=changes, remove=body.validated_data["settingKeysToRemove"] or []
-        )
+        stored = save_user_settings(user=user, changes=changes, remove=body.validated_data["settingKeysToRemove"] or [])
         return Response({"userSettings": stored})
 
     def preload(self, request: Request) -> Response:
@@ -119,5 +117,9 @@ class AdminSettingsViewSet(WireViewSet):
         with transaction.atomic():
             AccountSettings.objects.get_or_create(pk=hashed(identity.account_id))
             AccountSettings.objects.filter(pk=hashed(identity.account_id)).update(**changes, version=F("version") + 1)
-        record("account_settings.write", actor=f"rc:{hashed(identity.extension_id)[:16]}", detail={"members": sorted(changes)})
+        record(
+            "account_settings.write",
+            actor=f"rc:{hashed(identity.extension_id)[:16]}",
+            detail={"members": sorted(changes)},
+        )
         return text_reply("Admin settings updated")

@@ -13,9 +13,9 @@ from django.utils import timezone
 from adapters import registry
 from adapters.contract import (
     AdapterContext,
-    CrmAdapter,
     Credentials,
     CredentialsRejected,
+    CrmAdapter,
     CrmUnavailable,
     HttpClient,
     Options,

@@ -112,7 +112,9 @@ def create_call_log(*, user: CrmUser, submission: CallSubmission) -> LogResult:
                 found = _found_in_crm(adapter, entry)
                 if found is not None:
                     return LogResult(log_id=found)
-            return adapter.create_call_log(replace(entry, body=_composed(adapter, submission, entry), created=log.created))
+            return adapter.create_call_log(
+                replace(entry, body=_composed(adapter, submission, entry), created=log.created)
+            )
 
         try:
             result = with_adapter(user, write, may_repeat=lambda: not log.crm_log_id and _refuses_before_acting(user))
@@ -195,9 +197,7 @@ def find_logs(
 
     Details are read for the first ``details_at_most`` logged sessions, together; one that fails carries its error.
     """
-    logs = call_logs_for(
-        platform=user.platform, owner=user.owner, session_ids=list(session_ids), extension=extension
-    )
+    logs = call_logs_for(platform=user.platform, owner=user.owner, session_ids=list(session_ids), extension=extension)
     logged = {key: log for key, log in logs.items() if log.state == LogState.LOGGED}
     plain = [LoggedSession(session_id=key, log=logged.get(key)) for key in session_ids]
     if not with_details:

@@ -39,7 +39,10 @@ def find_contacts(
     kept = ContactMatch.objects.filter(user=user, key=key).first()
     if kept and not force and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE:
         return dict(kept.result)
-    with audited("contact.find", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+    with (
+        audited("contact.find", actor=user.actor, platform=user.platform, owner=user.owner) as event,
+        count_calls() as calls,
+    ):
         try:
             matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone))
         except ConnectorError as error:
@@ -72,7 +75,10 @@ def _key(phone: PhoneNumber) -> str:
 
 def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
     """The contacts with this name; none where the CRM offers no search by name."""
-    with audited("contact.search", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+    with (
+        audited("contact.search", actor=user.actor, platform=user.platform, owner=user.owner) as event,
+        count_calls() as calls,
+    ):
         try:
             matches = with_adapter(user, lambda adapter: adapter.find_contacts_by_name(name))
         except UnsupportedOperation:
@@ -85,7 +91,10 @@ def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
 
 def create_contact(*, user: CrmUser, draft: ContactDraft) -> Contact:
     """Creates a contact; cached look-ups of the user are dropped, so that it is found at once."""
-    with audited("contact.create", actor=user.actor, platform=user.platform, owner=user.owner) as event, count_calls() as calls:
+    with (
+        audited("contact.create", actor=user.actor, platform=user.platform, owner=user.owner) as event,
+        count_calls() as calls,
+    ):
         try:
             contact = with_adapter(user, lambda adapter: adapter.create_contact(draft))
         finally:

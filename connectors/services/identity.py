@@ -49,7 +49,8 @@ def verify_ringcentral_token(token: str) -> RingCentralIdentity:
     return RingCentralIdentity(
         account_id=str(require_id(extension, "account.id")),
         extension_id=extension_id,
-        is_admin=dig(extension, "permissions.admin.enabled", bool, False) or extension_id in settings.ADMIN_EXTENSION_IDS,
+        is_admin=dig(extension, "permissions.admin.enabled", bool, False)
+        or extension_id in settings.ADMIN_EXTENSION_IDS,
     )
 
 

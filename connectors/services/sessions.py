@@ -11,9 +11,9 @@ from django.utils import timezone
 from adapters import registry
 from adapters.contract import (
     ConnectorError,
-    CrmAdapter,
     Credentials,
     CredentialsRejected,
+    CrmAdapter,
     LoginForm,
     Notice,
     OAuthCallback,
@@ -34,9 +34,7 @@ def connect_by_code(
     with audited("session.connect", actor="anonymous", platform=platform) as event:
         adapter = _blank_adapter(platform, callback.hostname)
         credentials = adapter.exchange_code(callback)
-        user, notice = _connected(
-            platform, credentials, callback.hostname, rc_account_id, False, hashed_extension_id
-        )
+        user, notice = _connected(platform, credentials, callback.hostname, rc_account_id, False, hashed_extension_id)
         event.target = user.wire_id
         return user, notice
 

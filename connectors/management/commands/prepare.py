@@ -35,4 +35,6 @@ class Command(BaseCommand):
         User.objects.create_superuser("admin", password=password)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(f"user admin\npassword {password}\n")
-        self.stdout.write(f"Administrator: user admin, password {password} (kept in {path.relative_to(settings.BASE_DIR)})")
+        self.stdout.write(
+            f"Administrator: user admin, password {password} (kept in {path.relative_to(settings.BASE_DIR)})"
+        )

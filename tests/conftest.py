@@ -1,0 +1,39 @@
+"""Fixtures for all tests: no socket but loopback, an API client, a connected user of the sandbox CRM."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import TransactionTestCase
+from pytest_socket import socket_allow_hosts
+
+from audit import append_only
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only():
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(request):
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_despite_triggers():
+    """Between transactional tests Django empties every table, which the audit trail's triggers rightly refuse."""
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(self):
+        append_only.remove(connection)
+        try:
+            original(self)
+        finally:
+            append_only.install(connection)
+
+    TransactionTestCase._fixture_teardown = teardown
+    yield
+    TransactionTestCase._fixture_teardown = original

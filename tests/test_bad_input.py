@@ -1,0 +1,116 @@
+"""Bad input gets a readable 4xx, and leaves no row."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from audit.models import CallLog, ConversationLog, MessageLog
+from connectors.api.authentication import issue_token
+from tests.factories import CrmUserFactory
+
+CALL = {
+    "logInfo": {"sessionId": "1", "direction": "Inbound", "startTime": "2026-05-04T16:31:07Z", "duration": 1},
+    "contactId": 1,
+}
+
+
+def _changed(**members):
+    return {**CALL, "logInfo": {**CALL["logInfo"], **members}}
+
+
+CASES = [
+    ("post", "/callLog", {}),
+    ("post", "/callLog", []),
+    ("post", "/callLog", "text"),
+    ("post", "/callLog", {**CALL, "logInfo": None}),
+    ("post", "/callLog", {**CALL, "logInfo": "x"}),
+    ("post", "/callLog", {**CALL, "contactId": {"a": 1}}),
+    ("post", "/callLog", _changed(direction="Sideways")),
+    ("post", "/callLog", _changed(startTime="yesterday")),
+    ("post", "/callLog", _changed(startTime=None)),
+    ("post", "/callLog", _changed(duration="long")),
+    ("post", "/callLog", _changed(duration=-1)),
+    ("post", "/callLog", _changed(sessionId=None)),
+    ("post", "/callLog", _changed(sessionId="9" * 500)),
+    ("post", "/callLog", _changed(sessionId={"$ne": 1})),
+    ("post", "/callLog", {**CALL, "note": "x" * 300_000}),
+    ("post", "/callLog", _changed(legs="x")),
+    ("patch", "/callLog", {}),
+    ("patch", "/callLog", {"sessionId": ["1"]}),
+    ("put", "/callDisposition", {"sessionId": "1"}),
+    ("post", "/messageLog", {}),
+    ("post", "/messageLog", {"logInfo": {"messages": "x"}}),
+    ("post", "/messageLog", {"logInfo": {"conversationLogId": "c", "messages": [{"id": 1}]}, "contactId": 1}),
+    ("post", "/contact", {"phoneNumber": "+16505550199"}),
+    ("post", "/contact", {"phoneNumber": "+16505550199", "newContactName": "   "}),
+    ("post", "/user/settings", {"userSettings": "x"}),
+    ("post", "/callLog/cacheNote", {"note": "x"}),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "path", "body"), CASES)
+def test_a_malformed_body_gets_a_readable_sentence_and_no_row(client, method, path, body):
+    token = issue_token(CrmUserFactory())
+    reply = getattr(client, method)(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
+    assert reply.status_code == 400
+    assert reply["Content-Type"].startswith("text/plain")
+    assert reply.content.decode().startswith("Invalid request")
+    assert "Traceback" not in reply.content.decode()
+    assert not CallLog.objects.exists()
+    assert not ConversationLog.objects.exists()
+    assert not MessageLog.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("raw", [b"\xff\xfe{", b"{", b"", b'{"a": NaN}', b'{"logInfo": {"sessionId": "\\ud800"}}'])
+def test_a_body_that_is_not_json_or_not_unicode_is_a_400(client, raw):
+    token = issue_token(CrmUserFactory())
+    reply = client.post(f"/callLog?jwtToken={token}", raw, content_type="application/json")
+    assert reply.status_code == 400
+    assert not CallLog.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "/apiKeyLogin", {"apiKey": "x"}),
+        ("post", "/apiKeyLogin", {"platform": "nowhere", "apiKey": "x"}),
+        ("get", "/oauth-callback", None),
+        ("get", "/oauth-callback?callbackUri=rubbish", None),
+        ("get", "/oauth-callback?callbackUri=https://a.example/x?code=1", None),
+        ("get", "/oauth-callback?callbackUri=https://a.example/x?code=1%26state=platform=nowhere", None),
+        ("get", "/crmManifest?platformName=nowhere", None),
+        ("get", "/implementedInterfaces", None),
+    ],
+)
+def test_an_unknown_platform_or_callback_is_a_readable_400(client, method, path, body):
+    extra = {"data": json.dumps(body), "content_type": "application/json"} if body else {}
+    reply = getattr(client, method)(path, **extra)
+    assert reply.status_code == 400
+    assert reply["Content-Type"].startswith("text/plain")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.django_db(transaction=True)
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(["/callLog", "/messageLog", "/contact", "/callLog/cacheNote", "/apiKeyLogin"]),
+    body=json_values,
+)
+def test_no_json_whatever_is_a_server_error(client, path, body):
+    token = issue_token(CrmUserFactory())
+    reply = client.post(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
+    assert reply.status_code < 500

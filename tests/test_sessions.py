@@ -1,0 +1,220 @@
+"""Tokens, transport rules, encryption at rest, and the refresh lease."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import jwt
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from adapters.contract import Credentials, CredentialsRejected
+from connectors.api.authentication import issue_token, user_of_token
+from connectors.fields import Undecipherable, seal, unseal
+from connectors.models import CrmUser
+from connectors.services import adapters as opening
+from connectors.services.sessions import disconnect
+from tests.factories import CrmUserFactory
+
+NO_TOKEN = "Please go to Settings and authorize CRM platform"
+ORIGIN = {"Origin": "chrome-extension://abc"}
+
+PROTECTED = [
+    ("get", "/contact?phoneNumber=+16505551212"),
+    ("post", "/contact"),
+    ("get", "/custom/contact/search?name=x"),
+    ("get", "/callLog?sessionIds=1"),
+    ("post", "/callLog"),
+    ("patch", "/callLog"),
+    ("post", "/callLog/cacheNote"),
+    ("put", "/callDisposition"),
+    ("post", "/messageLog"),
+    ("post", "/unAuthorize"),
+    ("get", "/hostname"),
+    ("get", "/authValidation"),
+    ("get", "/user/settings"),
+    ("post", "/user/settings"),
+    ("get", "/admin/settings"),
+    ("post", "/user/refreshInfo"),
+    ("get", "/accountData?keys=x"),
+]
+
+
+def _forged(user):
+    return jwt.encode({"id": user.wire_id, "platform": user.platform, "epoch": 0}, "x" * 32, algorithm="HS256")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+@pytest.mark.parametrize("token", ["", "rubbish", "forged", "unsigned"])
+def test_without_a_valid_token_every_route_says_the_same_plain_sentence(client, method, path, token):
+    user = CrmUserFactory()
+    if token == "forged":
+        token = _forged(user)
+    elif token == "unsigned":
+        token = jwt.encode({"id": user.wire_id, "platform": user.platform}, None, algorithm="none")
+    separator = "&" if "?" in path else "?"
+    reply = getattr(client, method)(
+        f"{path}{separator}jwtToken={token}", content_type="application/json", headers=ORIGIN
+    )
+    assert (reply.status_code, reply.content.decode()) == (400, NO_TOKEN)
+    assert reply["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.django_db
+def test_a_bad_bearer_token_is_not_mended_by_a_query_token(client):
+    token = issue_token(CrmUserFactory())
+    reply = client.get(f"/hostname?jwtToken={token}", headers={"Authorization": "Bearer rubbish"})
+    assert reply.status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/hostname", "/HostName/", "/hostname/"])
+def test_paths_match_in_any_case_with_and_without_slash_and_never_redirect(client, path):
+    user = CrmUserFactory(host="crm.example")
+    reply = client.get(path, headers={"Authorization": f"bearer {issue_token(user)}"})
+    assert (reply.status_code, reply.content) == (200, b"crm.example")
+
+
+def test_a_preflight_is_answered_with_the_headers_it_asks_for(client):
+    reply = client.options(
+        "/callLog",
+        headers={
+            **ORIGIN,
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "rc-account-id,rc-extension-id,developer-author-name",
+        },
+    )
+    assert reply.status_code in (200, 204)
+    assert "PATCH" in reply["Access-Control-Allow-Methods"]
+    for name in ("rc-account-id", "rc-extension-id", "developer-author-name", "x-rc-access-token", "is-debug"):
+        assert name in reply["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.django_db
+def test_a_token_in_its_second_half_is_refreshed_through_the_header(client):
+    user = CrmUserFactory()
+    token = issue_token(user)
+    with time_machine.travel(timezone.now() + timedelta(days=6), tick=False):
+        fresh = client.get(f"/hostname?jwtToken={token}")
+        assert "x-refreshed-jwt-token" not in fresh
+    with time_machine.travel(timezone.now() + timedelta(days=8), tick=False):
+        reply = client.get(f"/hostname?jwtToken={token}", headers=ORIGIN)
+        refreshed = jwt.decode(reply["x-refreshed-jwt-token"], settings.APP_SERVER_SECRET_KEY, algorithms=["HS256"])
+        assert refreshed["id"] == user.wire_id
+        assert reply["Access-Control-Expose-Headers"] == "x-refreshed-jwt-token"
+
+
+@pytest.mark.django_db
+def test_an_expired_token_works_in_the_query_for_the_grace_period_and_never_as_bearer(client):
+    user = CrmUserFactory()
+    token = issue_token(user)
+    with time_machine.travel(timezone.now() + timedelta(days=60), tick=False):
+        assert client.get(f"/hostname?jwtToken={token}").status_code == 200
+        assert client.get("/hostname", headers={"Authorization": f"Bearer {token}"}).status_code == 400
+    with time_machine.travel(timezone.now() + timedelta(days=14 + 91), tick=False):
+        assert client.get(f"/hostname?jwtToken={token}").status_code == 400
+
+
+@pytest.mark.django_db
+def test_a_token_of_the_reference_server_works_until_the_first_logout():
+    user = CrmUserFactory()
+    old = jwt.encode({"id": user.wire_id, "platform": user.platform}, settings.APP_SERVER_SECRET_KEY, algorithm="HS256")
+    assert user_of_token(old)[0] == user
+    disconnect(user=user, actor="test")
+    assert user_of_token(old) is None
+
+
+@pytest.mark.django_db
+def test_tokens_stand_encrypted_in_the_database_and_only_open_for_their_row():
+    one = CrmUserFactory(credentials=Credentials(access_token="secret-one", refresh_token="secret-two"))
+    other = CrmUserFactory()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT access_token, refresh_token, secret_extra FROM connectors_crmuser")
+        assert "secret-" not in str(cursor.fetchall())
+    assert CrmUser.objects.get(pk=one.pk).credentials().access_token == "secret-one"
+    swapped = CrmUser.objects.get(pk=one.pk).__dict__["access_token"]
+    CrmUser.objects.filter(pk=other.pk).update(access_token=swapped)
+    with pytest.raises(Undecipherable):
+        CrmUser.objects.get(pk=other.pk).credentials()
+
+
+def test_a_sealed_text_that_was_altered_does_not_open():
+    sealed = seal("secret", place="a.b.c")
+    assert unseal(sealed, place="a.b.c") == "secret"
+    with pytest.raises(Undecipherable):
+        unseal(sealed[:-6] + "AAAAAA", place="a.b.c")
+
+
+@pytest.mark.django_db
+def test_a_plain_token_cannot_be_written_past_the_encryption():
+    user = CrmUserFactory()
+    with pytest.raises(TypeError):
+        CrmUser.objects.filter(pk=user.pk).update(access_token="plain")
+
+
+class _Refreshing:
+    """An adapter whose vendor counts refreshes."""
+
+    def __init__(self, user, calls, error=None):
+        self.credentials = user.credentials()
+        self.calls, self.error = calls, error
+
+    def refresh(self, credentials, *, keep):
+        self.calls.append(credentials.access_token)
+        if self.error:
+            raise self.error
+        return Credentials(access_token="new", refresh_token="r2", expires_at=timezone.now() + timedelta(hours=1))
+
+
+def _expired_user():
+    return CrmUserFactory(
+        credentials=Credentials(access_token="old", refresh_token="r1", expires_at=timezone.now() - timedelta(hours=1))
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_requests_at_once_refresh_an_expired_token_once(monkeypatch):
+    user, calls, seen = _expired_user(), [], []
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls))
+
+    def work():
+        row = CrmUser.objects.get(pk=user.pk)
+        opening.refresh_credentials(row, used="old")
+        seen.append(row.access_token)
+        connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert calls == ["old"]
+    assert seen == ["new"] * 12
+
+
+@pytest.mark.django_db
+def test_a_refused_refresh_ends_the_session_and_passing_trouble_does_not(monkeypatch):
+    user, calls = _expired_user(), []
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls, CredentialsRejected(final=False)))
+    with pytest.raises(CredentialsRejected):
+        opening.refresh_credentials(user, used="old")
+    assert CrmUser.objects.get(pk=user.pk).is_connected
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls, CredentialsRejected(final=True)))
+    with pytest.raises(opening.SessionEnded):
+        opening.refresh_credentials(user, used="old")
+    assert not CrmUser.objects.get(pk=user.pk).is_connected
+
+
+@pytest.mark.django_db
+def test_a_user_whose_login_is_gone_is_told_so_with_the_code_the_client_knows(client):
+    user = CrmUserFactory()
+    token = issue_token(user)
+    CrmUser.objects.filter(pk=user.pk).update(access_token="")
+    reply = client.get(f"/contact?phoneNumber=+16505551212&jwtToken={token}")
+    assert reply.status_code == 401
+    assert reply.json()["errorCode"] == "CRM_SESSION_REVOKED"
