@@ -22,8 +22,8 @@ _inside = contextvars.ContextVar("inside_fan_out", default=False)
 def fan_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """``[function(item) for item in items]``, all at once; results keep the order of ``items``.
 
-    ``function`` does HTTP and arithmetic only: no ORM, no cache, no further ``fan_out`` (``RuntimeError``). The first error
-    is raised after the others have finished. Not for writes of the same record.
+    ``function`` does HTTP and arithmetic only: no ORM, no cache, no further ``fan_out`` (``RuntimeError``). The first
+    error is raised after the others have finished. Not for writes of the same record.
     """
     futures = _submit(function, list(items))
     errors = [error for future in futures if (error := future.exception())]
@@ -32,9 +32,7 @@ def fan_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list[R
     return [future.result() for future in futures]
 
 
-def fan_out_outcomes(
-    function: Callable[[Item], Result], items: Iterable[Item]
-) -> list[Result | ConnectorError]:
+def fan_out_outcomes(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result | ConnectorError]:
     """As ``fan_out``, but a ``ConnectorError`` stands in its item's place instead of being raised."""
 
     def outcome(item: Item) -> Result | ConnectorError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar, cast
 
 from adapters.contract.errors import UnexpectedResponse
 
 T = TypeVar("T")
 _MISSING = object()
+_INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def _find(payload: Any, path: str) -> Any:
@@ -15,7 +17,7 @@ def _find(payload: Any, path: str) -> Any:
     for part in path.split(".") if path else ():
         if isinstance(value, dict):
             value = value.get(part, _MISSING)
-        elif isinstance(value, list) and part.isascii() and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return _MISSING
