@@ -1,0 +1,1 @@
+"""Bullhorn: candidates, client contacts and leads, with calls and messages kept as notes."""

@@ -1,0 +1,98 @@
+"""Creating people in Bullhorn, and reading its users.
+
+Source: Bullhorn REST API documentation, entity reference (Candidate, ClientContact, Lead, CorporateUser).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from adapters.bullhorn.search import PAGE, PersonKind, found_rows, phrase
+from adapters.contract import (
+    AccountCache,
+    ContactDraft,
+    DirectoryUser,
+    HttpClient,
+    Id,
+    RecordNotFound,
+    RequestRejected,
+    dig,
+    require_id,
+)
+
+#: Every client contact needs a company; those made here share one of this name.
+PLACEHOLDER_COMPANY = "RingCentral_CRM_Extension_Placeholder_Company"
+_COMPANY_DESCRIPTION = (
+    "<p>This company was created automatically for contacts added from phone calls. "
+    "It may be edited, and its contacts moved to their real companies.</p>"
+)
+_COMPANY_KEY = "bullhorn.placeholder_company"
+_COMPANY_AGE = timedelta(days=30)
+_NAME_LENGTH, _PART_LENGTH, _PHONE_LENGTH = 100, 50, 20
+
+
+def new_person(draft: ContactDraft) -> dict[str, Any]:
+    """The fields of a new person. All three names are sent, since Bullhorn derives none from the others."""
+    phone = draft.phone.e164 or draft.phone.raw
+    words = draft.name.split() or [phone]
+    person: dict[str, Any] = {
+        "name": " ".join(words)[:_NAME_LENGTH],
+        "firstName": words[0][:_PART_LENGTH],
+        "lastName": " ".join(words[1:])[:_PART_LENGTH],  # may be empty, but a candidate's must not be null
+        "phone": phone[:_PHONE_LENGTH],
+    }
+    status = dig(draft.submission, "status", str, "")
+    if status and status != "none":
+        person["status"] = status
+    return person
+
+
+def create(http: HttpClient, cache: AccountCache, kind: PersonKind, person: Mapping[str, Any]) -> Id:
+    """Creates the person; a client contact in the placeholder company."""
+    path = f"entity/{kind.entity}"
+    if kind.entity != "ClientContact":
+        return require_id(http.put(path, json=person), "changedEntityId")
+    remembered = cache.get(_COMPANY_KEY, max_age=_COMPANY_AGE)
+    company = remembered if remembered is not None else _placeholder_company(http)
+    try:
+        reply = http.put(path, json={**person, "clientCorporation": {"id": company}})
+    except (RequestRejected, RecordNotFound):
+        found = _placeholder_company(http) if remembered is not None else company
+        if found == company:
+            raise
+        company = found  # the remembered company was deleted, and nothing has been created yet
+        reply = http.put(path, json={**person, "clientCorporation": {"id": company}})
+    cache.put(_COMPANY_KEY, company)
+    return require_id(reply, "changedEntityId")
+
+
+def _placeholder_company(http: HttpClient) -> Id:
+    """The id of the placeholder company; made where there is none yet.
+
+    Only the exact name counts. Of several (made at the same moment, before the index knew) the oldest is everyone's.
+    """
+    reply = http.post(
+        "search/ClientCorporation",
+        params={"fields": "id,name", "count": str(PAGE)},
+        json={"query": f"name:{phrase(PLACEHOLDER_COMPANY)} AND isDeleted:false"},
+        read=True,
+    )
+    ids = [require_id(row, "id") for row in found_rows(reply) if row.get("name") == PLACEHOLDER_COMPANY]
+    if ids:
+        return min(ids, key=int)
+    company = {"name": PLACEHOLDER_COMPANY, "companyDescription": _COMPANY_DESCRIPTION}
+    return require_id(http.put("entity/ClientCorporation", json=company), "changedEntityId")
+
+
+def minutes_from_utc(offset_from_est: float) -> float:
+    """Minutes from UTC. Documented as hours from Eastern time, answered in minutes: 24 and less can only be hours."""
+    minutes = offset_from_est * 60 if abs(offset_from_est) <= 24 else offset_from_est
+    return minutes - 300
+
+
+def directory_user(row: Mapping[str, Any]) -> DirectoryUser:
+    """One user for the administrator's mapping."""
+    name = f"{dig(row, 'firstName', str, '').strip()} {dig(row, 'lastName', str, '').strip()}".strip()
+    return DirectoryUser(id=require_id(row, "id"), name=name, email=dig(row, "email", str, ""))

@@ -1,0 +1,152 @@
+"""Bullhorn's two-step login: OAuth tokens from the user's data centre, then a REST session.
+
+Source: Bullhorn REST API documentation, "Getting started" (authorisation, login, data centres).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.contract import (
+    Credentials,
+    CredentialsRejected,
+    HttpClient,
+    OAuthApp,
+    OAuthCallback,
+    Reply,
+    RequestRejected,
+    UnexpectedResponse,
+    dig,
+    require,
+)
+
+LOGIN_INFO_URL = "https://rest.bullhornstaffing.com/rest-services/loginInfo"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+LOGIN_PATH = "/rest-services"
+#: Answers 307 with the right host where the user lives in another data centre.
+ANY_LOGIN_URL = "https://rest.bullhornstaffing.com/rest-services"
+#: Asked for at login; the longer a session lives, the fewer of the strictly throttled logins are needed.
+SESSION_MINUTES = 60
+_MAX_HOPS = 2
+_HOST = r"https://(?:[a-z0-9-]+\.)+bullhornstaffing\.com"
+_REST_URL = re.compile(_HOST + r"/rest-services/([A-Za-z0-9_-]+)/", re.ASCII)
+
+
+class OtherDataCentre(UnexpectedResponse):
+    """Bullhorn names another data centre for this user."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(status=307)
+        self.location = location
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCentre:
+    """Where one user's tokens and sessions come from."""
+
+    token_url: str
+    login_url: str
+
+
+def is_service(url: str, path: str) -> bool:
+    """Whether a URL is exactly this service of a Bullhorn data centre: https, no port, no user info, no query."""
+    return re.fullmatch(_HOST + re.escape(path), url, re.ASCII) is not None
+
+
+def corporation_of(rest_url: str) -> str:
+    """The corporation token in a session's base URL; empty when the URL is not one."""
+    match = _REST_URL.fullmatch(rest_url)
+    return match[1] if match else ""
+
+
+def data_centre(http: HttpClient, callback: OAuthCallback) -> DataCentre:
+    """The user's data centre. The caller's URLs are used only if they can be nobody's but Bullhorn's.
+
+    The client secret is posted there, so anything else is replaced by what Bullhorn itself says for the user name.
+    """
+    token_url = dig(callback.fields, "tokenUrl", str, "")
+    login_url = dig(callback.fields, "apiUrl", str, "")
+    if is_service(token_url, TOKEN_PATH) and is_service(login_url, LOGIN_PATH):
+        return DataCentre(token_url=token_url, login_url=login_url)
+    username = dig(callback.fields, "username", str, "")
+    if not username:
+        raise RequestRejected("The Bullhorn data centre is not known. Open Bullhorn in the browser and connect again.")
+    info = http.get(LOGIN_INFO_URL, params={"username": username}, authenticated=False)
+    token_url = require(info, "oauthUrl", str) + "/token"
+    login_url = require(info, "restUrl", str)
+    if not (is_service(token_url, TOKEN_PATH) and is_service(login_url, LOGIN_PATH)):
+        raise UnexpectedResponse(reason="loginInfo names hosts outside Bullhorn")
+    return DataCentre(token_url=token_url, login_url=login_url)
+
+
+def request_tokens(
+    http: HttpClient, app: OAuthApp, token_url: str, grant: Mapping[str, str], *, now: datetime
+) -> Credentials:
+    """A token pair; ``extra`` holds ``token_url`` (after redirects) and ``access_expires_at``.
+
+    Bullhorn takes everything in the query string, the client secret included, and no ``Authorization`` header.
+    Raises ``CredentialsRejected``; ``final`` where the code or refresh token is spent.
+    """
+    params = {**grant, "client_id": app.client_id, "client_secret": app.client_secret}
+    reply, token_url = _post_following(http, token_url, params)
+    if not reply.is_json:
+        raise UnexpectedResponse(reason="the token reply is not JSON", status=reply.status)
+    access_token = dig(reply.body, "access_token", str, "")
+    if not access_token:
+        raise CredentialsRejected(reason="the token reply holds no access token")
+    lifetime = dig(reply.body, "expires_in", float, 600.0)
+    return Credentials(
+        access_token=access_token,
+        # Single use: every refresh returns a new one; a reply without one leaves the old one valid.
+        refresh_token=dig(reply.body, "refresh_token", str, "") or grant.get("refresh_token", ""),
+        expires_at=now,  # no session yet, so whoever reads this has to finish the login first
+        extra={"token_url": token_url, "access_expires_at": (now + timedelta(seconds=lifetime)).isoformat()},
+    )
+
+
+def open_session(http: HttpClient, credentials: Credentials, *, now: datetime) -> Credentials:
+    """The credentials with a new REST session in them. An access token serves several logins while it lives."""
+    login_url = dig(credentials.extra, "login_url", str, "") or ANY_LOGIN_URL
+    params = {"version": "2.0", "access_token": credentials.access_token, "ttl": str(SESSION_MINUTES)}
+    reply, login_page = _post_following(http, login_url + "/login", params)
+    rest_url = require(reply.body, "restUrl", str)
+    if not corporation_of(rest_url):
+        raise UnexpectedResponse(reason="the login reply names a base URL outside Bullhorn")
+    expires_at = now + timedelta(minutes=SESSION_MINUTES)
+    session = {
+        "bh_rest_token": require(reply.body, "BhRestToken", str),
+        "rest_url": rest_url,
+        "login_url": login_page.removesuffix("/login"),
+        "session_expires_at": expires_at.isoformat(),
+    }
+    return replace(credentials, expires_at=expires_at, extra={**credentials.extra, **session})
+
+
+def has_live_access_token(credentials: Credentials, *, now: datetime) -> bool:
+    """Whether the access token can still open a session (it lives ten minutes; half a minute is kept in reserve)."""
+    try:
+        expires_at = datetime.fromisoformat(dig(credentials.extra, "access_expires_at", str, ""))
+    except ValueError:
+        return False
+    return bool(credentials.access_token) and expires_at > now + timedelta(seconds=30)
+
+
+def _post_following(http: HttpClient, url: str, params: Mapping[str, Any]) -> tuple[Reply, str]:
+    """The reply and the URL that gave it. Only a 307 to the same path of another Bullhorn host is followed.
+
+    Our own parameters are sent again, whatever query the ``Location`` carries: they hold secrets.
+    """
+    path = urlsplit(url).path
+    for _ in range(_MAX_HOPS + 1):
+        try:
+            return http.send("POST", url, params=params, authenticated=False), url
+        except OtherDataCentre as moved:
+            url = moved.location.split("?", 1)[0]
+            if not is_service(url, path):
+                raise UnexpectedResponse(reason="redirected outside Bullhorn", status=307) from None
+    raise UnexpectedResponse(reason="too many redirects between data centres", status=307)
