@@ -292,7 +292,8 @@ class HttpClient:
                 if keep is not None:
                     keep.append(body)
         except _TooLarge:
-            error = UnexpectedResponse(reason="the answer is too large", maybe_applied=not is_read)
+            kind = UnexpectedResponse if keep is None else RequestRejected
+            error = kind(reason="the answer is too large", maybe_applied=not is_read)
         except (requests.RequestException, HTTPError, AddressRefused, OSError, ValueError) as failure:
             error = _failure(failure, is_read=is_read, status=reply.status)
         line |= {
@@ -361,8 +362,8 @@ def _failure(failure: Exception, *, is_read: bool, status: int) -> ConnectorErro
     """What a transport failure means; its text, which may hold the URL, is not passed on."""
     if isinstance(failure, AddressRefused):
         return RequestRejected(reason="the host's address is not a public one")
-    if isinstance(failure, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return RequestRejected(reason="the request cannot be sent")
+    if isinstance(failure, requests.exceptions.InvalidHeader):  # of the answer: ours were checked before
+        return UnexpectedResponse(reason="the answer's headers are malformed", maybe_applied=not is_read)
     return CrmUnavailable(maybe_applied=not is_read and not _was_never_sent(failure), status=status)
 
 

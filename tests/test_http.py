@@ -1,0 +1,740 @@
+"""The one way to a CRM: hosts, addresses, time limits, retries, the error table and the log line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from types import SimpleNamespace
+
+import pytest
+import requests
+import responses
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.contract import pacing
+from adapters.contract.errors import (
+    AccessDenied,
+    ConnectorError,
+    CredentialsRejected,
+    CrmUnavailable,
+    RateLimited,
+    RecordNotFound,
+    RequestRejected,
+    UnexpectedResponse,
+)
+from adapters.contract.fan_out import fan_out
+from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
+from adapters.contract.manifest import Pace
+from adapters.contract.outbound_guard import is_public, refusal
+
+OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=1, read_timeout=0.5)
+BASE = "https://api.crm.example/v1/"
+
+
+def client(**options):
+    return HttpClient(**{"base_url": BASE, "hosts": ["api.crm.example"], "adapter": "demo", **options})
+
+
+class Crm:
+    """A loopback server that answers each request with the next of its scripted answers; the last one repeats."""
+
+    def __init__(self, *answers, ssl_context=None):
+        crm = self
+        self.answers = list(answers) or [lambda handler: reply(handler)]
+        self.requests = []
+        self.connections = set()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                length = int(self.headers.get("Content-Length", 0))
+                self.body = self.rfile.read(length)
+                crm.requests.append(self)
+                crm.connections.add(self.client_address)
+                act = crm.answers.pop(0) if len(crm.answers) > 1 else crm.answers[0]
+                act(self)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = answer
+
+            def log_message(self, *args):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        if ssl_context:
+            self.server.socket = ssl_context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        self.released = threading.Event()
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def client(self, **options):
+        here = f"127.0.0.1:{self.port}"
+        return client(**{"base_url": f"http://{here}/api", "hosts": [here], "policy": OPEN, **options})
+
+
+def reply(handler, status=200, body=b"{}", **headers):
+    handler.send_response(status)
+    for name, value in {"Content_Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def answers(status=200, body=b"{}", **headers):
+    return lambda handler: reply(handler, status, body, **headers)
+
+
+def hang_up(handler):
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def cut_off(handler):
+    reply(handler, body=b"{", Content_Length="500")
+    hang_up(handler)
+
+
+@contextmanager
+def fails(kind):
+    """The error raised inside, its texts free of what the request carried."""
+    caught = SimpleNamespace(error=None)
+    with pytest.raises(kind) as info:
+        yield caught
+    assert type(info.value) is kind
+    caught.error = info.value
+    assert "5550112" not in f"{info.value!r} {info.value.reason} {info.value.__cause__!r}"
+
+
+# hosts
+
+
+ALLOWED = ["crm.example", "*.regional.example", "localhost:8001", "127.0.0.1:8001", "*.ported.example:8443"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crm.example",
+        "https://crm.example/a?b=c#d",
+        "https://CRM.Example:443/",
+        "https://eu.regional.example/x",
+        "https://a.b.regional.example/x",
+        "https://localhost:8001/",
+        "https://127.0.0.1:8001/",
+        "https://x.ported.example:8443/",
+    ],
+)
+def test_a_listed_host_is_allowed(url):
+    assert refusal(url, ALLOWED) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://crm.example/",
+        "ftp://crm.example/",
+        "//crm.example/",
+        "https:crm.example",
+        "https:///crm.example",
+        "https://crm.example@evil.example/",
+        "https://user:secret@crm.example/",
+        "https://evil.example#.crm.example",
+        "https://evil.example?.regional.example",
+        "https://evil.example\\.regional.example",
+        "https://crm.example\\@evil.example/",
+        "https://crm.example.evil.example/",
+        "https://evilcrm.example/",
+        "https://regional.example/",
+        "https://evilregional.example/",
+        "https://.regional.example/",
+        "https://a..regional.example/",
+        "https://crm.example./",
+        "https://eu.regional.example./",
+        "https://crm.example:8443/",
+        "https://crm.example:0443x/",
+        "https://x.ported.example/",
+        "https://localhost/",
+        "https://localhost:8002/",
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]:8001/",
+        "https://xn--e1afmkfd.regional.example/",
+        "https://crm.éxample/",
+        "https://crm。example/",
+        "https://crm.example%2eevil.example/",
+        "https://crm.example\n.evil.example/",
+        "https://crm.example /",
+        "https:// crm.example/",
+        "https://crm.example/a/../../oauth",
+        "https://crm.example/a/%2e%2E/oauth",
+        "",
+    ],
+)
+def test_any_other_address_is_refused(url):
+    assert refusal(url, ALLOWED)
+    sent = client(base_url="https://crm.example/", hosts=ALLOWED)
+    if url.startswith("https://"):
+        with responses.RequestsMock() as crm, fails(RequestRejected):
+            sent.get(url)
+        assert not crm.calls
+
+
+def test_a_pattern_of_only_a_star_allows_nothing():
+    assert refusal("https://evil.example/", ["*", "*.", "", "."])
+
+
+URL_PARTS = st.text(alphabet="abc.@:/?#\\[]%012345678x*- \t", max_size=16)
+
+
+@given(URL_PARTS, URL_PARTS)
+def test_requests_never_reads_another_host_out_of_an_address_that_passed(before, after):
+    url = f"https://{before}crm.example{after}"
+    if refusal(url, ["crm.example", "*.crm.example"]):
+        return
+    host = requests.Request("GET", url).prepare().url.split("/")[2].removesuffix(":443")
+    assert host == "crm.example" or host.endswith(".crm.example")
+
+
+def test_a_relative_address_is_joined_with_one_slash():
+    with responses.RequestsMock() as crm:
+        crm.get("https://api.crm.example/v1/contacts", json=[])
+        for base in ("https://api.crm.example/v1", "https://api.crm.example/v1/"):
+            assert client(base_url=base).get("contacts") == []
+            assert client(base_url=base).get("/contacts") == []
+
+
+# addresses
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111"])
+def test_addresses_of_the_public_internet_are_public(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
+        "239.1.1.1", "255.255.255.255", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fec0::1",
+        "ff02::1", "::ffff:127.0.0.1", "::ffff:93.184.216.34", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1",
+        "2002:7f00:1::", "2001:0:7f00:1::", "2001:db8::1", "crm.example", "",
+    ],
+)  # fmt: skip
+def test_every_other_address_is_not(address):
+    assert not is_public(address)
+
+
+def test_a_name_that_leads_to_a_private_address_is_not_connected_to():
+    with Crm() as crm, fails(RequestRejected) as caught:
+        crm.client(policy=OutboundPolicy(allow_plain_http=True)).get("/x")
+    assert caught.error.maybe_applied is False
+    assert not crm.requests
+
+
+def test_a_name_that_changes_its_answer_is_judged_by_the_address_connected_to(monkeypatch):
+    with Crm() as crm:
+        asked = []
+
+        def resolve(host, port, *args, **kwargs):
+            asked.append(host)
+            address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, crm.port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        assert socket.getaddrinfo("crm.example", 80)[0][4][0] == "93.184.216.34"  # what a check beforehand would see
+        base = f"http://crm.example:{crm.port}"
+        sent = client(base_url=base, hosts=[base.removeprefix("http://")], policy=OutboundPolicy(allow_plain_http=True))
+        with fails(RequestRejected):
+            sent.post("/x", json={})
+        assert not crm.requests
+
+
+def test_of_several_addresses_the_private_ones_are_left_out(monkeypatch):
+    with Crm() as crm:
+        answer = [("127.0.0.1", crm.port), ("10.0.0.1", crm.port)]
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", to) for to in answer]
+        )
+        base = f"http://crm.example:{crm.port}"
+        sent = client(base_url=base, hosts=[base[7:]], policy=OutboundPolicy(allow_plain_http=True))
+        with fails(RequestRejected):
+            sent.get("/x")
+        assert not crm.requests
+
+
+def test_a_name_that_does_not_exist_means_the_crm_is_unavailable_and_nothing_was_written(monkeypatch):
+    def resolve(*args, **kwargs):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with fails(CrmUnavailable) as caught:
+        client(policy=OutboundPolicy(connect_timeout=0.1)).post("/x", json={})
+    assert caught.error.maybe_applied is False
+
+
+# redirects, environment, cookies
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    with Crm(answers(status, Location="/elsewhere?phone=6505550112")) as crm:
+        with fails(UnexpectedResponse) as caught:
+            crm.client().get("/x")
+        assert len(crm.requests) == 1
+    assert "redirect" in caught.error.reason
+    assert caught.error.status == status
+
+
+def test_proxies_netrc_and_cookies_of_the_surroundings_change_nothing(monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login mallory password secret\n")
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with Crm(answers(Set_Cookie="session=1; Path=/")) as crm:
+        for _ in range(2):
+            crm.client().get("/x")
+        headers = crm.requests[1].headers
+    assert "Authorization" not in headers
+    assert "Cookie" not in headers
+
+
+def test_the_configured_proxy_is_used_even_at_a_private_address():
+    with Crm() as proxy:
+        policy = OutboundPolicy(allow_plain_http=True, proxy=f"http://127.0.0.1:{proxy.port}")
+        sent = client(base_url="http://crm.example/", hosts=["crm.example"], policy=policy)
+        sent.get("contacts")
+        assert proxy.requests[0].path == "http://crm.example/contacts"
+
+
+def test_a_proxy_that_refuses_the_tunnel_means_nothing_was_written():
+    with Crm(answers(403)) as proxy:
+        policy = OutboundPolicy(proxy=f"http://127.0.0.1:{proxy.port}", connect_timeout=0.5, read_timeout=0.5)
+        with fails(CrmUnavailable) as caught:
+            client(policy=policy).post("/x", json={})
+    assert caught.error.maybe_applied is False
+
+
+# certificates
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for 127.0.0.1: path of its PEM file with the key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Example CRM")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "crm.pem"
+    encoding = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + made.public_bytes(encoding)
+    )
+    return str(path)
+
+
+@contextmanager
+def secure_crm(certificate):
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Crm(ssl_context=context) as crm:
+        yield crm, f"127.0.0.1:{crm.port}"
+
+
+def test_the_configured_certificates_are_trusted(certificate):
+    with secure_crm(certificate) as (_, host):
+        policy = OutboundPolicy(allow_private_addresses=True, ca_bundle=certificate)
+        assert client(base_url=f"https://{host}", hosts=[host], policy=policy).get("/x") == {}
+
+
+def test_certificates_named_in_the_environment_are_not(certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate)
+    monkeypatch.setenv("CURL_CA_BUNDLE", certificate)
+    with secure_crm(certificate) as (crm, host):
+        policy = OutboundPolicy(allow_private_addresses=True)
+        with fails(CrmUnavailable) as caught:
+            client(base_url=f"https://{host}", hosts=[host], policy=policy).post("/x", json={})
+        assert not crm.requests
+    assert caught.error.maybe_applied is False
+
+
+# retries and time
+
+
+@pytest.mark.parametrize("failure", [answers(503), answers(502), hang_up])
+def test_a_read_is_repeated_after_a_passing_failure(failure):
+    with Crm(failure, failure, answers(body=b'{"id": 1}')) as crm:
+        assert crm.client().get("/x") == {"id": 1}
+        assert len(crm.requests) == 3
+
+
+def test_a_search_by_post_is_repeated_like_a_read():
+    with Crm(answers(503), hang_up, answers(body=b"[]")) as crm:
+        assert crm.client().post("/search", json={"q": "x"}, read=True) == []
+        assert len(crm.requests) == 3
+
+
+@pytest.mark.parametrize("failure", [answers(503), answers(500), hang_up, cut_off, lambda handler: time.sleep(0.8)])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_write_is_sent_once_and_may_have_been_applied(failure, method):
+    with Crm(failure) as crm:
+        with fails(CrmUnavailable) as caught:
+            crm.client().send(method, "/x", json={"phone": "6505550112"})
+        assert len(crm.requests) == 1
+    assert caught.error.maybe_applied is True
+
+
+@pytest.mark.parametrize("failure", [answers(503), answers(500), hang_up, cut_off])
+def test_a_read_that_fails_for_good_applied_nothing(failure):
+    with Crm(failure) as crm, fails(CrmUnavailable) as caught:
+        crm.client().get("/x", params={"phone": "6505550112"})
+    assert caught.error.maybe_applied is False
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_refused_connection_applied_nothing(method):
+    with Crm() as crm:
+        pass
+    with fails(CrmUnavailable) as caught:
+        crm.client().send(method, "/x", params={"phone": "6505550112"})
+    assert caught.error.maybe_applied is False
+
+
+def test_an_answer_that_drips_in_for_ever_is_given_up():
+    def drip(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        while not crm.released.wait(0.05):
+            handler.wfile.write(b" ")
+
+    with Crm(drip) as crm, fails(CrmUnavailable):
+        crm.client(read_timeout=0.2).get("/x")
+
+
+def test_a_vendor_that_asks_to_wait_does_not_hold_up_the_request():
+    with Crm(answers(503, Retry_After="3600")) as crm, fails(CrmUnavailable):
+        crm.client().get("/x")
+
+
+def test_a_connection_is_used_again():
+    with Crm(answers(body=b'{"a": 1}')) as crm:
+        for _ in range(3):
+            crm.client().get("/x")
+        assert len(crm.connections) == 1
+
+
+# answers
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, RequestRejected),
+        (401, CredentialsRejected),
+        (403, AccessDenied),
+        (404, RecordNotFound),
+        (410, RecordNotFound),
+        (409, RequestRejected),
+        (422, RequestRejected),
+        (429, RateLimited),
+        (500, CrmUnavailable),
+        (503, CrmUnavailable),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_status_becomes_the_error_the_table_says(status, kind, method):
+    with responses.RequestsMock() as crm:
+        crm.add(method, BASE + "x", status=status, json={"error": {"message": "No."}})
+        for _ in range(2 if method == "GET" and status == 503 else 0):
+            crm.add(method, BASE + "x", status=status, json={"error": {"message": "No."}})
+        with fails(kind) as caught:
+            client().send(method, "x")
+    assert caught.error.status == status
+    assert caught.error.reason == "No."
+    assert caught.error.maybe_applied is (method == "POST" and status >= 500)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": "Bad name"}, "Bad name"),
+        ({"Message": "Bad name"}, "Bad name"),
+        ({"errorMessage": "Bad\n name"}, "Bad name"),
+        ([{"message": "Bad name"}], "Bad name"),
+        ({"errors": [{"message": "Bad name"}]}, "Bad name"),
+        ({"message": "x " * 500}, ("x " * 100)),
+        ({"message": "no contact with +1 (650) 555-0112"}, "no contact with …"),
+        ({"message": {"deep": 1}}, ""),
+        ("Bad name", "Bad name"),
+        (None, ""),
+    ],
+)
+def test_the_vendors_reason_is_passed_on_short_and_without_numbers(body, reason):
+    with responses.RequestsMock() as crm:
+        crm.post(BASE + "x", status=422, json=body)
+        with fails(RequestRejected) as caught:
+            client().post("x")
+    assert caught.error.reason == reason
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7), ("2.5", 2.5), ("soon", None), ("nan", None), ("-3", 0)])
+def test_the_wait_a_vendor_asks_for_is_passed_on(header, seconds):
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", status=429, headers={"Retry-After": header})
+        with fails(RateLimited) as caught:
+            client().get("x")
+    assert caught.error.retry_after == seconds
+
+
+def test_a_wait_may_be_given_as_a_date():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", status=429, headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"})
+        with fails(RateLimited) as caught:
+            client().get("x")
+    assert caught.error.retry_after > 1e6
+
+
+@pytest.mark.parametrize("body", ["<html>", '{"a": NaN}', "[" * 100_000, '{"a"'])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_success_that_is_not_json_is_unexpected(method, body):
+    with responses.RequestsMock() as crm:
+        crm.add(method.upper(), BASE + "x", body=body)
+        with fails(UnexpectedResponse) as caught:
+            getattr(client(), method)("x")
+    assert caught.error.maybe_applied is (method == "post")
+
+
+def test_an_answer_with_contradictory_headers_may_follow_an_applied_write():
+    with Crm(answers(Content_length="7")) as crm, fails(UnexpectedResponse) as caught:
+        crm.client().post("/x", json={})
+    assert caught.error.maybe_applied is True
+
+
+def test_an_empty_success_is_none():
+    with responses.RequestsMock() as crm:
+        crm.delete(BASE + "x", status=204)
+        assert client().delete("x") is None
+
+
+def test_an_answer_larger_than_the_limit_is_refused_after_unpacking():
+    bomb = gzip.compress(b" " * (9 * 1024 * 1024))
+    with Crm(answers(body=bomb, Content_Encoding="gzip")) as crm, fails(UnexpectedResponse) as caught:
+        crm.client().get("/x")
+    assert "large" in caught.error.reason
+
+
+def test_the_adapter_is_asked_first_what_an_answer_means():
+    def explain(reply):
+        return CredentialsRejected() if reply.status == 400 and reply.body["error"] == "expired" else None
+
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "a", status=400, json={"error": "expired"})
+        crm.get(BASE + "b", status=400, json={"error": "other"})
+        asked = client().explained_by(explain)
+        with fails(CredentialsRejected) as caught:
+            asked.get("a")
+        with fails(RequestRejected):
+            asked.get("b")
+    assert caught.error.status == 400
+
+
+def test_headers_can_be_taken_away_for_one_request():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", json={})
+        sent = client(headers={"Authorization": "Bearer t", "X-App": "demo"})
+        sent.get("x", headers={"x-app": None, "Accept": "text/plain"})
+        sent.get("x", authenticated=False)
+        first, second = (call.request.headers for call in crm.calls)
+    assert first["Authorization"] == "Bearer t"
+    assert "X-App" not in first
+    assert first["Accept"] == "text/plain"
+    assert "Authorization" not in second
+
+
+def test_a_header_with_a_line_break_is_not_sent():
+    with fails(RequestRejected):
+        client(headers={"X-App": "a\r\nX-Admin: yes"}).get("x")
+
+
+# files
+
+
+def test_media_are_fetched_without_the_credentials_of_the_crm():
+    with responses.RequestsMock() as crm:
+        crm.get("https://media.ringcentral.example/1", body=b"\x00\x01")
+        sent = client(headers={"Authorization": "Bearer t"})
+        url, hosts = "https://media.ringcentral.example/1?access_token=x", ["media.ringcentral.example"]
+        assert sent.download(url, hosts=hosts, max_bytes=2) == b"\x00\x01"
+        assert "Authorization" not in crm.calls[0].request.headers
+        with fails(RequestRejected):
+            sent.download(BASE, hosts=hosts, max_bytes=2)
+        with fails(RequestRejected):
+            sent.download(url, hosts=hosts, max_bytes=1)
+
+
+def test_a_refused_download_says_nothing_about_the_login_at_the_crm():
+    with responses.RequestsMock() as crm:
+        crm.get("https://media.ringcentral.example/1", status=401)
+        with fails(RequestRejected):
+            client().download("https://media.ringcentral.example/1", hosts=["*.ringcentral.example"], max_bytes=9)
+
+
+def test_an_upload_goes_to_upload_hosts_only_and_carries_only_the_headers_given():
+    with responses.RequestsMock() as crm:
+        crm.put("https://bucket.store.example/a", body="<ok/>")
+        sent = client(headers={"Authorization": "Bearer t"}, upload_hosts=["*.store.example"])
+        sent.upload("https://bucket.store.example/a?signature=s", b"data", {"Content-Type": "image/png"})
+        assert set(crm.calls[0].request.headers) == {"Content-Type", "Content-Length"}
+        with fails(RequestRejected):
+            sent.upload(BASE, b"data", {})
+
+
+# log lines and counting
+
+
+def test_the_log_line_shows_the_shape_of_a_request_and_nothing_of_its_content(caplog):
+    with responses.RequestsMock() as crm, caplog.at_level(logging.DEBUG):
+        crm.post(BASE + "contacts/123/+16505550112", json={"n": "Ada"}, headers={"X-Request-Id": "r-1\n"})
+        sent = client(headers={"Authorization": "Bearer token1"})
+        sent.post("contacts/123/+16505550112", params={"q": "6505550112"}, json={"name": "Ada"})
+    (record,) = [record for record in caplog.records if record.name == "switchboard.outbound"]
+    fields = {name: getattr(record, name) for name in ("adapter", "method", "host", "template", "status")}
+    assert fields == {
+        "adapter": "demo",
+        "method": "POST",
+        "host": "api.crm.example",
+        "template": "/v1/contacts/{id}/{id}",
+        "status": 200,
+    }
+    assert record.vendor_request_id == "r-1"
+    assert record.milliseconds >= 0
+    everything = json.dumps([vars(item) for item in caplog.records], default=str)
+    for private in ("5550112", "Ada", "token1"):
+        assert private not in everything
+
+
+def test_a_failed_exchange_is_logged_without_its_query(caplog):
+    with Crm(hang_up) as crm, caplog.at_level(logging.DEBUG), fails(CrmUnavailable):
+        crm.client().get("/x", params={"phone": "6505550112"})
+    assert [record.error for record in caplog.records if record.name == "switchboard.outbound"] == ["CrmUnavailable"]
+    assert "5550112" not in caplog.text
+
+
+def test_calls_are_counted_through_the_threads_of_a_fan_out():
+    with Crm() as crm, count_calls() as outer:
+        crm.client().get("/x")
+        with count_calls() as inner:
+            fan_out(lambda number: crm.client().get(f"/{number}"), range(4))
+    assert (outer.value, inner.value) == (5, 4)
+
+
+# pace
+
+
+def test_after_a_429_further_requests_of_that_user_fail_without_being_sent():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", status=429, headers={"Retry-After": "60"})
+        crm.get(BASE + "y", json={})
+        with fails(RateLimited):
+            client(pace_key="demo:1").get("x")
+        with fails(RateLimited) as caught:
+            client(pace_key="demo:1").get("y")
+        assert 0 < caught.error.retry_after <= 60
+        assert client(pace_key="demo:2").get("y") == {}
+        assert len(crm.calls) == 2
+
+
+def test_a_wait_for_the_next_start_that_is_too_long_is_refused_at_once():
+    pace = Pace(starts=2, seconds=60)
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", json={})
+        sent = client(pace=pace, pace_key="demo:starts")
+        sent.get("x")
+        sent.get("x")
+        with fails(RateLimited) as caught:
+            sent.get("x")
+        assert len(crm.calls) == 2
+    assert 50 < caught.error.retry_after <= 60
+
+
+def test_no_more_requests_are_in_flight_than_the_pace_allows():
+    limiter, lock = pacing.Limiter(), threading.Lock()
+    running, most = 0, 0
+
+    def work(_):
+        nonlocal running, most
+        with limiter.turn(Pace(in_flight=3)):
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.005)
+            with lock:
+                running -= 1
+
+    fan_out(work, range(12))
+    assert most == 3
+
+
+def test_starts_are_spread_over_the_vendors_window():
+    limiter = pacing.Limiter()
+    pace = Pace(starts=2, seconds=0.1)
+    begun = time.monotonic()
+    for _ in range(5):
+        with limiter.turn(pace):
+            pass
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_a_full_house_is_refused_after_a_bounded_wait(monkeypatch):
+    monkeypatch.setattr(pacing, "LONGEST_WAIT", 0.02)
+    limiter = pacing.Limiter()
+    with limiter.turn(Pace(in_flight=1)), pytest.raises(RateLimited), limiter.turn(Pace(in_flight=1)):
+        pytest.fail("two requests at once")
+
+
+def test_every_failure_is_a_connector_error():
+    assert issubclass(RateLimited, ConnectorError)
