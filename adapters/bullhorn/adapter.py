@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.bullhorn import notes, people, search, sign_in
+from adapters.bullhorn import lookup, notes, people, search, sign_in
 from adapters.bullhorn.account_data import ACTIONS, AccountLists
 from adapters.bullhorn.refusals import explain
 from adapters.contract import (
@@ -32,7 +32,6 @@ from adapters.contract import (
     LogResult,
     MessageLogChange,
     MessageLogEntry,
-    NewContactOffer,
     Notice,
     NoticeLevel,
     OAuthCallback,
@@ -40,11 +39,9 @@ from adapters.contract import (
     RecordNotFound,
     Reply,
     RequestRejected,
-    UnexpectedResponse,
     UnsupportedOperation,
     UserProfile,
     dig,
-    fan_out_outcomes,
     offset_name,
     require,
     require_id,
@@ -54,7 +51,6 @@ _NOTES_MAY_NOT_BE_EDITED = (
     "Your Bullhorn account may not edit notes. Turn on one-time call logging in the logging settings, "
     "or ask your Bullhorn administrator for permission to edit notes."
 )
-_USER_FIELDS = "id,name,timeZoneOffsetEST,masterUserID"
 
 
 class Adapter(CrmAdapter):
@@ -119,7 +115,7 @@ class Adapter(CrmAdapter):
 
     def user_profile(self) -> UserProfile:
         """The user of the session. The caller's user name decides nothing while Bullhorn says who signed in."""
-        row = self._session_user()
+        row = sign_in.session_user(self.http, self.credentials)
         offset = dig(row, "timeZoneOffsetEST", float, None)
         rest_url = dig(self.credentials.extra, "rest_url", str, "")
         return UserProfile(
@@ -130,23 +126,6 @@ class Adapter(CrmAdapter):
             account_id=sign_in.corporation_of(rest_url),
             extra={"corporate_user_id": require_id(row, "id")},
         )
-
-    def _session_user(self) -> dict[str, Any]:
-        try:
-            # Not in the vendor's documentation, but answered for every session.
-            user_id = require(self.http.get("settings/userId"), "userId", int)
-        except (AccessDenied, RecordNotFound, RequestRejected):
-            username = dig(self.credentials.extra, "username", str, "")
-            if not username:
-                raise
-            user_id, where = None, f"username={search.jpql_text(username)}"
-        else:
-            where = f"id={user_id}"
-        reply = self.http.get("query/CorporateUser", params={"fields": _USER_FIELDS, "where": where})
-        row = next(iter(search.found_rows(reply)), None)
-        if row is None or (user_id is not None and row.get("id") != user_id):
-            raise UnexpectedResponse(reason="the signed-in user was not found among the Bullhorn users")
-        return row
 
     def revoke(self) -> None:
         """Ends the session, which counts against the customer's 50; Bullhorn documents no revocation of tokens."""
@@ -164,55 +143,11 @@ class Adapter(CrmAdapter):
         """One round: three searches, and the choices for forms where they are not cached."""
         if not phone.is_valid:
             raise RequestRejected("Invalid phone number format")
-        lists = AccountLists(self.http, self.cache)
-        searches = [_search_call(self, kind, search.phone_query(kind, phone)) for kind in search.KINDS]
-        outcomes = fan_out_outcomes(lambda call: call(), [*searches, *lists.missing_reads()])
-        found, failed = self._found(outcomes[: len(searches)])
-        lists.take(outcomes[len(searches) :])
-        info = lists.contact_info()
-        matched = [search.matched_contact(kind, row, phone, info) for kind, row in found]
-        contacts = search.without_repeats(match for match in matched if isinstance(match, Contact))
-        _no_false_none(contacts, failed)
-        return ContactMatches(
-            contacts=contacts,
-            new_contact=None if contacts else NewContactOffer(additional_info=lists.offer_info(), default_type="Lead"),
-            notice=_incomplete(failed),
-            dropped=tuple(match for match in matched if not isinstance(match, Contact)),
-        )
+        return lookup.by_phone(self.http, self.cache, phone)
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         """One round; a second, wider one only where several words find nobody together."""
-        lists = AccountLists(self.http, self.cache)
-        name = " ".join(name.split())
-        if not name:
-            return ContactMatches()
-        searches = [_search_call(self, kind, search.name_query(kind, name, wide=False)) for kind in search.KINDS]
-        outcomes = fan_out_outcomes(lambda call: call(), [*searches, *lists.missing_reads((ACTIONS,))])
-        found, failed = self._found(outcomes[: len(searches)])
-        lists.take(outcomes[len(searches) :])
-        if not found and not failed and " " in name:
-            wider = [_search_call(self, kind, search.name_query(kind, name, wide=True)) for kind in search.KINDS]
-            found, failed = self._found(fan_out_outcomes(lambda call: call(), wider))
-        info = lists.contact_info()
-        contacts = search.without_repeats(
-            search.contact_of(kind, row, search.first_number(kind, row), info) for kind, row in found
-        )
-        _no_false_none(contacts, failed)
-        return ContactMatches(
-            contacts=tuple(replace(contact, last_activity_at=None) for contact in contacts),
-            notice=_incomplete(failed),
-        )
-
-    def _found(
-        self, outcomes: Sequence[Any]
-    ) -> tuple[list[tuple[search.PersonKind, dict[str, Any]]], list[tuple[search.PersonKind, ConnectorError]]]:
-        """Rows and failures by kind. Raises where nothing was answered, or the session is over."""
-        pairs = list(zip(search.KINDS, outcomes, strict=True))
-        failed = [(kind, outcome) for kind, outcome in pairs if isinstance(outcome, ConnectorError)]
-        for _, error in failed:
-            if isinstance(error, CredentialsRejected) or len(failed) == len(pairs):
-                raise error
-        return [(kind, row) for kind, rows_ in pairs if isinstance(rows_, list) for row in rows_], failed
+        return lookup.by_name(self.http, self.cache, name)
 
     def create_contact(self, draft: ContactDraft) -> Contact:
         """A lead, a candidate, or a contact of the placeholder company."""
@@ -365,33 +300,13 @@ class Adapter(CrmAdapter):
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
         """Users that are neither deleted nor disabled; ordered, so that pages do not shift."""
-        users: list[dict[str, Any]] = []
-        while True:
-            reply = self.http.get(
-                "query/CorporateUser",
-                params={
-                    "fields": "id,firstName,lastName,email",
-                    "where": "isDeleted=false AND enabled=true",
-                    "orderBy": "id",
-                    "count": str(search.PAGE),
-                    "start": str(len(users)),
-                    "showTotalMatched": "true",
-                },
-            )
-            page = search.found_rows(reply)
-            users += page
-            if len(page) < search.PAGE or len(users) >= dig(reply, "total", int, len(users) + 1):
-                return tuple(people.directory_user(row) for row in users)
+        return people.read_users(self.http)
 
     def account_data(self, key: str) -> Any:
         """``bullhornData``: note actions, and the statuses of each kind of person, always read anew."""
         if key != "bullhornData":
             raise UnsupportedOperation(key)
         return AccountLists(self.http, self.cache).read_anew()
-
-
-def _search_call(adapter: Adapter, kind: search.PersonKind, query: str) -> Any:
-    return lambda: search.search(adapter.http, kind, query)
 
 
 def _id_or_error(ref: LogRef) -> int | ConnectorError:
@@ -403,18 +318,3 @@ def _id_or_error(ref: LogRef) -> int | ConnectorError:
 
 def _wants_copy(submission: Mapping[str, Any]) -> bool:
     return submission.get("copyToContactComments") in (True, "true")
-
-
-def _incomplete(failed: Iterable[tuple[search.PersonKind, ConnectorError]]) -> Notice | None:
-    lines = tuple(f"{kind.type}: {error.message}" for kind, error in failed)
-    if not lines:
-        return None
-    message = "Some Bullhorn records could not be searched, so the list may be incomplete."
-    return Notice(message=message, level=NoticeLevel.WARNING, details=lines)
-
-
-def _no_false_none(contacts: Sequence[Contact], failed: Sequence[tuple[search.PersonKind, ConnectorError]]) -> None:
-    """ "Nobody found" would be untrue after an outage; a kind the user may never see is none of their contacts."""
-    for _, error in failed:
-        if not contacts and not isinstance(error, AccessDenied):
-            raise error

@@ -92,6 +92,27 @@ def minutes_from_utc(offset_from_est: float) -> float:
     return minutes - 300
 
 
+def read_users(http: HttpClient) -> tuple[DirectoryUser, ...]:
+    """All active users, page after page."""
+    users: list[dict[str, Any]] = []
+    while True:
+        reply = http.get(
+            "query/CorporateUser",
+            params={
+                "fields": "id,firstName,lastName,email",
+                "where": "isDeleted=false AND enabled=true",
+                "orderBy": "id",
+                "count": str(PAGE),
+                "start": str(len(users)),
+                "showTotalMatched": "true",
+            },
+        )
+        page = found_rows(reply)
+        users += page
+        if len(page) < PAGE or len(users) >= dig(reply, "total", int, len(users) + 1):
+            return tuple(directory_user(row) for row in users)
+
+
 def directory_user(row: Mapping[str, Any]) -> DirectoryUser:
     """One user for the administrator's mapping."""
     name = f"{dig(row, 'firstName', str, '').strip()} {dig(row, 'lastName', str, '').strip()}".strip()

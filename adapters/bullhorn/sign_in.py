@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.bullhorn.search import found_rows, jpql_text
 from adapters.contract import (
+    AccessDenied,
     Credentials,
     CredentialsRejected,
     HttpClient,
     OAuthApp,
     OAuthCallback,
+    RecordNotFound,
     Reply,
     RequestRejected,
     UnexpectedResponse,
@@ -32,6 +35,7 @@ LOGIN_PATH = "/rest-services"
 ANY_LOGIN_URL = "https://rest.bullhornstaffing.com/rest-services"
 #: Asked for at login; the longer a session lives, the fewer of the strictly throttled logins are needed.
 SESSION_MINUTES = 60
+_USER_FIELDS = "id,name,timeZoneOffsetEST,masterUserID"
 _MAX_HOPS = 2
 _HOST = r"https://(?:[a-z0-9-]+\.)+bullhornstaffing\.com"
 _REST_URL = re.compile(_HOST + r"/rest-services/([A-Za-z0-9_-]+)/", re.ASCII)
@@ -134,6 +138,25 @@ def has_live_access_token(credentials: Credentials, *, now: datetime) -> bool:
     except ValueError:
         return False
     return bool(credentials.access_token) and expires_at > now + timedelta(seconds=30)
+
+
+def session_user(http: HttpClient, credentials: Credentials) -> dict[str, Any]:
+    """The ``CorporateUser`` row of the session. Raises ``UnexpectedResponse`` where a row contradicts the session."""
+    try:
+        # Not in the vendor's documentation, but answered for every session.
+        user_id = require(http.get("settings/userId"), "userId", int)
+    except (AccessDenied, RecordNotFound, RequestRejected):
+        username = dig(credentials.extra, "username", str, "")
+        if not username:
+            raise
+        user_id, where = None, f"username={jpql_text(username)}"
+    else:
+        where = f"id={user_id}"
+    reply = http.get("query/CorporateUser", params={"fields": _USER_FIELDS, "where": where})
+    row = next(iter(found_rows(reply)), None)
+    if row is None or (user_id is not None and row.get("id") != user_id):
+        raise UnexpectedResponse(reason="the signed-in user was not found among the Bullhorn users")
+    return row
 
 
 def _post_following(http: HttpClient, url: str, params: Mapping[str, Any]) -> tuple[Reply, str]:

@@ -1,0 +1,98 @@
+"""Looking people up by number and by name: all kinds at once, and the choices for forms in the same round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from adapters.bullhorn import search
+from adapters.bullhorn.account_data import ACTIONS, AccountLists
+from adapters.contract import (
+    AccessDenied,
+    AccountCache,
+    ConnectorError,
+    Contact,
+    ContactMatches,
+    CredentialsRejected,
+    HttpClient,
+    NewContactOffer,
+    Notice,
+    NoticeLevel,
+    PhoneNumber,
+    fan_out_outcomes,
+)
+
+
+def by_phone(http: HttpClient, cache: AccountCache, phone: PhoneNumber) -> ContactMatches:
+    """People with this number; where there are none, the offer to create one."""
+    lists = AccountLists(http, cache)
+    searches = [_search_call(http, kind, search.phone_query(kind, phone)) for kind in search.KINDS]
+    outcomes = fan_out_outcomes(lambda call: call(), [*searches, *lists.missing_reads()])
+    found, failed = _answered(outcomes[: len(searches)])
+    lists.take(outcomes[len(searches) :])
+    info = lists.contact_info()
+    matched = [search.matched_contact(kind, row, phone, info) for kind, row in found]
+    contacts = search.without_repeats(match for match in matched if isinstance(match, Contact))
+    _no_false_none(contacts, failed)
+    return ContactMatches(
+        contacts=contacts,
+        new_contact=None if contacts else NewContactOffer(additional_info=lists.offer_info(), default_type="Lead"),
+        notice=_incomplete(failed),
+        dropped=tuple(match for match in matched if not isinstance(match, Contact)),
+    )
+
+
+def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
+    """People with this name, without dates of activity, which a name search does not show."""
+    lists = AccountLists(http, cache)
+    name = " ".join(name.split())
+    if not name:
+        return ContactMatches()
+    searches = [_search_call(http, kind, search.name_query(kind, name, wide=False)) for kind in search.KINDS]
+    outcomes = fan_out_outcomes(lambda call: call(), [*searches, *lists.missing_reads((ACTIONS,))])
+    found, failed = _answered(outcomes[: len(searches)])
+    lists.take(outcomes[len(searches) :])
+    if not found and not failed and " " in name:
+        wider = [_search_call(http, kind, search.name_query(kind, name, wide=True)) for kind in search.KINDS]
+        found, failed = _answered(fan_out_outcomes(lambda call: call(), wider))
+    info = lists.contact_info()
+    contacts = search.without_repeats(
+        search.contact_of(kind, row, search.first_number(kind, row), info) for kind, row in found
+    )
+    _no_false_none(contacts, failed)
+    return ContactMatches(
+        contacts=tuple(replace(contact, last_activity_at=None) for contact in contacts),
+        notice=_incomplete(failed),
+    )
+
+
+def _answered(
+    outcomes: Sequence[Any],
+) -> tuple[list[tuple[search.PersonKind, dict[str, Any]]], list[tuple[search.PersonKind, ConnectorError]]]:
+    """Rows and failures by kind. Raises where nothing was answered, or the session is over."""
+    pairs = list(zip(search.KINDS, outcomes, strict=True))
+    failed = [(kind, outcome) for kind, outcome in pairs if isinstance(outcome, ConnectorError)]
+    for _, error in failed:
+        if isinstance(error, CredentialsRejected) or len(failed) == len(pairs):
+            raise error
+    return [(kind, row) for kind, rows_ in pairs if isinstance(rows_, list) for row in rows_], failed
+
+
+def _search_call(http: HttpClient, kind: search.PersonKind, query: str) -> Callable[[], Any]:
+    return lambda: search.search(http, kind, query)
+
+
+def _incomplete(failed: Iterable[tuple[search.PersonKind, ConnectorError]]) -> Notice | None:
+    lines = tuple(f"{kind.type}: {error.message}" for kind, error in failed)
+    if not lines:
+        return None
+    message = "Some Bullhorn records could not be searched, so the list may be incomplete."
+    return Notice(message=message, level=NoticeLevel.WARNING, details=lines)
+
+
+def _no_false_none(contacts: Sequence[Contact], failed: Sequence[tuple[search.PersonKind, ConnectorError]]) -> None:
+    """ "Nobody found" would be untrue after an outage; a kind the user may never see is none of their contacts."""
+    for _, error in failed:
+        if not contacts and not isinstance(error, AccessDenied):
+            raise error
