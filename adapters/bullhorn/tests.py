@@ -1,0 +1,126 @@
+"""What a single recorded exchange cannot say about Bullhorn: pages, requests in one round, secrets in URLs."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+
+from adapters.bullhorn.adapter import Adapter
+from adapters.contract import (
+    AdapterContext,
+    Credentials,
+    CredentialsRejected,
+    HttpClient,
+    Manifest,
+    OAuthCallback,
+    Options,
+    UserProfile,
+    parse_phone,
+)
+
+MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
+BASE = "https://rest30.bullhornstaffing.com/rest-services/e999/"
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+SESSION = {"bh_rest_token": "session-one", "rest_url": BASE}
+
+
+class Memory:
+    """An account cache that keeps everything."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, *, max_age: timedelta) -> Any:
+        return self.values.get(key)
+
+    def get_stale(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def connected(*, cache: Memory | None = None, **extra: Any) -> Adapter:
+    context = AdapterContext(
+        manifest=MANIFEST,
+        user=UserProfile(id=9001, name="Agent Kim"),
+        credentials=Credentials(access_token="access-one", refresh_token="refresh-one", extra={**SESSION, **extra}),
+        options=Options(),
+        secrets={"BULLHORN_CLIENT_ID": "client-id", "BULLHORN_CLIENT_SECRET": "client-secret"},
+        cache=cache or Memory(),
+        now=lambda: NOW,
+    )
+    http = HttpClient(
+        base_url=Adapter.base_url(context), hosts=MANIFEST.server.hosts, headers=Adapter.auth_headers(context)
+    )
+    return Adapter(http=http, context=context)
+
+
+@pytest.fixture
+def bullhorn() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as vendor:
+        yield vendor
+
+
+def test_a_thousand_users_are_read_in_two_requests(bullhorn: responses.RequestsMock) -> None:
+    for start in (0, 500):
+        users = [{"id": start + n, "firstName": "User", "lastName": str(start + n)} for n in range(500)]
+        bullhorn.get(
+            f"{BASE}query/CorporateUser",
+            json={"start": start, "count": 500, "total": 1000, "data": users},
+            match=[responses.matchers.query_param_matcher({"start": str(start)}, strict_match=False)],
+        )
+    users = connected().list_users()
+    assert [user.id for user in users] == list(range(1000))
+    assert len(bullhorn.calls) == 2
+
+
+def test_a_second_look_up_asks_for_people_only(bullhorn: responses.RequestsMock) -> None:
+    bullhorn.post(re.compile(re.escape(BASE) + "search/.*"), json={"data": []})
+    bullhorn.get(f"{BASE}settings/commentActionList", json={"commentActionList": ["Inbound Call"]})
+    bullhorn.get(re.compile(re.escape(BASE) + "meta/.*"), json={"fields": [{"name": "status", "options": []}]})
+    adapter = connected()
+    phone = parse_phone("+16505550112")
+    adapter.find_contacts(phone)
+    assert len(bullhorn.calls) == 7
+    adapter.find_contacts(phone)
+    assert len(bullhorn.calls) == 10
+
+
+def test_redirects_are_followed_two_hops_and_no_further(bullhorn: responses.RequestsMock) -> None:
+    names = ("east", "west", "emea", "apac")
+    for here, there in itertools.pairwise(names):
+        bullhorn.post(
+            f"https://auth-{here}.bullhornstaffing.com/oauth/token",
+            status=307,
+            headers={"Location": f"https://auth-{there}.bullhornstaffing.com/oauth/token"},
+        )
+    fields = {
+        "tokenUrl": "https://auth-east.bullhornstaffing.com/oauth/token",
+        "apiUrl": "https://rest-east.bullhornstaffing.com/rest-services",
+    }
+    with pytest.raises(Exception, match="not understood"):
+        connected().exchange_code(OAuthCallback(code="code-one", redirect_uri="", fields=fields))
+    assert len(bullhorn.calls) == 3
+
+
+def test_tokens_and_secrets_of_a_failed_refresh_are_in_no_log_and_no_error(
+    bullhorn: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    bullhorn.post("https://auth.bullhornstaffing.com/oauth/token", status=400, json={"error": "invalid_grant"})
+    adapter = connected()
+    with caplog.at_level(logging.DEBUG), pytest.raises(CredentialsRejected) as refused:
+        adapter.refresh(adapter.credentials, keep=lambda fresh: None)
+    assert refused.value.final
+    told = caplog.text + str(vars(refused.value)) + str(refused.value)
+    assert "oauth/token" in told
+    for secret in ("refresh-one", "client-secret", "access-one"):
+        assert secret not in told
