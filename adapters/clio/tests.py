@@ -1,0 +1,265 @@
+"""What fixtures cannot say: media that become documents, and new messages that join a body."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import responses
+
+from adapters.clio.adapter import Adapter
+from adapters.clio.time_entries import is_non_billable
+from adapters.clio.timezones import iana_name
+from adapters.contract import (
+    AdapterContext,
+    ContactRef,
+    Credentials,
+    CredentialsRejected,
+    Direction,
+    HttpClient,
+    LogRef,
+    Manifest,
+    Message,
+    MessageKind,
+    MessageLogChange,
+    MessageLogEntry,
+    Options,
+    Party,
+    RequestRejected,
+    UserProfile,
+)
+
+API = "https://app.clio.com/api/v4"
+FAX_URL = "https://media.ringcentral.com/restapi/v1.0/fax/1?access_token=rc-secret"
+IMAGE_URL = "https://media.ringcentral.com/restapi/v1.0/mms/2?access_token=rc-secret"
+PUT_URL = "https://clio-documents.s3.amazonaws.com/upload/9"
+CONTACT = ContactRef(id="7001", type="Person", name="Pia Ostrow", phone="+16505550112")
+SENT_AT = datetime(2026, 1, 16, 2, 5, tzinfo=UTC)
+MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
+
+
+class NoCache:
+    """A cache that keeps nothing."""
+
+    def get(self, key, *, max_age):
+        return None
+
+    def get_stale(self, key):
+        return None
+
+    def put(self, key, value):
+        pass
+
+
+def clio(hostname="app.clio.com", **options):
+    context = AdapterContext(
+        manifest=MANIFEST,
+        user=UserProfile(id="345001", name="Dana Whitlock", timezone="America/Los_Angeles", hostname=hostname),
+        credentials=Credentials(access_token="clio-token-1", hostname=hostname),
+        options=Options(values=options),
+        secrets={},
+        cache=NoCache(),
+    )
+    http = HttpClient(
+        base_url=Adapter.base_url(context),
+        hosts=MANIFEST.server.hosts,
+        headers=Adapter.auth_headers(context),
+        upload_hosts=MANIFEST.server.upload_hosts,
+    )
+    return Adapter(http=http, context=context)
+
+
+def message(**values):
+    plain = {"id": "m1", "kind": MessageKind.SMS, "direction": Direction.INBOUND, "sent_at": SENT_AT}
+    return Message(**{**plain, **values})
+
+
+def text_of(messages):
+    return "\n".join(part for one in messages for part in (one.text, one.fax_link, one.image_link) if part)
+
+
+def entry(*messages, **values):
+    return MessageLogEntry(
+        conversation_log_id="c-77-day",
+        contact=CONTACT,
+        messages=messages,
+        subject="Conversation",
+        body=text_of(messages),
+        compose=text_of,
+        started_at=SENT_AT,
+        ended_at=SENT_AT,
+        **values,
+    )
+
+
+@pytest.fixture
+def vendor():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+def accept_documents(vendor, *, fully_uploaded=True):
+    version = {"uuid": "u-1", "put_url": PUT_URL, "put_headers": [{"name": "x-amz-acl", "value": "private"}]}
+    vendor.post(f"{API}/documents.json", status=201, json={"data": {"id": 660, "latest_document_version": version}})
+    vendor.put(PUT_URL, status=200)
+    done = {"id": 660, "latest_document_version": {"fully_uploaded": fully_uploaded}}
+    vendor.patch(f"{API}/documents/660.json", json={"data": done})
+    vendor.post(f"{API}/communications.json", status=201, json={"data": {"id": 9001}})
+
+
+def sent(vendor, method, path):
+    """The JSON bodies sent to a path."""
+    calls = [call.request for call in vendor.calls]
+    return [
+        json.loads(request.body)["data"]
+        for request in calls
+        if request.method == method and urlsplit(request.url).path.endswith(path)
+    ]
+
+
+def fax():
+    return message(
+        kind=MessageKind.FAX,
+        fax_link="https://ringcentral.example/fax/1",
+        fax_download_url=FAX_URL,
+        status="Received",
+        fax_page_count=3,
+        sender=Party(location="Fresno, CA"),
+    )
+
+
+def test_a_fax_becomes_a_document_of_the_contact_and_the_log_links_to_it(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"%PDF", content_type="application/pdf")
+    accept_documents(vendor)
+    clio().create_message_log(entry(fax()))
+    (document,) = sent(vendor, "POST", "documents.json")
+    assert document["name"] == "Inbound Fax - Pia Ostrow - 01/15/2026.pdf"
+    assert document["parent"] == {"id": 7001, "type": "Contact"}
+    assert sent(vendor, "PATCH", "documents/660.json") == [{"uuid": "u-1", "fully_uploaded": True}]
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"].startswith("Fax uploaded to Clio successfully.\nFax Status: Received\nPage count: 3\n")
+    assert "https://app.clio.com/nc/#/documents/660/details\nLocation: Fresno, CA" in log["body"]
+
+
+def test_an_upload_carries_the_signed_headers_and_no_login(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"%PDF", content_type="application/pdf")
+    accept_documents(vendor)
+    clio().create_message_log(entry(fax()))
+    (upload,) = [call.request for call in vendor.calls if call.request.method == "PUT"]
+    assert upload.headers["x-amz-acl"] == "private"
+    assert "Authorization" not in upload.headers
+    download = next(call.request for call in vendor.calls if "ringcentral" in call.request.url)
+    assert "Authorization" not in download.headers
+
+
+def test_a_picture_is_filed_under_the_chosen_matter(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
+    accept_documents(vendor)
+    picture = message(
+        image_download_url=IMAGE_URL, image_content_type="image/png", image_link="https://reader.example/2"
+    )
+    clio().create_message_log(entry(picture, submission={"matters": 801}))
+    (document,) = sent(vendor, "POST", "documents.json")
+    assert document["name"] == "Inbound Image Message - Pia Ostrow - 01/15/2026.png"
+    assert document["parent"] == {"id": 801, "type": "Matter"}
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: N/A\n[Link]: https://app.clio.com/nc/#/documents/660/details"
+
+
+@pytest.mark.parametrize("fully_uploaded", [False, None])
+def test_a_failed_upload_leaves_a_link_without_any_token(vendor, fully_uploaded):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
+    accept_documents(vendor, fully_uploaded=fully_uploaded)
+    picture = message(text="See this", image_download_url=IMAGE_URL, image_link="https://reader.example/2")
+    clio().create_message_log(entry(picture))
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: See this\n[Link - failed to upload]: https://reader.example/2"
+    assert "rc-secret" not in log["body"]
+
+
+def test_a_fax_that_cannot_be_fetched_is_logged_all_the_same(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), status=403)
+    accept_documents(vendor)
+    clio().create_message_log(entry(fax()))
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"].startswith("Fax failed to be uploaded to Clio.\nhttps://ringcentral.example/fax/1"), log["body"]
+
+
+def test_a_login_that_expired_before_the_upload_is_reported_before_anything_is_logged(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
+    vendor.post(f"{API}/documents.json", status=401, json={"error": "invalid_token"})
+    with pytest.raises(CredentialsRejected):
+        clio().create_message_log(entry(message(image_download_url=IMAGE_URL)))
+    assert sent(vendor, "POST", "communications.json") == []
+
+
+def test_a_film_in_the_first_message_keeps_its_link(vendor):
+    accept_documents(vendor)
+    clio().create_message_log(entry(message(video_link="https://reader.example/3")))
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: N/A\n[Link]: https://reader.example/3"
+
+
+def test_all_new_messages_of_a_day_go_out_in_one_read_and_one_write(vendor):
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "As edited by hand"}})
+    vendor.patch(f"{API}/communications/9001.json", json={"data": {"id": 9001}})
+    change = MessageLogChange(
+        contact=CONTACT,
+        messages=(message(id="m2", text="One"), message(id="m3", text="Two")),
+        append=lambda body, messages: f"{body}\n{text_of(messages)}",
+        ended_at=SENT_AT,
+    )
+    clio().update_message_log(LogRef(log_id="9001"), change)
+    assert sent(vendor, "PATCH", "communications/9001.json") == [{"body": "As edited by hand\nOne\nTwo"}]
+    assert len(vendor.calls) == 2
+
+
+def test_each_sent_message_of_an_update_is_billed_and_received_ones_are_not(vendor):
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "Day"}})
+    vendor.patch(f"{API}/communications/9001.json", json={"data": {"id": 9001}})
+    vendor.post(f"{API}/activities.json", status=201, json={"data": {"id": 1}})
+    reply = message(id="m3", text="Two", direction=Direction.OUTBOUND, typing_duration_ms=90500)
+    change = MessageLogChange(
+        contact=CONTACT,
+        messages=(message(id="m2", text="One"), reply, replace(reply, id="m4", typing_duration_ms=0)),
+        append=lambda body, messages: f"{body}\n{text_of(messages)}",
+        ended_at=SENT_AT,
+    )
+    clio(smsTimeTrackingEnabled="true").update_message_log(LogRef(log_id="9001"), change)
+    assert sorted(row["quantity"] for row in sent(vendor, "POST", "activities.json")) == [30, 91]
+
+
+def test_a_token_is_never_sent_to_a_host_that_is_not_clios(vendor):
+    adapter = clio("clio.example.net")
+    assert "Authorization" not in adapter.auth_headers(adapter.context)
+    with pytest.raises(RequestRejected):
+        adapter.user_profile()
+    assert len(vendor.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("submission", "setting", "expected"),
+    [
+        ({}, None, False),
+        ({}, "billable", False),
+        ({}, "non-billable", True),
+        ({}, True, True),
+        ({"billableStatus": "none"}, "non-billable", True),
+        ({"billableStatus": "billable"}, "non-billable", False),
+        ({"nonBillable": True, "billableStatus": "billable"}, "billable", True),
+    ],
+)
+def test_the_form_decides_what_is_billable_then_the_setting(submission, setting, expected):
+    options = Options(values={} if setting is None else {"clioDefaultNonBillableTick": setting})
+    assert is_non_billable(submission, options) is expected
+
+
+def test_zone_names_of_both_kinds_are_understood():
+    assert iana_name("Kathmandu") == "Asia/Kathmandu"
+    assert iana_name("Europe/Berlin") == "Europe/Berlin"
+    assert iana_name("Atlantis") == ""
