@@ -7,7 +7,6 @@ import base64
 import pytest
 import requests
 
-from adapters import registry
 from connectors.models import CrmUser
 from tests.extension import Extension
 from tests.fakes.pipedrive import CLIENT, HOST, FakePipedrive
@@ -20,7 +19,6 @@ REDIRECT = "https://switchboard.example/pipedrive-redirect"
 @pytest.fixture
 def vendor(settings):
     settings.ADAPTER_VARIABLES = {"PIPEDRIVE_CLIENT_ID": CLIENT[0], "PIPEDRIVE_CLIENT_SECRET": CLIENT[1]}
-    registry.manifests.cache_clear()
     fake = FakePipedrive()
     with fake.mounted():
         yield fake

@@ -16,6 +16,7 @@ from adapters.contract import (
     UnexpectedResponse,
     dig,
 )
+from adapters.contract.reply_errors import reason_of, retry_after_of
 
 #: Length of the vendor's burst window in seconds (developer documentation, "Rate limiting").
 BURST_WINDOW = 2.0
@@ -49,11 +50,11 @@ def explain(reply: Reply) -> ConnectorError | None:
 
 
 def vendor_text(body: Any) -> str:
-    """The vendor's explanation: ``error`` in both API versions, ``error_info`` where v1 says more."""
+    """The vendor's explanation: ``error`` in both API versions, ``error_info`` where v1 says more; nothing private."""
     text = dig(body, "error", str, "")
     more = dig(body, "error_info", str, "")
     generic = "Please check developers.pipedrive.com"  # v1 puts this sentence under most errors
-    return (f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)[:200]
+    return reason_of(f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)
 
 
 @contextmanager
@@ -90,8 +91,8 @@ def _limited(reply: Reply, reason: str) -> RateLimited:
             retry_after=DAILY_WAIT,
             reason=reason,
         )
-    for header in ("retry-after", "x-ratelimit-reset"):
-        text = reply.headers.get(header, "").strip()
-        if text.isascii() and text.isdigit():
-            return RateLimited("Rate limit exceeded", retry_after=float(text), reason=reason)
-    return RateLimited("Rate limit exceeded", retry_after=BURST_WINDOW, reason=reason)
+    retry_after = retry_after_of(reply)
+    if retry_after is None:
+        text = reply.headers.get("x-ratelimit-reset", "").strip()
+        retry_after = float(text) if text.isascii() and text.isdigit() else BURST_WINDOW
+    return RateLimited("Rate limit exceeded", retry_after=retry_after, reason=reason)

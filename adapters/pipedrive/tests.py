@@ -325,6 +325,13 @@ def test_refusals_say_what_the_user_can_do(status: int, body: Any, word: str):
     assert word in error.message
 
 
+def test_a_number_in_the_vendors_explanation_is_not_passed_on():
+    body = {"success": False, "error": "phone 6505550112 is not valid"}
+    error = adapter({}).explain(Reply(status=403, headers={}, body=body, is_json=True))
+    assert error is not None
+    assert "6505550112" not in error.reason
+
+
 # --- the install page and the uninstall hook --------------------------------------------------------------
 
 
