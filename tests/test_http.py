@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 import responses
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -300,6 +301,21 @@ def test_a_name_that_does_not_exist_means_the_crm_is_unavailable_and_nothing_was
     with fails(CrmUnavailable) as caught:
         client(policy=OutboundPolicy(connect_timeout=0.1)).post("/x", json={})
     assert caught.error.maybe_applied is False
+
+
+def test_a_connection_that_fails_at_first_is_tried_again_even_for_a_write(monkeypatch):
+    with Crm() as crm:
+        real, attempts = urllib3.util.connection.create_connection, []
+
+        def connect(address, *args, **kwargs):
+            attempts.append(address)
+            if len(attempts) < 3:
+                raise ConnectionRefusedError
+            return real(address, *args, **kwargs)
+
+        monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+        assert crm.client().post("/x", json={}) == {}
+        assert (len(attempts), len(crm.requests)) == (3, 1)
 
 
 # redirects, environment, cookies

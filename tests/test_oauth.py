@@ -20,7 +20,7 @@ from adapters.contract.errors import (
 )
 from adapters.contract.http import HttpClient, count_calls
 from adapters.contract.oauth import OAuthApp
-from adapters.contract.types import Credentials
+from adapters.contract.types import Credentials, LoginForm, OAuthCallback, Reply
 
 TOKEN_URL = "https://login.crm.example/oauth/token"
 REVOKE_URL = "https://login.crm.example/oauth/revoke"
@@ -255,6 +255,26 @@ def test_token_requests_are_logged_and_counted_without_a_secret(crm, caplog):
     everything = str([vars(record) for record in caplog.records])
     for secret in ("the-code", "s+cret", "s%2Bcret", "new-access", "new-refresh"):
         assert secret not in everything
+
+
+def test_expiry_is_counted_from_the_clock_given(crm):
+    crm.post(TOKEN_URL, json=GRANTED)
+    noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    http = HttpClient(base_url="https://api.crm.example", hosts=["*.crm.example"], clock=lambda: noon)
+    app = OAuthApp(client_id="id", client_secret="s", token_url=TOKEN_URL)
+    assert http.oauth(app).refresh(OLD).expires_at == noon + timedelta(hours=1)
+
+
+def test_tokens_and_codes_do_not_show_when_a_value_that_holds_them_is_printed():
+    printed = repr(
+        [
+            Credentials(access_token="t0p", refresh_token="t0p", extra={"session": "t0p"}),
+            LoginForm(fields={"apiKey": "t0p"}),
+            OAuthCallback(code="t0p", redirect_uri=CALLBACK, fields={"code": "t0p"}),
+            Reply(status=200, headers={"set-cookie": "t0p"}, body={"token": "t0p"}, text="t0p", url="https://x/?t0p"),
+        ]
+    )
+    assert "t0p" not in printed
 
 
 def test_the_secret_does_not_show_when_an_application_is_printed():

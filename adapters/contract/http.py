@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -117,7 +118,8 @@ class HttpClient:
 
     ``hosts``: where requests may go, see ``outbound_guard.refusal``. ``headers``: sent with every request, the login
     among them. ``pace`` with ``pace_key``: the vendor's limit and whom it counts for. ``explain``: asked first what
-    an answer means, whatever its status; None: the standard table applies.
+    an answer means, whatever its status; None: the standard table applies. ``clock``: from which the expiry of a token
+    is counted.
 
     Raises ``ConnectorError`` only: 401 ``CredentialsRejected``, 403 ``AccessDenied``, 404 and 410 ``RecordNotFound``,
     429 ``RateLimited``, other 4xx and our own guard ``RequestRejected``, 5xx, timeout and no connection
@@ -137,6 +139,7 @@ class HttpClient:
         pace: Pace | None = None,
         pace_key: str = "",
         explain: Explain | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._base_url = base_url
         self._hosts = tuple(hosts)
@@ -148,6 +151,7 @@ class HttpClient:
         self._pace = pace
         self._pace_key = pace_key
         self._explain = explain
+        self._clock = clock
 
     def explained_by(self, explain: Explain) -> HttpClient:
         """A copy that asks the adapter first what an answer means."""
@@ -218,7 +222,7 @@ class HttpClient:
             request = requests.Request(method, url, data=data, params=dict(params), headers=sent_headers)
             return self._exchange(request, is_read=False, hosts=self._hosts, template=None)
 
-        return OAuthClient(app, send=send, retry_after=retry_after_of)
+        return OAuthClient(app, send=send, retry_after=retry_after_of, clock=self._clock)
 
     def download(self, url: str, *, hosts: Sequence[str], max_bytes: int) -> bytes:
         """A file from one of ``hosts``, without the CRM's credentials.

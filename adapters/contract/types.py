@@ -201,21 +201,21 @@ class Credentials:
     """What opens the CRM for one user. Encrypted wherever it is stored."""
 
     #: OAuth access token, API key, or user key.
-    access_token: str = ""
-    refresh_token: str = ""
+    access_token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
     #: None: does not expire.
     expires_at: datetime | None = None
     #: Host the token belongs to, where the token reply or the login form names one.
     hostname: str = ""
     #: Further values that belong to the login (session token, API base URL ...). JSON values; may be secret.
-    extra: Info = field(default_factory=dict)
+    extra: Info = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginForm:
     """What the API-key login page submitted: all its fields, ``apiKey`` included."""
 
-    fields: Info
+    fields: Info = field(repr=False)
     hostname: str = ""
 
 
@@ -227,10 +227,10 @@ class OAuthCallback:
     caller and prove nothing: check them against the manifest's hosts before use.
     """
 
-    code: str
+    code: str = field(repr=False)
     redirect_uri: str
     hostname: str = ""
-    fields: Info = field(default_factory=dict)
+    fields: Info = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -490,15 +490,15 @@ class Reply:
 
     status: int
     #: Header names in lower case.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     #: Decoded JSON; None when the body is empty or not JSON.
-    body: Any
+    body: Any = field(repr=False)
     #: The body as text, at most a few kilobytes of it, for ``explain``.
-    text: str = ""
+    text: str = field(default="", repr=False)
     #: Whether the body is JSON (an empty one is not).
     is_json: bool = False
     method: str = "GET"
-    url: str = ""
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
