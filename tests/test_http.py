@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 from adapters.contract import pacing
 from adapters.contract.errors import (
     AccessDenied,
-    ConnectorError,
     CredentialsRejected,
     CrmUnavailable,
     RateLimited,
@@ -525,6 +524,8 @@ def test_a_status_becomes_the_error_the_table_says(status, kind, method):
         ({"message": "x " * 500}, ("x " * 100)),
         ({"message": "no contact with +1 (650) 555-0112"}, "no contact with …"),
         ({"message": {"deep": 1}}, ""),
+        ({"message": "token 0123456789abcdef0123456789abcdef expired"}, "token … expired"),
+        ({"message": "errors.authentication.invalidOAuthToken"}, "errors.authentication.invalidOAuthToken"),
         ("Bad name", "Bad name"),
         (None, ""),
     ],
@@ -596,6 +597,13 @@ def test_the_adapter_is_asked_first_what_an_answer_means():
         with fails(RequestRejected):
             asked.get("b")
     assert caught.error.status == 400
+
+
+def test_a_success_that_the_adapter_knows_for_a_refusal_is_one():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", json={"success": False})
+        with fails(AccessDenied):
+            client(explain=lambda reply: AccessDenied() if reply.body == {"success": False} else None).get("x")
 
 
 def test_headers_can_be_taken_away_for_one_request():
@@ -750,7 +758,3 @@ def test_a_full_house_is_refused_after_a_bounded_wait(monkeypatch):
     limiter = pacing.Limiter()
     with limiter.turn(Pace(in_flight=1)), pytest.raises(RateLimited), limiter.turn(Pace(in_flight=1)):
         pytest.fail("two requests at once")
-
-
-def test_every_failure_is_a_connector_error():
-    assert issubclass(RateLimited, ConnectorError)
