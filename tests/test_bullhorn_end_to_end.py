@@ -6,7 +6,7 @@ import pytest
 
 from adapters import registry
 from connectors.models import CrmUser
-from tests.extension import Extension
+from tests.extension import Extension, call, conversation
 from tests.fakes.bullhorn import CLIENT, FakeBullhorn
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -126,3 +126,62 @@ def test_after_logout_session_and_old_token_are_refused(me, vendor):
     assert me.logout()["returnMessage"]["message"] == "Logged out of Bullhorn"
     assert (_spent(vendor), vendor.sessions) == ([f"GET {API}/logout"], set())
     assert me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+
+
+def test_a_call_is_logged_once_and_changed_in_place(me, vendor):
+    grace = vendor.add_person("ClientContact", "Grace Hill", phone="(650) 555-0112")
+    contact = {"id": grace, "name": "Grace Hill", "type": "Contact", "phone": "+16505550112"}
+    _login(me)
+    _spent(vendor)
+    first = me.log_call(call("501", contact))
+    assert first["successful"]
+    assert _spent(vendor) == [f"PUT {API}/entity/Note"]
+    me.log_call(call("501", contact))
+    assert _spent(vendor) == []
+    (note,) = vendor.notes.values()
+    assert note["personReference"] == {"id": grace, "personSubtype": "ClientContact"}
+    assert (note["dateAdded"], note["minutesSpent"]) == (1777912267000, 3)
+    assert (note["externalID"], note["action"]) == ("501", "pending note")
+    assert "Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café" in note["comments"]
+    assert "rc-secret-token" not in note["comments"]
+
+    (log,) = me.logged("501", details=True)
+    assert log["logData"]["note"] == "Wants a <b>quote</b> & café"
+    assert log["logData"]["subject"] == "Inbound Call from Grace Hill"
+    assert log["logData"]["contactName"] == "Grace Hill"
+    _spent(vendor)
+
+    me.edit_call("501", note="Bought it")
+    assert _spent(vendor) == [f"GET {API}/entity/Note/{{id}}", f"POST {API}/entity/Note/{{id}}"]
+    assert "Bought it" in note["comments"]
+    assert (note["dateAdded"], note["minutesSpent"]) == (1777912267000, 3)
+
+    me.edit_call("501", recordingLink="https://media.ringcentral.com/rec/10")
+    assert "https://media.ringcentral.com/rec/10" in note["comments"]
+    assert "Bought it" in note["comments"]
+    _spent(vendor)
+
+    me.dispose("501", noteActions="Inbound Call")
+    assert _spent(vendor) == [f"POST {API}/entity/Note/{{id}}"]
+    assert note["action"] == "Inbound Call"
+
+
+def test_all_new_messages_of_a_day_take_one_read_and_one_write(me, vendor):
+    pat = vendor.add_person("Lead", "Pat Lee", phone="+16505550112")
+    contact = {"id": pat, "name": "Pat Lee", "type": "Lead", "phone": "+16505550112"}
+    _login(me)
+    _spent(vendor)
+    me.log_messages(conversation("77", contact, 3))
+    assert _spent(vendor) == [f"PUT {API}/entity/Note"]
+    (note,) = vendor.notes.values()
+    assert note["personReference"] == {"id": pat, "personSubtype": "Lead"}
+    assert note["dateAdded"] == 1777914000000
+    assert "Conversation(3 messages)" in note["comments"]
+    me.log_messages(conversation("77", contact, 5))
+    assert _spent(vendor) == [f"GET {API}/entity/Note/{{id}}", f"POST {API}/entity/Note/{{id}}"]
+    assert "Conversation(5 messages)" in note["comments"]
+    assert "text number 4 &lt;i&gt;&amp;&lt;/i&gt; ñ" in note["comments"]
+    assert note["dateAdded"] == 1777914000000
+    me.log_messages(conversation("77", contact, 5))
+    assert _spent(vendor) == []
+    assert len(vendor.notes) == 1
