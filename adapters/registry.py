@@ -68,7 +68,9 @@ def adapter_class(platform: str) -> type[CrmAdapter]:
         module = importlib.import_module(f"adapters.{folder.name}.adapter")
         return module.Adapter  # type: ignore[no-any-return]
     except Exception as error:
-        raise ImproperlyConfigured(f"adapters/{folder.name} cannot be imported: {type(error).__name__}: {error}") from error
+        raise ImproperlyConfigured(
+            f"adapters/{folder.name} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def secrets_for(manifest: Manifest) -> dict[str, str]:

@@ -53,7 +53,7 @@ def switch(name: str, default: bool) -> bool:
 
 def rate(name: str, default: str) -> str:
     """A request rate such as ``30/min``."""
-    text = env.str(name, default=default).strip()
+    text = str(env.str(name, default=default)).strip()
     if not re.fullmatch(r"\d+/(s|sec|m|min|h|hour|d|day)", text, re.ASCII):
         raise ImproperlyConfigured(f"{name} must look like 30/min, not {text!r}.")
     return text

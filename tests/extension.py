@@ -36,7 +36,12 @@ class Extension:
         return found
 
     def login_with_key(self, key: str, hostname: str = "", **fields: str) -> dict[str, Any]:
-        body = {"platform": self.platform, "apiKey": key, "hostname": hostname, "additionalInfo": {"apiKey": key, **fields}}
+        body = {
+            "platform": self.platform,
+            "apiKey": key,
+            "hostname": hostname,
+            "additionalInfo": {"apiKey": key, **fields},
+        }
         found = self.json("POST", f"/apiKeyLogin?state=platform={self.platform}", body)
         self.token = found["jwtToken"]
         return found
@@ -49,9 +54,7 @@ class Extension:
         return found
 
     def look_up(self, number: str, formats: str = FORMATS) -> dict[str, Any]:
-        return self.json(
-            "GET", f"/contact?phoneNumber={number}&overridingFormat={quote(formats)}&isExtension=false"
-        )
+        return self.json("GET", f"/contact?phoneNumber={number}&overridingFormat={quote(formats)}&isExtension=false")
 
     def search(self, name: str) -> dict[str, Any]:
         return self.json("GET", f"/custom/contact/search?name={quote(name)}")

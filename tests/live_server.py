@@ -65,7 +65,6 @@ class LiveServer:
             f"print('=>' + json.dumps({expression}, default=str))"
         )
 
-
         return json.loads(self.manage("shell", "--no-imports", "-c", code).split("=>", 1)[1])
 
     def stop(self) -> None:

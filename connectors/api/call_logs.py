@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from adapters import registry
 from adapters.contract import (
     CallLogChange,
     CallLogEntry,
@@ -188,6 +189,10 @@ def _extras(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _member(data: Any, name: str) -> Any:
+    return data.get(name) if isinstance(data, dict) else None
+
+
 def _raw_duration(source: Any) -> dict[str, Any]:
     """``has_duration`` tells an absent duration from a null one, which is printed as 0 seconds."""
     present = isinstance(source, dict) and "duration" in source
@@ -269,7 +274,7 @@ class CallLogViewSet(WireViewSet):
             result=info["result"],
             recording_link=recording,
             legs=_legs(info["legs"]),
-            **_raw_duration(request.data.get("logInfo")),
+            **_raw_duration(_member(request.data, "logInfo")),
             **{**_extras(given), "voicemail_link": voicemail},
         )
         identity = CallIdentity(
@@ -308,17 +313,17 @@ class CallLogLookUpViewSet(WireViewSet):
         given = request.query_params
         session_ids = [item.strip() for item in given.get("sessionIds", "").split(",") if item.strip()][:500]
         if not session_ids:
-            message = return_message("No session ids were given.", ttl=3000)
-            return Response({"successful": False, "logs": [], "returnMessage": message})
+            missing = return_message("No session ids were given.", ttl=3000)
+            return Response({"successful": False, "logs": [], "returnMessage": missing})
         if any(len(item) > 128 or "\x00" in item for item in session_ids):
             raise PlainText("Invalid request: sessionIds: an id is too long.")
         details = given.get("requireDetails") == "true"
         extension = _extension(user, request, given)
         found = call_logs.find_logs(user=user, session_ids=session_ids, extension=extension, with_details=details)
         failed = [item for item in found if item.error]
-        message = None
+        message: dict[str, Any] | None = None
         if failed and failed[0].error:
-            crm = user.platform
+            crm = registry.manifests()[user.platform].display_name
             message = from_error(failed[0].error, operation=self.operation, crm=crm)
         return Response(
             {"successful": True, "logs": [_session_on_wire(item) for item in found], "returnMessage": message}

@@ -185,8 +185,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
 
 def _throttled(error: exceptions.Throttled) -> HttpResponse:
     reply = text_reply("Too many requests. Please wait a moment and try again.", 429)
-    if error.wait:
-        reply["Retry-After"] = str(int(error.wait) + 1)
+    wait = getattr(error, "wait", None)
+    if wait:
+        reply["Retry-After"] = str(int(wait) + 1)
     return reply
 
 

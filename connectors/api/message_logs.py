@@ -143,7 +143,7 @@ class MessageLogViewSet(WireViewSet):
         body.is_valid(raise_exception=True)
         given = body.validated_data
         info = given["logInfo"]
-        raw = request.data["logInfo"]
+        raw: dict[str, Any] = dict(request.data)["logInfo"]
         shared = raw if (info["owner"] or {}).get("name") else None
         if not info["messages"] and not shared:
             return self._refused("No message to log.", 3000)

@@ -84,7 +84,7 @@ class ManifestViewSet(WireViewSet):
             "version": settings.VERSION,
             "platforms": {key: platform_on_wire(manifest) for key, manifest in manifests.items()},
         }
-        reply = Response(document)
+        reply: HttpResponse = Response(document)
         tag = hashlib.sha256(repr(document).encode()).hexdigest()[:32]
         if request.headers.get("If-None-Match", "").strip('W/"') == tag:
             reply = HttpResponse(status=304)

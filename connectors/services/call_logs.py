@@ -120,9 +120,10 @@ def create_call_log(*, user: CrmUser, submission: CallSubmission) -> LogResult:
             result = with_adapter(user, write, may_repeat=lambda: not log.crm_log_id and _refuses_before_acting(user))
             log.complete(result.log_id)
         except BaseException as error:
-            known = isinstance(error, ConnectorError)
-            log.give_up(error=type(error).__name__, maybe_applied=error.maybe_applied if known else True)
-            if log.state == LogState.LOGGED and known:
+            # Anything unforeseen may have happened after the CRM was called.
+            maybe_applied = error.maybe_applied if isinstance(error, ConnectorError) else True
+            log.give_up(error=type(error).__name__, maybe_applied=maybe_applied)
+            if log.state == LogState.LOGGED and isinstance(error, ConnectorError):
                 event.detail["followup"] = type(error).__name__
                 return LogResult(log_id=log.wire_log_id())
             raise

@@ -93,8 +93,9 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
                 may_repeat=lambda: row.state == LogState.CLAIMED and not _was_created(row),
             )
         except BaseException as error:
-            known = isinstance(error, ConnectorError)
-            row.give_up(error=type(error).__name__, maybe_applied=error.maybe_applied if known else True)
+            # Anything unforeseen may have happened after the CRM was called.
+            maybe_applied = error.maybe_applied if isinstance(error, ConnectorError) else True
+            row.give_up(error=type(error).__name__, maybe_applied=maybe_applied)
             raise
         finally:
             event.crm_calls = calls.value
@@ -127,11 +128,11 @@ def _held(user: CrmUser, conversation: Conversation) -> ConversationLog | None:
         )
         if claimed:
             return claimed
-        row = ConversationLog.objects.get(**key)
+        row: ConversationLog = ConversationLog.objects.get(**key)
         if row.state == LogState.UNCERTAIN:
-            settled = ConversationLog.objects.claim_uncertain(pk=row.pk, now=timezone.now())
+            settled: ConversationLog | None = ConversationLog.objects.claim_uncertain(pk=row.pk, now=timezone.now())
             if settled:
-                return settled  # type: ignore[no-any-return]
+                return settled
         elif row.state == LogState.LOGGED:
             if not conversation.shared and not _not_logged_yet(user, conversation):
                 return None

@@ -13,7 +13,7 @@ def save_note_draft(*, user: CrmUser, session_id: str, note: str) -> None:
     expires = timezone.now() + settings.NOTE_DRAFT_LIFETIME
     draft = NoteDraft.objects.filter(user=user, session_id=session_id).first()
     if draft is None:
-        draft, created = NoteDraft.objects.get_or_create(
+        draft, _ = NoteDraft.objects.get_or_create(
             user=user, session_id=session_id, defaults={"expires_at": expires, "note": ""}
         )
     draft.note, draft.expires_at = note, expires

@@ -30,7 +30,10 @@ log = logging.getLogger("switchboard.sessions")
 def connect_by_code(
     *, platform: str, callback: OAuthCallback, rc_account_id: str, hashed_extension_id: str
 ) -> tuple[CrmUser, Notice]:
-    """Completes an OAuth login. Raises ``ConnectorError`` when the code or the user is refused; nothing is stored then."""
+    """Completes an OAuth login.
+
+    Raises ``ConnectorError`` when the code or the user is refused; nothing is stored then.
+    """
     with audited("session.connect", actor="anonymous", platform=platform) as event:
         adapter = _blank_adapter(platform, callback.hostname)
         credentials = adapter.exchange_code(callback)

@@ -52,4 +52,4 @@ def save_user_settings(*, user: CrmUser, changes: Mapping[str, Any], remove: lis
     stored = {**(user.settings or {}), **{key: value for key, value in changes.items() if isinstance(value, dict)}}
     user.settings = {key: value for key, value in stored.items() if key not in remove}
     CrmUser.objects.filter(pk=user.pk).update(settings=user.settings)
-    return user.settings
+    return dict(user.settings)

@@ -1,0 +1,24 @@
+"""Log bodies in plain text, HTML and Markdown: composed, recomposed, and read back."""
+
+from __future__ import annotations
+
+from connectors.log_body.call import CallDetails, Leg, compose_call, read_note, read_subject, update_call
+from connectors.log_body.clock import format_duration, format_time, parse_time
+from connectors.log_body.conversation import append_messages, compose_conversation, conversation_title
+from connectors.log_body.shared import compose_shared
+
+__all__ = [
+    "CallDetails",
+    "Leg",
+    "append_messages",
+    "compose_call",
+    "compose_conversation",
+    "compose_shared",
+    "conversation_title",
+    "format_duration",
+    "format_time",
+    "parse_time",
+    "read_note",
+    "read_subject",
+    "update_call",
+]

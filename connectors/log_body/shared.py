@@ -1,0 +1,129 @@
+"""Composes a shared-inbox conversation, whole, every time it is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from adapters.contract import LogFormat
+from connectors.log_body.clock import clock, format_time, long_date, parse_time
+from connectors.log_body.markup import escape
+
+
+def compose_shared(
+    log_info: Mapping[str, Any], *, contact_name: str, log_format: LogFormat, zone: tzinfo
+) -> tuple[str, str]:
+    """Subject and body from the client's ``logInfo``; members of another type than expected count as absent."""
+    entities = [item for item in _list(log_info, "entities") if isinstance(item, Mapping)]
+    ordered = sorted(entities, key=lambda item: _time(item, "creationTime") or datetime.min.replace(tzinfo=UTC))
+    started = _time(log_info, "creationTime") or next((t for t in map(_created, ordered) if t), None)
+    changed = [t for item in [*_list(log_info, "messages"), *entities] if (t := _time(item, "lastModifiedTime"))]
+    ended = max(changed, default=started)
+    html, markdown = log_format is LogFormat.HTML, log_format is LogFormat.MARKDOWN
+    subject = f"SMS conversation with {contact_name}"
+    said = escape_if(html)
+    head = [f"Started: {_long(started, zone)}", f"Ended: {_long(ended, zone)}", f"Duration: {_span(started, ended)} "]
+    people = [f"{contact_name} (customer)", *_names(ordered, contact_name)]
+    owner, owner_name = _owner(log_info)
+    count = _count(entities)
+    entries = [text for item in reversed(ordered) if (text := _entity(item, contact_name, log_format, zone))]
+    if html:
+        return subject, (
+            f"<div><b>Conversation summary</b><br>{head[0]}<br>{head[1]}<br>{head[2].strip()}<br></div><br>"
+            f"<div><b>Participants</b><ul>{''.join(f'<li>{said(name)}</li>' for name in people)}</ul></div>"
+            + (f"<div>{owner}: <b>{said(owner_name)}</b></div><br>" if owner else "")
+            + f"<div><b>Conversation ({count})</b></div><div>BEGIN</div><hr>{''.join(entries)}<hr><div>END</div>"
+        )
+    names = "\n".join(f"* {name}" for name in people)
+    rule = "---" if markdown else "------------"
+    shown_owner = f"**{owner_name}**" if markdown else owner_name
+    blocks = [
+        ("## " if markdown else "") + "Conversation summary\n" + "\n".join(head),
+        ("### " if markdown else "") + f"Participants\n{names}",
+        *([f"{owner}: {shown_owner}"] if owner else []),
+        ("### " if markdown else "")
+        + f"Conversation ({count})\nBEGIN\n{rule}\n"
+        + "".join(f"{entry}\n\n" for entry in entries)
+        + f"{rule}\nEND",
+    ]
+    return (f"**{subject}**" if markdown else subject), "\n\n".join(blocks)
+
+
+def escape_if(html: bool) -> Any:
+    return (lambda text: escape(text).replace("'", "&#039;")) if html else (lambda text: text)
+
+
+def _list(source: Any, key: str) -> list[Any]:
+    value = source.get(key) if isinstance(source, Mapping) else None
+    return value if isinstance(value, list) else []
+
+
+def _text(source: Any, *path: str) -> str:
+    for key in path:
+        source = source.get(key) if isinstance(source, Mapping) else None
+    return source if isinstance(source, str) else ""
+
+
+def _time(source: Any, key: str) -> datetime | None:
+    return parse_time(source.get(key)) if isinstance(source, Mapping) else None
+
+
+def _created(source: Any) -> datetime | None:
+    return _time(source, "creationTime")
+
+
+def _long(moment: datetime | None, zone: tzinfo) -> str:
+    return f"{long_date(moment, zone)} at {clock(moment, zone)}" if moment else "unknown"
+
+
+def _span(started: datetime | None, ended: datetime | None) -> str:
+    seconds = max(0, int((ended - started).total_seconds())) if started and ended else 0
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+
+
+def _names(entities: list[Any], contact_name: str) -> list[str]:
+    found = (_text(item, role, "name") for item in entities for role in ("author", "from", "initiator", "assignee"))
+    return list(dict.fromkeys(name for name in found if name and name != contact_name))
+
+
+def _owner(log_info: Mapping[str, Any]) -> tuple[str, str]:
+    name = _text(log_info, "owner", "name")
+    if not name:
+        return "", ""
+    is_queue = _text(log_info, "owner", "extensionType") == "Department" or "queue" in name.lower()
+    return ("Receiving call queue" if is_queue else "Owner"), name
+
+
+def _count(entities: list[Any]) -> str:
+    kinds = [item.get("recordType") for item in entities]
+    parts = [(kinds.count("AliveMessage"), "message"), (kinds.count("AliveNote"), "note")]
+    return ", ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n) or "0 messages"
+
+
+def _entity(item: Any, contact_name: str, log_format: LogFormat, zone: tzinfo) -> str:
+    kind, moment = item.get("recordType"), _created(item)
+    time = format_time(moment, "YYYY-MM-DD hh:mm A", zone) if moment else "unknown time"
+    html = log_format is LogFormat.HTML
+    said = escape_if(html)
+
+    def bold(name: str) -> str:
+        if html:
+            return f"<b>{said(name)}</b>"
+        return f"**{name}**" if log_format is LogFormat.MARKDOWN else name
+
+    if kind == "AliveMessage":
+        author = _text(item, "author", "name") or _text(item, "from", "name")
+        sender = contact_name if item.get("direction") == "Inbound" else author
+        line, text = f"{bold(sender)} said on {time}:", _text(item, "text") or _text(item, "subject")
+    elif kind == "AliveNote":
+        author = _text(item, "author", "name") or _text(item, "initiator", "name") or "Unknown"
+        line, text = f"{bold(author)} left a note on {time}:", _text(item, "text") or _text(item, "body")
+    elif kind == "ThreadAssignedHint":
+        assigned = f"Conversation assigned to {bold(_text(item, 'assignee', 'name') or 'Unknown')}"
+        if html:
+            return f"<p><i>{assigned}</i></p>"
+        return f"*{assigned}*" if log_format is LogFormat.MARKDOWN else assigned
+    else:
+        return ""
+    return f"<p>{line}<br>{said(text)}</p>" if html else f"{line}\n{text}"
