@@ -23,7 +23,7 @@ from adapters.contract.types import Reply
 _REASON_KEPT = 200
 _REASON_KEYS = ("error_description", "message", "Message", "errorMessage", "error", "errors")
 #: Telephone numbers and tokens that a vendor repeats in its message.
-_PRIVATE = re.compile(r"\+?\d[\d ().-]{5,}\d|(?=[A-Za-z_+/=.-]*\d)[A-Za-z0-9_+/=.-]{32,}")
+_PRIVATE = re.compile(r"(?=[A-Za-z_+/=.-]*\d)[A-Za-z0-9_+/=.-]{32,}|\+?\d[\d ().-]{5,}\d")
 
 
 def error_for(reply: Reply, *, is_read: bool) -> ConnectorError:
