@@ -176,8 +176,8 @@ class Adapter(CrmAdapter):
 
     def get_call_logs(self, refs: Sequence[LogRef]) -> list[LoggedCall | ConnectorError]:
         """Two requests at once for up to 100 logs: the activities and the persons, each by a list of ids."""
-        if len(refs) < 2:
-            return super().get_call_logs(refs)
+        if len(refs) == 1:
+            return [self._outcome(refs[0])]
         records: dict[int, Mapping[str, Any]] = {}
         names: dict[int, str] = {}
         people = list(dict.fromkeys(ref.contact.id for ref in refs if ref.contact))
@@ -337,6 +337,12 @@ class Adapter(CrmAdapter):
         return {
             require(row, "id", int): row for row in rows(payload, "data") if not dig(row, "is_deleted", bool, False)
         }
+
+    def _outcome(self, ref: LogRef) -> LoggedCall | ConnectorError:
+        try:
+            return self.get_call_log(ref)
+        except ConnectorError as error:
+            return error
 
     def _names(self, people: Sequence[Id]) -> dict[int, str]:
         ids = ",".join(str(activities.number(person)) for person in people)

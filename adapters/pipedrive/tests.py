@@ -288,6 +288,19 @@ def test_in_a_batch_a_deleted_log_is_an_error_in_its_own_place():
     assert len(subject.http.requests) == 2  # type: ignore[attr-defined]
 
 
+def test_a_batch_of_one_reads_the_log_and_its_person():
+    subject = adapter(
+        {
+            "GET /api/v2/activities/2": {"data": {"id": 2, "subject": "Second", "person_id": 501}},
+            "GET /api/v2/persons": {"data": [{"id": 501, "name": "Dana Fox"}]},
+        }
+    )
+    [only] = subject.get_call_logs([LogRef(log_id="2", contact=ContactRef(id="501"))])
+    assert not isinstance(only, ConnectorError)
+    assert (only.subject, only.contact_name) == ("Second", "Dana Fox")
+    assert subject.get_call_logs([]) == []
+
+
 # --- where tokens may go ------------------------------------------------------------------------------
 
 
