@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from connectors.models import CrmUser
-from tests.extension import Extension
+from tests.extension import Extension, call, conversation
 from tests.fakes.pipedrive import CLIENT, HOST, FakePipedrive
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -75,6 +75,77 @@ def test_look_ups_and_a_new_contact(me, vendor):
     created = me.create_contact("+12125550177", "Ada Park")["contact"]
     assert vendor.persons[created["id"]]["phones"][0]["value"] == "+12125550177"
     assert _spent(vendor) == ["POST /api/v2/persons"]
+
+
+def test_a_call_log_from_creation_to_disposition(me, vendor):
+    dana = vendor.add_person("Dana Fox", "+16505550112", org_id=31)
+    _login(me)
+    contact = {"id": dana, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
+    _spent(vendor)
+    logged = me.log_call(call("404430540004", contact, additionalSubmission={"deals": 9001, "leads": "lead-1"}))
+    assert logged["successful"] is True
+    assert sorted(_spent(vendor)) == ["GET /api/v2/persons/{id}", "GET /v1/activityTypes", "POST /api/v2/activities"]
+    again = me.log_call(call("404430540004", contact))
+    assert (again["successful"], _spent(vendor)) == (False, [])
+    [record] = vendor.activities.values()
+    expected = {
+        "id": logged["logId"],
+        "person_id": dana,
+        "org_id": 31,
+        "deal_id": 9001,
+        "lead_id": None,
+        "owner_id": 7001,
+        "subject": "Inbound Call from Dana Fox",
+        "type": "call",
+        "done": True,
+        "due_date": "2026-05-04",
+        "due_time": "16:31",
+        "duration": "00:04",
+    }
+    assert {key: record[key] for key in expected} == expected
+    assert record["note"].startswith("<b>Agent notes</b><br>Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café<br>")
+    assert "rc-secret-token" not in record["note"]
+
+    [detail] = me.logged("404430540004", details=True)
+    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
+    assert detail["logData"]["contactName"] == "Dana Fox"
+    assert sorted(_spent(vendor)) == ["GET /api/v2/activities/{id}", "GET /api/v2/persons"]
+
+    before = dict(record)
+    assert me.edit_call("404430540004", note="Second note")["successful"]
+    assert _spent(vendor)[-1] == "PATCH /api/v2/activities/{id}"
+    assert "Second note" in record["note"]
+    assert {key: value for key, value in record.items() if key != "note"} == {
+        key: value for key, value in before.items() if key != "note"
+    }
+    assert me.edit_call("404430540004", recordingLink="https://media.ringcentral.com/rec/10")["successful"]
+    assert "https://media.ringcentral.com/rec/10" in record["note"]
+    assert "Second note" in record["note"]
+    _spent(vendor)
+    me.dispose("404430540004", leads="lead-1")
+    assert (record["deal_id"], record["lead_id"]) == (None, "lead-1")
+    assert _spent(vendor) == ["PATCH /api/v2/activities/{id}"]
+
+
+def test_messages_of_a_day_become_one_activity(me, vendor):
+    dana = vendor.add_person("Dana Fox", "+16505550112")
+    _login(me)
+    contact = {"id": dana, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
+    _spent(vendor)
+    me.log_messages(conversation("c-1", contact, 3))
+    assert sorted(_spent(vendor)) == ["GET /api/v2/persons/{id}", "GET /v1/activityTypes", "POST /api/v2/activities"]
+    [record] = vendor.activities.values()
+    assert record["subject"] == "SMS conversation with Dana Fox - 26/05/04"
+    assert (record["type"], record["due_date"], record["due_time"]) == ("sms", "2026-05-04", "17:00")
+    assert "duration" not in record
+    assert "Conversation(3 messages)" in record["note"]
+    me.log_messages(conversation("c-1", contact, 5))
+    assert _spent(vendor) == ["GET /api/v2/activities/{id}", "PATCH /api/v2/activities/{id}"]
+    assert "Conversation(5 messages)" in record["note"]
+    assert [record["note"].count(f"text number {index}") for index in range(5)] == [1] * 5
+    me.log_messages(conversation("c-1", contact, 5))
+    assert _spent(vendor) == []
+    assert len(vendor.activities) == 1
 
 
 def test_after_logout_the_old_token_is_refused(me, vendor):
