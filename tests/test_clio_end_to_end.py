@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.models import CrmUser
-from tests.extension import Extension, call
+from tests.extension import Extension, call, conversation
 from tests.fakes.clio import CLIENT, HOST, REDIRECT, USER, FakeClio
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -108,3 +108,38 @@ def test_after_logout_the_old_token_is_refused(me, vendor):
     assert me.logout()["returnMessage"]["message"] == "Logged out of Clio"
     assert (_spent(vendor), vendor.access) == (["POST /oauth/deauthorize"], set())
     assert me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+
+
+def test_a_later_note_and_recording_leave_the_time_of_the_call_alone(me, vendor):
+    contact = vendor.add_contact("Pia Ostrow", "+16505550112")
+    _login(me)
+    body = call("s1", {"id": contact, "type": "Person", "name": "Pia Ostrow", "phone": "+16505550112"})
+    log = vendor.communications[int(me.log_call(body)["logId"])]
+    _spent(vendor)
+    (found,) = me.logged("s1", details=True)
+    assert found["logData"]["note"] == body["note"]
+    assert _spent(vendor) == ["GET /api/v4/communications/{id}.json"]
+    assert me.edit_call("s1", note="Second thoughts")["successful"]
+    assert _spent(vendor) == ["GET /api/v4/communications/{id}.json", "PATCH /api/v4/communications/{id}.json"]
+    assert me.edit_call("s1", recordingLink="https://media.ringcentral.com/rec/10")["successful"]
+    assert "Second thoughts" in log["body"]
+    assert "https://media.ringcentral.com/rec/10" in log["body"]
+    assert "rc-secret-token" not in log["body"]
+    assert log["received_at"] == "2026-05-04T16:31:07.000Z"
+
+
+def test_new_messages_of_a_day_join_its_log_in_one_write(me, vendor):
+    contact = {"id": vendor.add_contact("Pia Ostrow", "+16505550112"), "type": "Person", "name": "Pia Ostrow"}
+    _login(me)
+    _spent(vendor)
+    assert len(me.log_messages(conversation("c1", contact, 3))["logIds"]) == 3
+    (log,) = vendor.communications.values()
+    assert log["subject"] == "SMS conversation with Pia Ostrow - 05/04/2026"
+    assert "POST /api/v4/communications.json" in _spent(vendor)
+    assert len(me.log_messages(conversation("c1", contact, 5))["logIds"]) == 2
+    assert _spent(vendor) == ["GET /api/v4/communications/{id}.json", "PATCH /api/v4/communications/{id}.json"]
+    assert me.log_messages(conversation("c1", contact, 5))["logIds"] == []
+    assert _spent(vendor) == []
+    assert "Conversation(5 messages)" in log["body"]
+    texts = [log["body"].index(f"text number {n} ") for n in range(5)]
+    assert texts == sorted(texts)

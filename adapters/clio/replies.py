@@ -21,6 +21,7 @@ from adapters.contract import (
     dig,
     rows,
 )
+from adapters.contract.reply_errors import reason_of
 
 #: More than any contact has; keeps a paging loop of the vendor's from becoming ours.
 _MOST_PAGES = 20
@@ -41,7 +42,7 @@ def explain(reply: Reply) -> ConnectorError | None:
 
     Source: Clio API v4 documentation, "Errors": ``{"error": {"type", "message"}}``; 401 has the OAuth shape.
     """
-    reason = dig(reply.body, "error.message", str, "")[:200]
+    reason = reason_of(dig(reply.body, "error.message", str, ""))  # may name a phone number
     if reply.status == 403:
         return AccessDenied(_permission(reply), reason=reason, status=403)
     if reply.status == 404:

@@ -263,3 +263,13 @@ def test_zone_names_of_both_kinds_are_understood():
     assert iana_name("Kathmandu") == "Asia/Kathmandu"
     assert iana_name("Europe/Berlin") == "Europe/Berlin"
     assert iana_name("Atlantis") == ""
+
+
+def test_a_refusal_shows_the_vendors_words_without_the_number_in_them(vendor):
+    refusal = {"error": {"type": "UnprocessableEntity", "message": "Number +16505550112 is not accepted"}}
+    vendor.patch(f"{API}/communications/9001.json", status=422, json=refusal)
+    change = MessageLogChange(contact=CONTACT, is_shared=True, body="Whole conversation", ended_at=SENT_AT)
+    with pytest.raises(RequestRejected) as raised:
+        clio().update_message_log(LogRef(log_id="9001"), change)
+    assert "is not accepted" in raised.value.reason
+    assert "5550112" not in raised.value.reason
