@@ -1,4 +1,4 @@
-"""Starts everything for `make run`: secrets, database, administrator, web server and sandbox CRM; Ctrl-C stops all of it."""
+"""Starts everything for `make run`, from the secrets to the sandbox CRM; Ctrl-C stops all of it."""
 
 from __future__ import annotations
 
@@ -106,9 +106,8 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        if not _wait_until_alive(
-            f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}", running[0]
-        ):
+        reachable = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
+        if not _wait_until_alive(f"http://{reachable}:{port}", running[0]):
             print("The server did not start; see the lines above.", file=sys.stderr)  # noqa: T201
             return
         _announce(environment, prepared)

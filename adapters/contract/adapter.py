@@ -57,7 +57,7 @@ class AdapterContext:
     #: During login, and for ``handle_route``: ``Credentials()``.
     credentials: Credentials
     options: Options
-    #: Values of the environment variables that the manifest names under ``secrets`` and ``settings``; absent ones are "".
+    #: Values of the variables the manifest names under ``secrets`` and ``settings``; absent ones are "".
     secrets: Mapping[str, str]
     cache: AccountCache
     #: Public URL of this server, no trailing slash.
@@ -173,7 +173,10 @@ class CrmAdapter(ABC):
         """Reads a call log. ``RecordNotFound`` when it was deleted in the CRM."""
 
     def get_call_logs(self, refs: Sequence[LogRef]) -> list[LoggedCall | ConnectorError]:
-        """Reads several at once; one outcome per ref, in order. Override where the vendor reads by a list of ids."""
+        """Reads several at once; one outcome per ref, in order.
+
+        Override where the vendor reads by a list of ids, or where ``get_call_log`` fans out itself.
+        """
         return fan_out_outcomes(self.get_call_log, refs)
 
     @abstractmethod
@@ -213,7 +216,7 @@ class CrmAdapter(ABC):
         raise UnsupportedOperation("licence status")
 
     def account_data(self, key: str) -> Any:
-        """Account-wide choices for forms, by a key named in the manifest's ``account_data``; JSON as the client reads it."""
+        """Account-wide choices for forms, by a key of the manifest's ``account_data``; JSON as the client reads it."""
         raise UnsupportedOperation("account data")
 
     def setting_options(self) -> Mapping[str, Any]:

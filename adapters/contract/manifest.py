@@ -40,7 +40,7 @@ class Auth:
     token_url: str = ""
     revoke_url: str = ""
     #: How the client secret travels to the token endpoint.
-    token_auth: str = "basic"
+    token_auth: str = "basic"  # noqa: S105 - the name of a method
     #: Names of the variables that hold client id and secret.
     client_id: str = ""
     client_secret: str = ""
@@ -74,7 +74,7 @@ class ServerHalf:
     auth: Auth
     #: Joined with relative URLs; may hold ``{hostname}`` and ``${VARIABLE}``; an adapter may override ``base_url()``.
     base_url: str = ""
-    #: Host names requests may go to: exact, or ``*.example.com`` for any depth below; ``${VARIABLE}`` = host of that URL.
+    #: Hosts requests may go to: exact, or ``*.example.com`` for any depth below; ``${VARIABLE}``: host of that URL.
     hosts: tuple[str, ...] = ()
     #: Further hosts that signed uploads go to, without credentials.
     upload_hosts: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class ServerHalf:
     host_in_identity: bool = False
     #: Seconds until a record just written can be found by ``find_call_log``.
     find_lag_seconds: int = 0
-    #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed for its hosts.
+    #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False
 
 

@@ -122,10 +122,11 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
         ]
     elif isinstance(error, CredentialsRejected):
         message = "Authorization error"
-        lines = [
+        advice = (
             f"It seems like there's something wrong with your authorization of {crm}. "
             f"Please Logout and then Connect your {crm} account within this extension."
-        ] + lines
+        )
+        lines = [advice, *lines]
     elif isinstance(error, AlreadyLogged):
         return return_message(error.message, ttl=3000)
     elif isinstance(error, CrmUnavailable):
@@ -178,7 +179,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     if isinstance(error, exceptions.APIException):
         return text_reply(str(error.detail), error.status_code)
     if isinstance(error, DatabaseError | Undecipherable):
-        log.exception("storage failed", extra={"operation": operation})
+        log.error("storage failed", exc_info=error, extra={"operation": operation})
         return Response({**always, "successful": False, "returnMessage": return_message("Database operation failed")})
     return None
 

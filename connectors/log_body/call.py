@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from adapters.contract import Direction, LogFormat, Options, Party
@@ -28,8 +28,8 @@ class Leg:
 
     direction: str = ""
     leg_type: str = ""
-    caller: Party = Party()
-    callee: Party = Party()
+    caller: Party = field(default_factory=Party)
+    callee: Party = field(default_factory=Party)
     duration: float = 0
 
 

@@ -37,7 +37,7 @@ def compose_conversation(
     log_format: LogFormat,
     zone: tzinfo,
 ) -> str:
-    """The body of a new day: a voicemail or fax that stands alone in its short form, anything else as a conversation."""
+    """The body of a new day: a single voicemail or fax in its short form, anything else as a conversation."""
     if not messages:
         return ""
     if len(messages) == 1 and messages[0].kind is not MessageKind.SMS:
@@ -134,6 +134,7 @@ def _with_new_block(body: str, entries: Sequence[str], log_format: LogFormat) ->
     joined, count = "".join(entries), len(entries)
     if log_format is LogFormat.HTML:
         start = f"{body}<br><br>" if body else ""
-        return f"{start}Conversation({count} messages)<br>BEGIN<br>{_RULE}<br><ul>{joined}</ul>{_RULE}<br>END<br><br>{FOOTER}"
+        opening = f"Conversation({count} messages)<br>BEGIN<br>{_RULE}<br>"
+        return f"{start}{opening}<ul>{joined}</ul>{_RULE}<br>END<br><br>{FOOTER}"
     start = f"{body.rstrip()}\n\n" if body.strip() else ""
     return f"{start}Conversation({count} messages)\nBEGIN\n{_RULE}\n{joined}{_RULE}\nEND\n\n{FOOTER}"

@@ -291,7 +291,10 @@ def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str
 
 
 def set_disposition(*, user: CrmUser, identity: CallIdentity, disposition: Disposition) -> LogResult | None:
-    """Applies choices made after the call. None: nothing to change. Raises ``RequestRejected`` when nothing is logged."""
+    """Applies choices made after the call; None: nothing to change.
+
+    Raises ``RequestRejected`` when the session is not logged.
+    """
     log = _logged(user, identity)
     if log is None:
         raise RequestRejected("Cannot find log")

@@ -11,7 +11,10 @@ from adapters.contract import ConnectorError, HttpClient, OutboundPolicy, dig, r
 
 
 def hashed(value: str | None) -> str:
-    """The hashed form of a RingCentral id: SHA-256 over ``<value>:<HASH_KEY>``; a missing value hashes ``undefined``."""
+    """The hashed form of a RingCentral id: SHA-256 over ``<value>:<HASH_KEY>``.
+
+    A missing value hashes ``undefined``, as old clients expect.
+    """
     return hashlib.sha256(f"{value or 'undefined'}:{settings.HASH_KEY}".encode()).hexdigest()
 
 
