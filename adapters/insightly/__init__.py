@@ -1,0 +1,1 @@
+"""Insightly: contacts and leads, calls and messages as events."""
