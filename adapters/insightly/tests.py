@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.contract import RequestRejected
+from adapters.contract import AccessDenied, CredentialsRejected, RateLimited, RecordNotFound, Reply, RequestRejected
 from adapters.insightly.hosts import api_origin, page_host
+from adapters.insightly.replies import explain
 from adapters.insightly.zones import _IANA, iana_name
 
 
@@ -69,3 +70,39 @@ def test_a_key_is_sent_to_no_other_address(url: str) -> None:
 def test_page_links_use_only_hosts_of_insightly() -> None:
     assert page_host("crm.na1.insightly.com") == "crm.na1.insightly.com"
     assert page_host("evil.example.com") == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (401, CredentialsRejected, "Connect again"),
+        (402, RequestRejected, "record limit"),
+        (403, AccessDenied, "permission"),
+        (404, RecordNotFound, "no longer exists"),
+    ],
+)
+def test_a_refusal_says_what_the_user_can_do(status: int, kind: type[Exception], words: str) -> None:
+    error = explain(Reply(status=status, headers={}, body={"Message": "Refused."}, is_json=True))
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_other_answers_are_left_to_the_standard_table() -> None:
+    assert explain(Reply(status=400, headers={}, body={"Message": "Invalid field."}, is_json=True)) is None
+    assert explain(Reply(status=503, headers={}, body=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait", "words"),
+    [
+        ({"x-ratelimit-remaining": "812"}, 1.0, "Rate limit"),
+        ({"x-ratelimit-remaining": "812", "retry-after": "2"}, 2.0, "Rate limit"),
+        ({"x-ratelimit-remaining": "0"}, 3600.0, "daily"),
+        ({"x-ratelimit-remaining": "0", "retry-after": "7200"}, 7200.0, "daily"),
+    ],
+)
+def test_a_burst_and_a_used_up_day_are_told_apart(headers: dict[str, str], wait: float, words: str) -> None:
+    error = explain(Reply(status=429, headers=headers, body=None))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == wait
+    assert words in str(error)

@@ -1,0 +1,57 @@
+"""What Insightly's refusals mean, in words that name what the user can do."""
+
+from __future__ import annotations
+
+from adapters.contract import (
+    AccessDenied,
+    ConnectorError,
+    CredentialsRejected,
+    RateLimited,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+)
+from adapters.contract.reply_errors import reason_of, retry_after_of
+
+#: A burst is over after a second; the daily quota returns at a time no header names: ask again in an hour.
+BURST_WAIT = 1.0
+DAILY_WAIT = 3600.0
+
+
+def explain(reply: Reply) -> ConnectorError | None:
+    """The error behind an answer of the API; None: the standard table applies."""
+    reason = reason_of(reply.body)
+    if reply.status == 401:
+        return CredentialsRejected(
+            "Insightly no longer accepts the key. Connect again with the key from your Insightly user settings.",
+            final=True,
+            reason=reason,
+            status=401,
+        )
+    if reply.status == 402:
+        return RequestRejected(
+            "Your Insightly plan's record limit is reached. Ask your Insightly administrator.",
+            reason=reason,
+            status=402,
+        )
+    if reply.status == 403:
+        return AccessDenied(
+            "Your Insightly user does not have the permission that this needs. Ask an Insightly administrator.",
+            reason=reason,
+            status=403,
+        )
+    if reply.status == 404:
+        return RecordNotFound("This record no longer exists in Insightly.", reason=reason, status=404)
+    return _limited(reply, reason) if reply.status == 429 else None
+
+
+def _limited(reply: Reply, reason: str) -> RateLimited:
+    wait = retry_after_of(reply)
+    # X-RateLimit-Remaining counts the day, not the second (API help, "Rate limiting").
+    if reply.headers.get("x-ratelimit-remaining", "").strip() == "0":
+        return RateLimited(
+            "Your company's daily Insightly API quota is used up.",
+            retry_after=DAILY_WAIT if wait is None else wait,
+            reason=reason,
+        )
+    return RateLimited("Rate limit exceeded", retry_after=BURST_WAIT if wait is None else wait, reason=reason)
