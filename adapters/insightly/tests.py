@@ -8,6 +8,7 @@ import pytest
 
 from adapters.contract import AccessDenied, CredentialsRejected, RateLimited, RecordNotFound, Reply, RequestRejected
 from adapters.insightly.hosts import api_origin, page_host
+from adapters.insightly.links import chosen, missing_links, wanted_links
 from adapters.insightly.replies import explain
 from adapters.insightly.zones import _IANA, iana_name
 
@@ -106,3 +107,24 @@ def test_a_burst_and_a_used_up_day_are_told_apart(headers: dict[str, str], wait:
     assert isinstance(error, RateLimited)
     assert error.retry_after == wait
     assert words in str(error)
+
+
+def test_a_new_event_is_linked_to_the_person_and_to_what_was_chosen() -> None:
+    links = wanted_links("lead", "71", {"organization": "8", "opportunity": None, "project": 9})
+    assert [(link["LINK_OBJECT_NAME"], link["LINK_OBJECT_ID"]) for link in links] == [
+        ("Lead", 71),
+        ("Organisation", 8),
+        ("Project", 9),
+    ]
+
+
+def test_a_removed_choice_is_told_from_one_that_was_not_shown() -> None:
+    assert chosen({"opportunity": None, "organization": ""}) == {"organisation": None, "opportunity": None}
+    assert chosen({"organization": "", "organisation": 4}) == {"organisation": 4}
+
+
+def test_only_links_the_record_lacks_are_added() -> None:
+    wanted = wanted_links("Contact", 5, {"project": "9"})
+    record = {"LINKS": [{"LINK_OBJECT_NAME": "contact", "LINK_OBJECT_ID": "5"}]}
+    assert [link["LINK_OBJECT_ID"] for link in missing_links(record, wanted)] == [9]
+    assert missing_links({"LINKS": None}, wanted) == wanted
