@@ -352,3 +352,16 @@ def test_a_shared_conversation_is_composed_whole():
     html = compose_shared(info, contact_name="Pat Lee", log_format=HTML, zone=zone)[1]
     assert "Yes, it&#039;s paid." in html
     assert "Is my invoice &lt;paid&gt;?" in html
+
+
+def test_newlines_around_a_note_do_not_grow_with_every_update():
+    details = CallDetails(note="\nCall back\n", subject="S")
+    for log_format in (LogFormat.PLAIN, LogFormat.HTML, LogFormat.MARKDOWN):
+        body = compose_call(details, log_format=log_format, options=Options(), zone=UTC)
+        assert update_call(body, details, log_format=log_format, options=Options(), zone=UTC) == body
+
+
+def test_an_ai_note_that_quotes_the_end_marker_is_replaced_whole():
+    details = CallDetails(ai_note="a\n--- END\nb")
+    body = compose_call(details, log_format=LogFormat.PLAIN, options=Options(), zone=UTC)
+    assert update_call(body, details, log_format=LogFormat.PLAIN, options=Options(), zone=UTC) == body

@@ -89,8 +89,10 @@ def update_call(
             continue
         label = "Recipient phone number" if _to_recipient(section, details, log_format) else ""
         body = _put(body, section, _trimmed(section, value, log_format), log_format, label)
-    if details.note and not facts_only and options.flag("addCallLogNote", True):
-        body = _put_note(body, details.note, log_format)
+    # Newlines around a note cannot be told from those of the layout, and would grow with every update.
+    note = (details.note or "").strip("\r\n")
+    if note and not facts_only and options.flag("addCallLogNote", True):
+        body = _put_note(body, note, log_format)
     return body
 
 

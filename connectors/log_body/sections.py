@@ -10,6 +10,8 @@ from adapters.contract import LogFormat
 from connectors.log_body.markup import anchor, escape
 
 PENDING = "(pending...)"
+#: A line of a plain block's own text that would be taken for the end of the block; it is indented by one blank.
+_END_LINE = re.compile(r"^---(?= (?:JOURNEY )?END)", re.MULTILINE)
 
 
 class Kind(Enum):
@@ -98,6 +100,7 @@ def render(section: Section, value: str, log_format: LogFormat, *, label: str = 
     if section.kind in (Kind.BLOCK, Kind.LEGS):
         if log_format is LogFormat.MARKDOWN:
             return f"### {label}\n{value}"
+        value = _END_LINE.sub(" ---", value)
         return f"- {label}:\n{value}\n--- {'JOURNEY END' if section.kind is Kind.LEGS else 'END'}"
     line = " ".join(value.splitlines())
     return f"**{label}**: {line}" if log_format is LogFormat.MARKDOWN else f"- {label}: {line}"
