@@ -29,6 +29,7 @@ check: .venv/dev
 	DEBUG=on $(BIN)/mypy adapters audit connectors config
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
+	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
 
 test-services: .venv/dev
 	@if $(BIN)/python -m tests.services; then \

@@ -42,7 +42,8 @@ def ensure_secrets(path: Path = SECRETS_FILE) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    environment = {**ensure_secrets(), **os.environ}
+    # An empty variable counts as unset: make exports the names it knows whether they have a value or not.
+    environment = {**ensure_secrets(), **{name: value for name, value in os.environ.items() if value}}
     host, port = environment.setdefault("HOST", "127.0.0.1"), environment.setdefault("PORT", "8000")
     environment.setdefault("APP_SERVER", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104
     environment.setdefault("SANDBOX", "on")
