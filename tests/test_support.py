@@ -1,0 +1,153 @@
+"""What support staff see and do, what is cleaned up, and who never sees whose logs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from adapters.contract import Credentials
+from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
+from audit.recorder import record
+from connectors.api.authentication import issue_token
+from connectors.api.sessions import take_apart
+from connectors.models import ContactMatch, CrmUser, NoteDraft
+from tests.factories import CrmUserFactory
+
+
+@pytest.fixture
+def staff(client):
+    client.force_login(User.objects.create_superuser("kim", password="x" * 16))
+    return client
+
+
+def _logged(user, session_id="900"):
+    return CallLog.objects.create(
+        platform=user.platform,
+        owner=user.owner,
+        user=user,
+        session_id=session_id,
+        crm_log_id="call-1",
+        state=LogState.LOGGED,
+        claimed_at=timezone.now(),
+    )
+
+
+@pytest.mark.django_db
+def test_support_finds_a_call_by_session_crm_id_and_user_and_sees_no_token(staff):
+    user = CrmUserFactory(credentials=Credentials(access_token="very-secret"))
+    _logged(user)
+    record("call_log.create", actor=user.actor, subject="900", target="call-1")
+    for path in ("crmuser", "calllog", "conversationlog", "messagelog", "auditevent"):
+        app = "connectors" if path == "crmuser" else "audit"
+        page = staff.get(f"/admin/{app}/{path}/")
+        assert page.status_code == 200
+        assert "very-secret" not in page.content.decode()
+    for query in ("900", "call-1", user.wire_id):
+        assert "900" in staff.get(f"/admin/audit/calllog/?q={query}").content.decode()
+    detail = staff.get(f"/admin/connectors/crmuser/{user.pk}/change/").content.decode()
+    assert user.wire_id in detail
+    assert "v1.test" not in detail
+
+
+@pytest.mark.django_db
+def test_support_changes_nothing_but_signs_a_user_out(staff):
+    user = CrmUserFactory()
+    token = issue_token(user)
+    assert staff.get("/admin/connectors/crmuser/add/").status_code == 403
+    assert staff.post(f"/admin/connectors/crmuser/{user.pk}/delete/", {"post": "yes"}).status_code == 403
+    staff.post("/admin/connectors/crmuser/", {"action": "sign_out", "_selected_action": [str(user.pk)]})
+    assert not CrmUser.objects.get(pk=user.pk).is_connected
+    assert staff.get(f"/hostname?jwtToken={token}").status_code == 400
+    assert AuditEvent.objects.get(action="session.disconnect").actor == "staff:kim"
+
+
+@pytest.mark.django_db
+def test_an_audit_event_can_be_neither_changed_nor_deleted_in_the_database():
+    record("call_log.create", actor="user:x")
+    for statement in ("UPDATE audit_auditevent SET actor = 'y'", "DELETE FROM audit_auditevent"):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    assert AuditEvent.objects.get().actor == "user:x"
+
+
+@pytest.mark.django_db
+def test_clear_tokens_counts_first_and_then_removes_what_has_expired():
+    old, fresh = timezone.now() - timedelta(days=200), timezone.now()
+    expired = CrmUserFactory(last_seen_at=old)
+    dead = CrmUserFactory(credentials=Credentials(access_token="a", expires_at=fresh - timedelta(days=1)))
+    alive = CrmUserFactory()
+    ContactMatch.objects.create(user=alive, key="k", result={}, fetched_at=old)
+    NoteDraft.objects.create(user=alive, session_id="1", note="n", expires_at=old)
+    out = StringIO()
+    call_command("clear_tokens", "--dry-run", stdout=out)
+    line = "testCRM: expired sessions 1, dead tokens 1, stale look-ups 1, note drafts 1"
+    assert line in out.getvalue()
+    assert CrmUser.objects.exclude(access_token="").count() == 3
+    call_command("clear_tokens", stdout=StringIO())
+    assert list(CrmUser.objects.exclude(access_token="")) == [alive]
+    assert {expired.pk, dead.pk} == set(CrmUser.objects.filter(access_token="").values_list("pk", flat=True))
+    assert not ContactMatch.objects.exists()
+    assert not NoteDraft.objects.exists()
+
+
+@pytest.mark.django_db
+def test_one_users_log_is_neither_seen_nor_in_the_way_of_another_tenants(client):
+    mine, theirs = CrmUserFactory(), CrmUserFactory()
+    _logged(theirs)
+    token = issue_token(mine)
+    (row,) = client.get(f"/callLog?sessionIds=900&jwtToken={token}").json()["logs"]
+    assert row == {"sessionId": "900", "matched": False}
+    edit = client.patch(
+        f"/callLog?jwtToken={token}", {"sessionId": "900", "note": "x"}, content_type="application/json"
+    )
+    assert edit.json()["successful"] is False
+    choice = {"sessionId": "900", "dispositions": {"deals": 1}}
+    reply = client.put(f"/callDisposition?jwtToken={token}", choice, content_type="application/json").json()
+    assert reply["returnMessage"]["message"] == "Cannot find log"
+
+
+@pytest.mark.django_db
+def test_colleagues_of_one_account_share_their_logs(client):
+    mine, colleague = CrmUserFactory(crm_account_id="acme"), CrmUserFactory(crm_account_id="acme")
+    _logged(colleague)
+    (row,) = client.get(f"/callLog?sessionIds=900&jwtToken={issue_token(mine)}").json()["logs"]
+    assert row["matched"] is True
+
+
+@pytest.mark.django_db
+def test_rows_of_one_session_cannot_exist_twice():
+    user = CrmUserFactory()
+    _logged(user)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        _logged(user)
+    assert ConversationLog.objects.count() == MessageLog.objects.count() == 0
+
+
+REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"callbackUri": f"{REDIRECT}?code=abc", "state": "platform=testCRM"},
+        {"callbackUri": f"{REDIRECT}?state=platform=testCRM", "code": "abc"},
+        {"callbackUri": f"{REDIRECT}?code=abc", "state": "platform%3DtestCRM"},
+        {"callbackUri": "https%3A%2F%2Fringcentral.github.io%2Fringcentral-embeddable%2Fredirect.html"
+                        "%3Fcode%3Dabc%26state%3Dplatform%253DtestCRM"},
+    ],
+)  # fmt: skip
+def test_every_variant_of_the_callback_gives_platform_code_and_redirect_address(query):
+    platform, callback = take_apart(query, server_url="https://switchboard.example")
+    assert platform == "testCRM"
+    assert (callback.code, callback.redirect_uri) == ("abc", REDIRECT)
+
+
+def test_a_declined_authorisation_is_told_apart_from_a_broken_one():
+    query = {"callbackUri": f"{REDIRECT}?error=access_denied&state=platform=testCRM"}
+    assert take_apart(query, server_url="https://switchboard.example") == ("testCRM", None)
