@@ -83,8 +83,11 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
             return MessagesLogged(ids=(), result=None)
         fresh = _not_logged_yet(user, conversation)
         event.detail["new"] = len(fresh)
-        if not fresh and not conversation.shared and row.crm_log_id:
-            row.complete(row.wire_log_id())
+        if not fresh and not conversation.shared:  # another request, or another conversation, has logged them
+            if row.crm_log_id:
+                row.complete(row.wire_log_id())
+            else:
+                row.give_up(error="nothing new", maybe_applied=False)
             return MessagesLogged(ids=(), result=None)
         try:
             result = with_adapter(
