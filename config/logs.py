@@ -25,7 +25,15 @@ def scrub(text: str) -> str:
 
 
 def _scrub_event(logger: Any, method: str, event: Any) -> Any:
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+    # Objects are printed here, where they can be scrubbed: a request's repr holds its whole query.
+    return {
+        key: value if value is None or isinstance(value, int | float) else _printed(key, value)
+        for key, value in event.items()
+    }
+
+
+def _printed(key: str, value: Any) -> Any:
+    return value if key.startswith("_") else scrub(str(value))
 
 
 def logging_settings(*, json_lines: bool) -> dict[str, Any]:

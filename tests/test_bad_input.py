@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from structlog.stdlib import ProcessorFormatter
 
 from audit.models import CallLog, ConversationLog, MessageLog
 from connectors.api.authentication import issue_token
@@ -114,3 +116,24 @@ def test_no_json_whatever_is_a_server_error(client, path, body):
     token = issue_token(CrmUserFactory())
     reply = client.post(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
     assert reply.status_code < 500
+
+
+@pytest.mark.django_db
+def test_an_oversized_body_is_refused_in_a_sentence(client):
+    token = issue_token(CrmUserFactory())
+    body = b'{"note": "' + b"x" * 6_000_000 + b'"}'
+    reply = client.post(f"/callLog?jwtToken={token}", body, content_type="application/json")
+    assert (reply.status_code, reply.content) == (413, b"Invalid request: it is too large.")
+    assert not CallLog.objects.exists()
+
+
+def test_a_log_line_holds_no_token_number_or_code_even_in_an_object(rf):
+    request = rf.get("/contact?jwtToken=eyJhbGciOi.eyJpZCI6.sig&phoneNumber=+16505550199&code=oauth-code")
+    handler = logging.getLogger().handlers
+    formatter = next(item.formatter for item in handler if isinstance(item.formatter, ProcessorFormatter))
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed at %s", (request,), None)
+    record.request = request
+    line = formatter.format(record)
+    assert "failed at" in line
+    for secret in ("eyJhbGciOi", "16505550199", "oauth-code"):
+        assert secret not in line

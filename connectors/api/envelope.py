@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -174,6 +175,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
         )
     if isinstance(error, exceptions.ValidationError):
         return text_reply(f"Invalid request: {_first_problem(error.detail)}", 400)
+    if isinstance(error, RequestDataTooBig):
+        return text_reply("Invalid request: it is too large.", 413)
     if isinstance(error, exceptions.Throttled):
         return _throttled(error)
     if isinstance(error, exceptions.APIException):
