@@ -147,10 +147,7 @@ def _added(body: str, section: Section, text: str, log_format: LogFormat) -> str
     start = "" if not body or body.endswith("\n") else "\n"
     if log_format is LogFormat.PLAIN and section.kind is Kind.BLOCK:
         start += "\n"
-    end = "\n"
-    if section.kind in (Kind.BLOCK, Kind.LEGS) and log_format is LogFormat.PLAIN:
-        end = "\n"
-    return f"{body}{start}{text}{end}"
+    return f"{body}{start}{text}\n"
 
 
 def _put_note(body: str, note: str, log_format: LogFormat) -> str:
