@@ -38,6 +38,7 @@ from adapters.contract.fan_out import fan_out
 from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
 from adapters.contract.manifest import Pace
 from adapters.contract.outbound_guard import is_public, refusal
+from tests.vendor import running_vendor
 
 OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=1, read_timeout=0.5)
 BASE = "https://api.crm.example/v1/"
@@ -349,6 +350,20 @@ def test_the_configured_proxy_is_used_even_at_a_private_address():
         sent = client(base_url="http://crm.example/", hosts=["crm.example"], policy=policy)
         sent.get("contacts")
         assert proxy.requests[0].path == "http://crm.example/contacts"
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_connection_lost_behind_a_proxy_may_have_written(tmp_path, drop):
+    with running_vendor("tests.test_vendor:Counter", tmp_path) as vendor:
+        policy = OutboundPolicy(
+            proxy=vendor.environment["OUTBOUND_PROXY"], ca_bundle=vendor.environment["OUTBOUND_CA_BUNDLE"]
+        )
+        client = HttpClient(base_url="https://api.counter.example", hosts=["api.counter.example"], policy=policy)
+        vendor.fail({"drop": drop})
+        with pytest.raises(CrmUnavailable) as caught:
+            client.post("/n", json={"text": "kept"})
+        assert caught.value.maybe_applied
+        assert len(vendor.requests()) == 1
 
 
 def test_a_proxy_that_refuses_the_tunnel_means_nothing_was_written():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
 from urllib3.util import Retry
 
 from adapters.contract import call_count, pacing
@@ -372,18 +372,20 @@ def _failure(failure: Exception, *, is_read: bool, status: int) -> ConnectorErro
 
 
 def _was_never_sent(failure: BaseException) -> bool:
-    """Whether the failure happened before the request left: no connection, no proxy, no trust in the certificate."""
+    """Whether the failure happened before the request left: no connection, no tunnel, no trust in the certificate.
+
+    What broke behind a proxy counts by its cause: urllib3 calls a connection lost after the request left a proxy error
+    too.
+    """
     seen: list[Any] = [failure]
     while seen:
         cause = seen.pop()
         if isinstance(
             cause,
-            requests.ConnectTimeout
-            | requests.exceptions.ProxyError
-            | ConnectTimeoutError
-            | NewConnectionError
-            | ssl.SSLCertVerificationError,
+            requests.ConnectTimeout | ConnectTimeoutError | NewConnectionError | ssl.SSLCertVerificationError,
         ):
+            return True
+        if isinstance(cause, ProxyError) and type(cause.original_error) is OSError:  # "Tunnel connection failed"
             return True
         if isinstance(cause, MaxRetryError):
             seen.append(cause.reason)
