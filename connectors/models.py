@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from adapters.contract import Credentials, Id, UserProfile
-from connectors.fields import EncryptedTextField
+from audit.fields import EncryptedTextField
 
 #: Tokens count as expired this long before they are.
 EXPIRY_MARGIN = timedelta(minutes=2)

@@ -13,8 +13,8 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from adapters.contract import Credentials, CredentialsRejected
+from audit.fields import Undecipherable, seal, unseal
 from connectors.api.authentication import issue_token, user_of_token
-from connectors.fields import Undecipherable, seal, unseal
 from connectors.models import CrmUser
 from connectors.services import adapters as opening
 from connectors.services.sessions import disconnect

@@ -29,8 +29,8 @@ from adapters.contract import (
     UnexpectedResponse,
     UnsupportedOperation,
 )
+from audit.fields import Undecipherable
 from audit.middleware import current_request_id
-from connectors.fields import Undecipherable
 from connectors.services.adapters import SessionEnded
 
 log = logging.getLogger("switchboard.api")
