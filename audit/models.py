@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, models, transaction
+from django.db import models
 from django.db.models import Q
+from django.utils import timezone
+
+from audit.fields import EncryptedTextField
 
 
 class LogState(models.TextChoices):
-    """claimed -> logged; claimed -> queued -> logged; claimed -> uncertain -> logged or failed; -> failed."""
+    """claimed -> logged; claimed -> queued -> logged; claimed -> uncertain -> logged or failed; -> failed.
+
+    A claimed row whose delivery is not leased any more belongs to a process that died: it counts as uncertain.
+    """
 
     CLAIMED = "claimed", "being written"
     QUEUED = "queued", "waiting for the CRM"
@@ -24,7 +29,8 @@ class OwnedLog(models.Model):
     """What call logs and conversation logs share: owner, state and the id of the record in the CRM.
 
     ``owner`` is ``account:<host>:<tenant>`` where the CRM itself reported a tenant at login (colleagues share it),
-    else ``user:<uuid>``. Every look-up is scoped by platform and owner.
+    else ``user:<uuid>``. Every look-up is scoped by platform and owner. Whoever holds the lease of the first delivery
+    of a row is the only one to write its record in the CRM.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -37,16 +43,11 @@ class OwnedLog(models.Model):
     contact_id = models.CharField(max_length=255, blank=True, default="")
     contact_type = models.CharField(max_length=64, blank=True, default="")
     state = models.CharField(max_length=16, choices=LogState.choices, default=LogState.CLAIMED)
-    attempts = models.PositiveIntegerField(default=1)
     last_error = models.CharField("last error", max_length=64, blank=True, default="")
-    claimed_at = models.DateTimeField()
-    #: Names the attempt that holds the claim: a process that was overtaken cannot complete another's attempt.
-    claim = models.UUIDField(default=uuid.uuid4, editable=False)
+    #: Position of the newest delivery accepted for this row.
+    last_position = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-
-    #: Set on a row claimed after an attempt of unknown outcome: it is looked for in the CRM first.
-    was_uncertain = False
 
     class Meta:
         abstract = True
@@ -55,71 +56,25 @@ class OwnedLog(models.Model):
         """The CRM's id in the vendor's own JSON type."""
         return int(self.crm_log_id) if self.crm_log_id_is_number else self.crm_log_id
 
-    def _mine(self) -> models.QuerySet[Any]:
-        return type(self)._default_manager.filter(pk=self.pk, claim=self.claim)
+    def move_to(self, state: LogState, *, error: str = "") -> None:
+        """Sets the state, and the class of the error that led to it."""
+        self.state, self.last_error = state, error[:64]
+        self._save("state", "last_error")
 
     def created(self, log_id: str | int) -> None:
         """The record exists in the CRM: keep its id at once, whatever happens to later steps."""
         self.crm_log_id, self.crm_log_id_is_number = str(log_id), isinstance(log_id, int)
-        self._mine().update(crm_log_id=self.crm_log_id, crm_log_id_is_number=self.crm_log_id_is_number)
+        self._save("crm_log_id", "crm_log_id_is_number")
 
     def complete(self, log_id: str | int) -> None:
         """The record is in the CRM and whole."""
-        self.created(log_id)
+        self.crm_log_id, self.crm_log_id_is_number = str(log_id), isinstance(log_id, int)
         self.state, self.last_error = LogState.LOGGED, ""
-        self._mine().update(state=LogState.LOGGED, last_error="")
+        self._save("crm_log_id", "crm_log_id_is_number", "state", "last_error")
 
-    def give_up(self, *, error: str, maybe_applied: bool) -> None:
-        """The attempt ended in an error: uncertain if the CRM may hold the record, else free for another attempt.
-
-        A record whose id was reported before the error is there: it counts as logged.
-        """
-        if self.crm_log_id:
-            self.state = LogState.LOGGED
-        else:
-            self.state = LogState.UNCERTAIN if maybe_applied else LogState.FAILED
-        self.last_error = error
-        self._mine().update(state=self.state, last_error=error)
-
-
-class ClaimingManager(models.Manager[Any]):
-    """Claims a row before the CRM is called: one short transaction, a unique key, no lock held afterwards."""
-
-    def claim(self, *, now: datetime, lifetime: timedelta, key: dict[str, Any], values: dict[str, Any]) -> Any:
-        """The row, claimed for this attempt; None when it is logged or in somebody else's hands.
-
-        ``key``: the unique columns. A failed row is claimed again; a claim older than ``lifetime`` belongs to a process
-        that died in mid-write and becomes uncertain, never another attempt.
-        """
-        try:
-            with transaction.atomic():
-                return self.create(**key, **values, claimed_at=now)
-        except IntegrityError:
-            pass
-        self.filter(**key, state=LogState.CLAIMED, claimed_at__lt=now - lifetime).update(
-            state=LogState.UNCERTAIN, last_error="process ended"
-        )
-        token = uuid.uuid4()
-        again = self.filter(**key, state=LogState.FAILED).update(
-            **values,
-            state=LogState.CLAIMED,
-            claimed_at=now,
-            claim=token,
-            attempts=models.F("attempts") + 1,
-        )
-        return self.get(**key, claim=token) if again else None
-
-    def claim_uncertain(self, *, pk: uuid.UUID, now: datetime) -> Any:
-        """The uncertain row, claimed so that one attempt alone looks for it in the CRM; None when another was first."""
-        token = uuid.uuid4()
-        taken = self.filter(pk=pk, state=LogState.UNCERTAIN).update(
-            state=LogState.CLAIMED, claimed_at=now, claim=token, attempts=models.F("attempts") + 1
-        )
-        if not taken:
-            return None
-        row = self.get(pk=pk, claim=token)
-        row.was_uncertain = True
-        return row
+    def _save(self, *columns: str) -> None:
+        values = {name: getattr(self, name) for name in columns}
+        type(self)._default_manager.filter(pk=self.pk).update(**values, updated_at=timezone.now())
 
 
 class CallLog(OwnedLog):
@@ -132,15 +87,13 @@ class CallLog(OwnedLog):
     direction = models.CharField(max_length=16, blank=True, default="")
     started_at = models.DateTimeField(null=True)
 
-    objects = ClaimingManager()
-
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["platform", "owner", "session_id", "extension"], name="one_log_per_session")
         ]
         indexes = [
             models.Index(fields=["platform", "crm_log_id"], name="call_log_by_crm_id"),
-            models.Index(fields=["state", "claimed_at"], name="call_log_by_state"),
+            models.Index(fields=["state", "-created_at"], name="call_log_by_state"),
             models.Index(fields=["-created_at"], name="call_log_by_time"),
         ]
 
@@ -170,8 +123,6 @@ class ConversationLog(OwnedLog):
     conversation_log_id = models.CharField(max_length=255)
     conversation_id = models.CharField(max_length=255, blank=True, default="")
 
-    objects = ClaimingManager()
-
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -186,23 +137,9 @@ class ConversationLog(OwnedLog):
     def __str__(self) -> str:
         return f"conversation {self.conversation_log_id}"
 
-    def take(self, *, now: datetime, lifetime: timedelta) -> bool:
-        """Claims a logged conversation for an update; False while another update holds it."""
-        token = uuid.uuid4()
-        taken = (
-            ConversationLog.objects.filter(pk=self.pk)
-            .filter(
-                Q(state=LogState.LOGGED) | Q(state=LogState.CLAIMED, claimed_at__lt=now - lifetime, crm_log_id__gt="")
-            )
-            .update(state=LogState.CLAIMED, claimed_at=now, claim=token, attempts=models.F("attempts") + 1)
-        )
-        if taken:
-            self.refresh_from_db()
-        return bool(taken)
-
 
 class MessageLog(models.Model):
-    """One message that is in the CRM."""
+    """One message that is in the CRM, or on its way there."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     platform = models.CharField(max_length=64)
@@ -210,6 +147,10 @@ class MessageLog(models.Model):
     #: RingCentral message id; for group messages ``<message id>-<contact id>``.
     message_id = models.CharField(max_length=255)
     conversation = models.ForeignKey(ConversationLog, on_delete=models.CASCADE, related_name="messages")
+    #: What brings it into the CRM; None: it is there.
+    delivery = models.ForeignKey(
+        "audit.Delivery", null=True, blank=True, on_delete=models.DO_NOTHING, related_name="messages"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -218,6 +159,84 @@ class MessageLog(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.message_id}"
+
+
+class DeliveryKind(models.TextChoices):
+    """What is to be done in the CRM; the value is also the action of its audit events."""
+
+    CREATE_CALL_LOG = "call_log.create", "log a call"
+    UPDATE_CALL_LOG = "call_log.update", "edit a call log"
+    SET_DISPOSITION = "call_log.disposition", "set a disposition"
+    WRITE_MESSAGES = "message_log.write", "log messages"
+    REVOKE_SESSION = "session.revoke", "revoke a login"
+
+
+class WaitsFor(models.TextChoices):
+    """What a delivery waits for besides its time."""
+
+    NOTHING = "", "its turn"
+    LOGIN = "login", "the user's next login"
+    PERSON = "person", "a decision of support"
+
+
+class Delivery(models.Model):
+    """A change accepted but not yet in the CRM; deleted when it is.
+
+    Deliveries of one call or conversation are carried out in the order of ``position``, one at a time: a worker takes
+    the lease of the first. A lease that runs out belongs to a process that died in mid-write.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=32, choices=DeliveryKind.choices)
+    platform = models.CharField(max_length=64)
+    #: Platform and host: what is down together.
+    crm = models.CharField("CRM", max_length=320)
+    user = models.ForeignKey("connectors.CrmUser", on_delete=models.CASCADE, related_name="+")
+    call_log = models.ForeignKey(CallLog, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    conversation = models.ForeignKey(ConversationLog, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    position = models.PositiveIntegerField(default=0)
+    #: The change as JSON, see ``connectors.services.delivery_payloads``.
+    payload = EncryptedTextField()
+    accepted_at = models.DateTimeField(default=timezone.now)
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    #: Nobody may try before, not even for a user who asks again: the CRM said so, or would not show a record yet.
+    not_before = models.DateTimeField(default=timezone.now)
+    waits_for = models.CharField(max_length=16, choices=WaitsFor.choices, blank=True, default=WaitsFor.NOTHING)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField("last error", max_length=64, blank=True, default="")
+    lease = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["call_log", "position"], name="one_delivery_per_call_position"),
+            models.UniqueConstraint(fields=["conversation", "position"], name="one_delivery_per_conversation_position"),
+        ]
+        indexes = [
+            models.Index(fields=["waits_for", "next_attempt_at"], name="delivery_by_time"),
+            models.Index(fields=["accepted_at"], name="delivery_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.position}"
+
+    @property
+    def subject(self) -> str:
+        """Session id or conversation-day id: our side of the record."""
+        log = self.call_log or self.conversation
+        return str(getattr(log, "session_id", "") or getattr(log, "conversation_log_id", ""))
+
+
+class Circuit(models.Model):
+    """A CRM (platform and host) that failed to answer: while it is open only single probes are sent there."""
+
+    crm = models.CharField("CRM", primary_key=True, max_length=320)
+    failures = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.crm
 
 
 class AppendOnly(models.QuerySet["AuditEvent"]):

@@ -68,13 +68,21 @@ def _processes(environment: dict[str, str]) -> list[list[str]]:
     server += ["--blocking-threads", environment.get("WEB_THREADS", "32"), "--log-level", "warning"]
     if "--reload" in sys.argv:
         server.append("--reload")
-    commands = [server]
+    commands = [server, _worker(environment)]
     if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
         sandbox = [sys.executable, "-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
         commands.append(
             [*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))]
         )
     return commands
+
+
+def _worker(environment: dict[str, str]) -> list[str]:
+    """What sends kept changes: Celery where Redis carries its messages, else the worker on the database alone."""
+    if environment.get("REDIS_URL"):
+        celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--beat"]
+        return [*celery, "--pool", "threads", "--concurrency", "8", "--loglevel", "WARNING"]
+    return [sys.executable, str(BASE_DIR / "manage.py"), "deliver", "--watch"]
 
 
 def _wait_until_alive(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> bool:

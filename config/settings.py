@@ -182,6 +182,12 @@ elif _database["ENGINE"].endswith("postgresql"):
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BEAT_SCHEDULE = {"sweep": {"task": "connectors.sweep", "schedule": 2.0, "options": {"expires": 10}}}
+    CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery-beat")
+    CELERY_TASK_IGNORE_RESULT = True
+    CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+    CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 
@@ -219,8 +225,6 @@ JWT_LIFETIME = timedelta(days=number("JWT_LIFETIME_DAYS", 14, least=1))
 JWT_GRACE = timedelta(days=number("JWT_GRACE_DAYS", 90))
 CONTACT_CACHE = timedelta(seconds=number("CONTACT_CACHE_SECONDS", 600))
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
-#: A claim older than this belongs to a process that died in mid-write.
-CLAIM_LIFETIME = timedelta(seconds=120)
 RINGCENTRAL_SERVER = env.str("RINGCENTRAL_SERVER", default="https://platform.ringcentral.com").rstrip("/")
 ADMIN_EXTENSION_IDS = [
     part.strip() for part in env.str("ADMIN_EXTENSION_ID_DEV_PASS_LIST", default="").split(",") if part.strip()
@@ -232,6 +236,10 @@ ENABLED_ADAPTERS = [name.strip() for name in env.str("ENABLED_ADAPTERS", default
 ADAPTER_VARIABLES = os.environ
 OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)
 OUTBOUND_READ_TIMEOUT = number("OUTBOUND_READ_TIMEOUT", 10, least=0.1)
+#: Longer than the longest operation in the CRM; a lease that runs out belongs to a process that died in mid-write.
+DELIVERY_LEASE = 12 * timedelta(seconds=OUTBOUND_READ_TIMEOUT)
+DELIVERY_MAX_AGE_HOURS = number("DELIVERY_MAX_AGE_HOURS", 72)
+DELIVERY_RETRY_SECONDS = number("DELIVERY_RETRY_SECONDS", 5, least=0.1)
 OUTBOUND_CA_BUNDLE = env.str("OUTBOUND_CA_BUNDLE", default="")
 OUTBOUND_PROXY = env.str("OUTBOUND_PROXY", default="")
 OUTBOUND_ALLOW_PRIVATE_ADDRESSES = switch("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", False)

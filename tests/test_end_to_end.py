@@ -135,8 +135,12 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path, sandbox):
         luke = me.look_up("+16505551212")["contact"][0]
         rule = {"method": "POST", "path_prefix": "/api/activities", "drop": "after_commit", "times": 1}
         requests.post(f"{sandbox.url}/__faults__", json={"rules": [rule]}, timeout=5).raise_for_status()
-        assert me.log_call(call("1002", luke))["successful"] is False
-        assert me.log_call(call("1002", luke))["successful"] is True  # found in the CRM by its session id
+        kept = me.log_call(call("1002", luke))
+        assert kept["successful"] is True
+        assert kept["returnMessage"]["message"] == "Call log saved. It will be sent when Test CRM is back."
+        assert me.logged("1002")[0]["matched"] is False
+        assert me.log_call(call("1002", luke))["logId"]  # found in the CRM by its session id
+        assert me.logged("1002")[0]["matched"] is True
         assert len(_calls(sandbox, "1002")) == 1
 
 

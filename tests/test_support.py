@@ -34,7 +34,6 @@ def _logged(user, session_id="900"):
         session_id=session_id,
         crm_log_id="call-1",
         state=LogState.LOGGED,
-        claimed_at=timezone.now(),
     )
 
 

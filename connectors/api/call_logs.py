@@ -34,7 +34,7 @@ from connectors.api.wire import (
 from connectors.log_body import CallDetails, Leg
 from connectors.models import CrmUser
 from connectors.services import call_logs, note_drafts
-from connectors.services.call_logs import CallEdit, CallIdentity, CallSubmission
+from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
 from connectors.services.identity import hashed
 
 _LONG = 200_000  # characters of a transcript
@@ -289,13 +289,8 @@ class CallLogViewSet(WireViewSet):
             ),
         )
         logged = return_message("Call logged", NoticeLevel.SUCCESS, 2000)
-        return Response(
-            {
-                "successful": True,
-                "logId": result.log_id,
-                "returnMessage": from_notice(result.notice) if result.notice else logged,
-            }
-        )
+        reply = {"successful": True, "returnMessage": from_notice(result.notice) if result.notice else logged}
+        return Response({**reply, "logId": result.log_id} if result.log_id != "" else reply)
 
 
 def _is_server_side(request: Request) -> bool:

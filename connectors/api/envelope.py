@@ -145,12 +145,13 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
     return return_message(message, ttl=ttl, details={"Details": lines})
 
 
-def revoked() -> Response:
+def revoked(error: SessionEnded) -> Response:
     """The client logs out on this one."""
+    details = {"Details": [error.reason]} if error.reason else None
     return Response(
         {
             "successful": False,
-            "returnMessage": return_message("User session expired. Please connect again."),
+            "returnMessage": return_message("User session expired. Please connect again.", details=details),
             "errorCode": "CRM_SESSION_REVOKED",
         },
         status=401,
@@ -165,7 +166,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     if isinstance(error, PlainText):
         return text_reply(error.text, error.status)
     if isinstance(error, SessionEnded):
-        return revoked()
+        return revoked(error)
     if isinstance(error, ConnectorError):
         crm = _crm_of(context.get("request"))
         if isinstance(error, UnexpectedResponse):

@@ -15,7 +15,7 @@ from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import Moment, PartyField, RecordId, Submission, Text, WireViewSet, connected_user
 from connectors.log_body import parse_time
 from connectors.services import message_logs
-from connectors.services.message_logs import Conversation
+from connectors.services.message_writes import Conversation
 
 _MEDIA_READER = "https://ringcentral.github.io/ringcentral-media-reader/?media="
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from adapters import registry
 from adapters.contract import (
     AdapterContext,
+    ConnectorError,
     Credentials,
     CredentialsRejected,
     CrmAdapter,
@@ -159,5 +160,8 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
         if user.refresh_token == spent:
             mine.update(**user.set_credentials(Credentials()), last_error="session ended")
             raise SessionEnded(final=True) from None
+    except ConnectorError as error:
+        error.maybe_applied = False  # what the token is for has not begun
+        raise
     finally:
         mine.update(refresh_lease=None, refresh_lease_until=None)

@@ -1,69 +1,34 @@
-"""Logs a call once: claims the row, composes the body, calls the CRM with no transaction open, completes the row."""
+"""Logs a call once, edits its log, and tells which calls are logged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 
-from adapters import registry
 from adapters.contract import (
     AlreadyLogged,
     Assignee,
-    CallLogChange,
-    CallLogEntry,
     ConnectorError,
-    ContactRef,
     CrmAdapter,
     Disposition,
-    LogFormat,
     LoggedCall,
-    LogRef,
     LogResult,
     RequestRejected,
-    UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
-from audit.models import CallLog, LogState, call_logs_for
-from audit.recorder import audited
-from connectors.log_body import CallDetails, compose_call, read_note, read_subject, update_call
+from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_for
+from audit.recorder import audited, record
+from connectors.log_body import read_note, read_subject
 from connectors.models import CrmUser
 from connectors.services.adapters import with_adapter
+from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
+from connectors.services.deliveries import Outcome, deliver_now, kept_notice
+from connectors.services.delivery_queue import accept, replace_change, take
 from connectors.services.note_drafts import take_note_draft
 from connectors.services.settings import account_settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallIdentity:
-    """Which log is meant: session and extension (hashed id, else number, else "")."""
-
-    session_id: str
-    extension: str = ""
-    telephony_session_id: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallSubmission:
-    """A call to be logged, as the request gave it; ``entry.body`` is composed here."""
-
-    identity: CallIdentity
-    entry: CallLogEntry
-    details: CallDetails
-    is_server_side: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallEdit:
-    """An edit of a logged call; ``change.body`` and ``change.current`` are filled in here."""
-
-    identity: CallIdentity
-    change: CallLogChange
-    details: CallDetails
-    is_server_side: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,117 +43,90 @@ class LoggedSession:
     subject: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CallUpdate:
-    """The outcome of an edit: the id, the new body, and a notice of the adapter's own."""
-
-    log_id: str | int
-    body: str | None
-    result: LogResult = field(default_factory=lambda: LogResult(log_id=""))
-
-
 def create_call_log(*, user: CrmUser, submission: CallSubmission) -> LogResult:
-    """Writes the call into the CRM once.
+    """Writes the call into the CRM once, or keeps it until the CRM takes it.
 
-    Raises ``AlreadyLogged`` when it is there, or being written by somebody else; any other ``ConnectorError`` when the
-    CRM did not take it. An attempt whose outcome is unknown is first looked for in the CRM, never repeated blindly.
+    ``log_id`` of the result is "" while it is only kept; its notice says so then. Raises ``AlreadyLogged`` when the
+    call is there, or being written by somebody else; any other ``ConnectorError`` when the CRM refused it.
     """
     identity, entry = submission.identity, submission.entry
     if submission.is_server_side and not entry.note:
-        entry = replace(entry, note=take_note_draft(user=user, session_id=identity.session_id))
-    with (
-        audited(
-            "call_log.create", actor=user.actor, platform=user.platform, owner=user.owner, subject=identity.session_id
-        ) as event,
-        count_calls() as calls,
-    ):
-        log = _claim(user, identity, entry)
-        if log is None:
-            event.error = AlreadyLogged.__name__
-            raise AlreadyLogged(f"Existing log for session {identity.session_id}")
-
-        def write(adapter: CrmAdapter) -> LogResult:
-            if log.was_uncertain:
-                found = _found_in_crm(adapter, entry)
-                if found is not None:
-                    return LogResult(log_id=found)
-            return adapter.create_call_log(
-                replace(entry, body=_composed(adapter, submission, entry), created=log.created)
-            )
-
-        try:
-            result = with_adapter(user, write, may_repeat=lambda: not log.crm_log_id and _refuses_before_acting(user))
-            log.complete(result.log_id)
-        except BaseException as error:
-            # Anything unforeseen may have happened after the CRM was called.
-            maybe_applied = error.maybe_applied if isinstance(error, ConnectorError) else True
-            log.give_up(error=type(error).__name__, maybe_applied=maybe_applied)
-            if log.state == LogState.LOGGED and isinstance(error, ConnectorError):
-                event.detail["followup"] = type(error).__name__
-                return LogResult(log_id=log.wire_log_id())
-            raise
-        finally:
-            event.crm_calls = calls.value
-            event.target = log.crm_log_id
+        note = take_note_draft(user=user, session_id=identity.session_id)
+        submission = replace(submission, entry=replace(entry, note=note))
+    delivery = _accepted(user, submission)
+    if delivery is None:
+        record(
+            DeliveryKind.CREATE_CALL_LOG,
+            actor=user.actor,
+            outcome="failure",
+            platform=user.platform,
+            owner=user.owner,
+            subject=identity.session_id,
+            error=AlreadyLogged.__name__,
+        )
+        raise AlreadyLogged(f"Existing log for session {identity.session_id}")
+    # A delivery that was waiting may hold another version: the one that may be in the CRM already.
+    outcome = deliver_now(delivery, submission if delivery.attempts == 1 else None)
+    if outcome.waits:
+        return LogResult(log_id="", notice=kept_notice(user, "Call log", outcome.error))
+    result: LogResult = outcome.result
     return result
 
 
-def _refuses_before_acting(user: CrmUser) -> bool:
-    return registry.manifests()[user.platform].server.auth.retry_writes_after_401
-
-
-def _claim(user: CrmUser, identity: CallIdentity, entry: CallLogEntry) -> CallLog | None:
-    key = {
-        "platform": user.platform,
-        "owner": user.owner,
-        "session_id": identity.session_id,
-        "extension": identity.extension,
-    }
+def _accepted(user: CrmUser, submission: CallSubmission) -> Delivery | None:
+    """The call's delivery, leased to this request; None when the call is logged, or somebody else is at it."""
+    identity = submission.identity
     known = call_logs_for(
         platform=user.platform, owner=user.owner, session_ids=[identity.session_id], extension=identity.extension
     ).get(identity.session_id)
-    if known:
-        key["extension"] = known.extension
-        if known.state == LogState.UNCERTAIN:
-            return _take_uncertain(user, known)
-    claimed: CallLog | None = CallLog.objects.claim(
-        now=timezone.now(),
-        lifetime=settings.CLAIM_LIFETIME,
-        key=key,
-        values={
-            "user": user,
-            "telephony_session_id": identity.telephony_session_id,
-            "contact_id": str(entry.contact.id),
-            "contact_type": entry.contact.type,
-            "direction": entry.direction,
-            "started_at": entry.started_at,
-        },
-    )
-    return claimed
-
-
-def _take_uncertain(user: CrmUser, log: CallLog) -> CallLog | None:
-    """The uncertain row, if the CRM can be asked about it and has had time to show what was written."""
-    server = registry.manifests()[user.platform].server
-    shown_after = log.claimed_at + timedelta(seconds=server.find_lag_seconds)
-    if "find_call_log" not in server.capabilities or timezone.now() < shown_after:
+    if known is None:
+        return _first_claim(user, submission)
+    if known.state == LogState.LOGGED:
         return None
-    claimed: CallLog | None = CallLog.objects.claim_uncertain(pk=log.pk, now=timezone.now())
-    return claimed
+    waiting = known.deliveries.filter(kind=DeliveryKind.CREATE_CALL_LOG).first()
+    if waiting is None:
+        return _claim_again(user, known, submission)
+    if not take(waiting):
+        return None
+    if known.state in (LogState.QUEUED, LogState.FAILED):  # certainly not in the CRM: the newest version counts
+        replace_change(waiting, submission)
+    return waiting
 
 
-def _found_in_crm(adapter: CrmAdapter, entry: CallLogEntry) -> str | int | None:
+def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:
+    identity, entry = submission.identity, submission.entry
     try:
-        return adapter.find_call_log(entry.as_marker())
-    except UnsupportedOperation:
+        with transaction.atomic():
+            log = CallLog.objects.create(
+                platform=user.platform,
+                owner=user.owner,
+                session_id=identity.session_id,
+                extension=identity.extension,
+                user=user,
+                telephony_session_id=identity.telephony_session_id,
+                contact_id=str(entry.contact.id),
+                contact_type=entry.contact.type,
+                direction=entry.direction,
+                started_at=entry.started_at,
+                last_position=1,
+            )
+            return accept(
+                kind=DeliveryKind.CREATE_CALL_LOG, user=user, change=submission, call_log=log, position=1, leased=True
+            )
+    except IntegrityError:  # another request for this call was first
         return None
 
 
-def _composed(adapter: CrmAdapter, submission: CallSubmission, entry: CallLogEntry) -> str:
-    if adapter.log_format is LogFormat.CUSTOM:
-        return ""
-    details = replace(submission.details, note=entry.note)
-    return compose_call(details, log_format=adapter.log_format, options=adapter.options, zone=adapter.zone())
+def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Delivery | None:
+    """A row whose earlier attempt is over: refused by the CRM, or given up."""
+    contact, state = submission.entry.contact, log.state
+    again = LogState.CLAIMED if state == LogState.FAILED else LogState.UNCERTAIN
+    with transaction.atomic():
+        rows = CallLog.objects.filter(pk=log.pk, state=state, deliveries=None)
+        if not rows.update(state=again, user=user, contact_id=str(contact.id), contact_type=contact.type):
+            return None
+        log.refresh_from_db()
+        return accept(kind=DeliveryKind.CREATE_CALL_LOG, user=user, change=submission, call_log=log, leased=True)
 
 
 def find_logs(
@@ -210,7 +148,7 @@ def find_logs(
         audited("call_log.read", actor=user.actor, platform=user.platform, owner=user.owner) as event,
         count_calls() as calls,
     ):
-        refs = [_ref(item.log) for item in wanted if item.log]
+        refs = [ref_of(item.log) for item in wanted if item.log]
 
         def read(adapter: CrmAdapter) -> dict[str, LoggedSession]:
             outcomes = adapter.get_call_logs(refs)
@@ -224,11 +162,6 @@ def find_logs(
     return [details.get(item.session_id, item) for item in plain]
 
 
-def _ref(log: CallLog) -> LogRef:
-    contact = ContactRef(id=log.contact_id, type=log.contact_type) if log.contact_id else None
-    return LogRef(log_id=log.crm_log_id, marker=log.session_id, contact=contact)
-
-
 def _detailed(adapter: CrmAdapter, item: LoggedSession, outcome: LoggedCall | ConnectorError) -> LoggedSession:
     if isinstance(outcome, ConnectorError):
         return replace(item, error=outcome)
@@ -237,80 +170,49 @@ def _detailed(adapter: CrmAdapter, item: LoggedSession, outcome: LoggedCall | Co
     return replace(item, call=outcome, note=note, subject=subject)
 
 
-def _logged(user: CrmUser, identity: CallIdentity) -> CallLog | None:
+def _known(user: CrmUser, identity: CallIdentity) -> CallLog | None:
+    """The session's log, in the CRM or on its way there."""
     log = call_logs_for(
         platform=user.platform, owner=user.owner, session_ids=[identity.session_id], extension=identity.extension
     ).get(identity.session_id)
-    return log if log and log.state == LogState.LOGGED else None
+    return log if log and log.state != LogState.FAILED else None
+
+
+def _deliver_change(user: CrmUser, log: CallLog, kind: DeliveryKind, change: Any) -> Outcome:
+    with transaction.atomic():
+        delivery = accept(kind=kind, user=user, change=change, call_log=log)
+    return deliver_now(delivery, change)
 
 
 def update_call_log(*, user: CrmUser, edit: CallEdit) -> CallUpdate | None:
-    """Edits a logged call: reads the body as it stands, replaces our own sections, writes what was given.
+    """Edits a call log, after whatever was accepted for it before; None when the session is not logged.
 
-    None when the session is not logged. If the body cannot be read nothing is written and the error is raised: an edit
-    composed on nothing would wipe what people wrote.
+    A CRM that cannot be reached gets the edit later. Raises the ``ConnectorError`` of one that refused it.
     """
-    log = _logged(user, edit.identity)
+    log = _known(user, edit.identity)
     if log is None:
         return None
-    with (
-        audited(
-            "call_log.update", actor=user.actor, platform=user.platform, owner=user.owner, subject=log.session_id
-        ) as event,
-        count_calls() as calls,
-    ):
-        event.target = log.crm_log_id
-
-        def write(adapter: CrmAdapter) -> CallUpdate:
-            current = adapter.get_call_log(_ref(log))
-            body = _recomposed(adapter, edit, current)
-            change = replace(edit.change, current=current, body=None if body == current.body else body)
-            result = adapter.update_call_log(_ref(log), change)
-            return CallUpdate(log_id=log.wire_log_id(), body=body, result=result)
-
-        try:
-            update = with_adapter(user, write, may_repeat=lambda: _refuses_before_acting(user))
-        finally:
-            event.crm_calls = calls.value
-    return update
-
-
-def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str:
-    if adapter.log_format is LogFormat.CUSTOM:
-        return current.body
-    marker = adapter.auto_log_marker
-    facts_only = edit.is_server_side and marker is not None and marker not in current.body
-    return update_call(
-        current.body,
-        edit.details,
-        log_format=adapter.log_format,
-        options=adapter.options,
-        zone=adapter.zone(),
-        facts_only=facts_only,
-    )
+    outcome = _deliver_change(user, log, DeliveryKind.UPDATE_CALL_LOG, edit)
+    if outcome.waits:
+        kept = LogResult(log_id="", notice=kept_notice(user, "Change", outcome.error))
+        return CallUpdate(log_id=log.wire_log_id(), result=kept)
+    update: CallUpdate | None = outcome.result
+    return update or CallUpdate(log_id=log.wire_log_id())
 
 
 def set_disposition(*, user: CrmUser, identity: CallIdentity, disposition: Disposition) -> LogResult | None:
-    """Applies choices made after the call; None: nothing to change.
+    """Applies choices made after the call, as ``update_call_log`` does; None: nothing to change.
 
     Raises ``RequestRejected`` when the session is not logged.
     """
-    log = _logged(user, identity)
+    log = _known(user, identity)
     if log is None:
         raise RequestRejected("Cannot find log")
-    with (
-        audited(
-            "call_log.disposition", actor=user.actor, platform=user.platform, owner=user.owner, subject=log.session_id
-        ) as event,
-        count_calls() as calls,
-    ):
-        event.target = log.crm_log_id
-        try:
-            return with_adapter(user, lambda adapter: adapter.set_disposition(_ref(log), disposition))
-        except UnsupportedOperation:
-            return None
-        finally:
-            event.crm_calls = calls.value
+    outcome = _deliver_change(user, log, DeliveryKind.SET_DISPOSITION, disposition)
+    if outcome.waits:
+        return LogResult(log_id=log.wire_log_id(), notice=kept_notice(user, "Change", outcome.error))
+    result: LogResult | None = outcome.result
+    return result
 
 
 def assignee_of(*, user: CrmUser, submission: dict[str, Any], assigned_user: CrmUser | None) -> Assignee | None:

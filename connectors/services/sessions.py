@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -17,12 +18,14 @@ from adapters.contract import (
     LoginForm,
     Notice,
     OAuthCallback,
-    UnsupportedOperation,
     UserProfile,
 )
+from audit.models import Delivery, DeliveryKind
 from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.services.adapters import build_adapter
+from connectors.services.deliveries import deliver_now
+from connectors.services.delivery_queue import accept, drop, wake
 
 log = logging.getLogger("switchboard.sessions")
 
@@ -90,7 +93,15 @@ def _connected(
     user.last_error = ""
     _offer_setting_choices(user, adapter)
     user.save()
-    return user, adapter.connected_notice()
+    return user, _with_waiting(adapter.connected_notice(), wake(user))
+
+
+def _with_waiting(notice: Notice, waiting: int) -> Notice:
+    """The welcome, with what was kept for this login."""
+    if not waiting:
+        return notice
+    line = "1 saved change is sent now." if waiting == 1 else f"{waiting} saved changes are sent now."
+    return replace(notice, details=(*notice.details, line), ttl=max(notice.ttl, 5000))
 
 
 def _row_of(platform: str, profile: UserProfile) -> CrmUser:
@@ -124,38 +135,30 @@ def _offer_setting_choices(user: CrmUser, adapter: CrmAdapter) -> None:
 def disconnect(*, user: CrmUser, actor: str) -> Notice:
     """Forgets the credentials, ends every session of the user, and only then revokes them at the CRM.
 
-    A revoke that fails changes nothing for the user: the credentials are gone here.
+    A revoke that fails changes nothing for the user: the credentials are gone here, and it is tried again.
     """
     name = registry.manifests()[user.platform].display_name
     with audited("session.disconnect", actor=actor, platform=user.platform, owner=user.owner) as event:
         event.target = user.wire_id
-        adapter = _adapter_before_blanking(user)
-        columns = user.set_credentials(Credentials())
-        CrmUser.objects.filter(pk=user.pk).update(
-            **columns, session_epoch=F("session_epoch") + 1, refresh_lease=None, refresh_lease_until=None
-        )
-        ContactMatch.objects.filter(user=user).delete()
-        NoteDraft.objects.filter(user=user).delete()
-        if adapter:
-            try:
-                adapter.revoke()
-            except UnsupportedOperation:
-                pass
-            except ConnectorError as error:
-                event.detail["revoke"] = type(error).__name__
+        credentials = user.credentials() if user.is_connected else None
+        with transaction.atomic():
+            CrmUser.objects.filter(pk=user.pk).update(
+                **user.set_credentials(Credentials()),
+                session_epoch=F("session_epoch") + 1,
+                refresh_lease=None,
+                refresh_lease_until=None,
+            )
+            ContactMatch.objects.filter(user=user).delete()
+            NoteDraft.objects.filter(user=user).delete()
+            revocation = credentials and accept(
+                kind=DeliveryKind.REVOKE_SESSION, user=user, change=credentials, leased=True
+            )
+    if revocation:
+        try:
+            deliver_now(revocation, credentials)
+        except ConnectorError as error:
+            log.info("revocation refused", extra={"platform": user.platform, "error": type(error).__name__})
     return Notice(message=f"Logged out of {name}", ttl=1000)
-
-
-def _adapter_before_blanking(user: CrmUser) -> CrmAdapter | None:
-    if not user.is_connected:
-        return None
-    return build_adapter(
-        platform=user.platform,
-        user=user.profile(),
-        credentials=user.credentials(),
-        owner=user.owner,
-        pace_key=str(user.pk),
-    )
 
 
 def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
@@ -166,6 +169,8 @@ def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
             continue
         with audited("session.forget", actor=f"crm:{platform}", platform=platform, owner=user.owner) as event:
             event.target = user.wire_id
+            for delivery in Delivery.objects.filter(user=user):
+                drop(delivery, error="user removed")
             user.delete()
         return True
     return False

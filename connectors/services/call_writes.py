@@ -1,0 +1,170 @@
+"""Carries out what was accepted for a call: writes its log into the CRM, edits it, sets its disposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from adapters import registry
+from adapters.contract import (
+    CallLogChange,
+    CallLogEntry,
+    ContactRef,
+    CrmAdapter,
+    CrmUnavailable,
+    Disposition,
+    Id,
+    LogFormat,
+    LoggedCall,
+    LogRef,
+    LogResult,
+    RecordNotFound,
+    UnsupportedOperation,
+)
+from audit.models import CallLog, Delivery, LogState
+from connectors.log_body import CallDetails, compose_call, update_call
+from connectors.services.adapters import with_adapter
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallIdentity:
+    """Which log is meant: session and extension (hashed id, else number, else "")."""
+
+    session_id: str
+    extension: str = ""
+    telephony_session_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSubmission:
+    """A call to be logged, as the request gave it; ``entry.body`` is composed here."""
+
+    identity: CallIdentity
+    entry: CallLogEntry
+    details: CallDetails
+    is_server_side: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallEdit:
+    """An edit of a logged call; ``change.body`` and ``change.current`` are filled in here."""
+
+    identity: CallIdentity
+    change: CallLogChange
+    details: CallDetails
+    is_server_side: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallUpdate:
+    """The outcome of an edit: the id, the new body (None: not known here), and a notice of the adapter's own."""
+
+    log_id: Id
+    body: str | None = None
+    result: LogResult = field(default_factory=lambda: LogResult(log_id=""))
+
+
+class Undecidable(UnsupportedOperation):
+    """The CRM cannot be asked whether the record was written; a person has to look."""
+
+
+class NotInCrmYet(CrmUnavailable):
+    """The log is not in the CRM yet; this change follows it."""
+
+
+def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
+    """Writes the call into the CRM, unless an earlier attempt did. Its id is kept as soon as it is known."""
+    log, entry = _log_of(delivery), submission.entry
+
+    def write(adapter: CrmAdapter) -> LogResult:
+        if log.state == LogState.UNCERTAIN and (found := _found(adapter, entry)) is not None:
+            return LogResult(log_id=found)
+        if log.state != LogState.CLAIMED:
+            log.move_to(LogState.CLAIMED)
+        body = _composed(adapter, submission)
+        return adapter.create_call_log(replace(entry, body=body, created=log.created))
+
+    return with_adapter(
+        delivery.user, write, may_repeat=lambda: not log.crm_log_id and refuses_before_acting(delivery.platform)
+    )
+
+
+def _found(adapter: CrmAdapter, entry: CallLogEntry) -> Id | None:
+    try:
+        return adapter.find_call_log(entry.as_marker())
+    except UnsupportedOperation:
+        raise Undecidable from None
+
+
+def _composed(adapter: CrmAdapter, submission: CallSubmission) -> str:
+    if adapter.log_format is LogFormat.CUSTOM:
+        return ""
+    details = replace(submission.details, note=submission.entry.note)
+    return compose_call(details, log_format=adapter.log_format, options=adapter.options, zone=adapter.zone())
+
+
+def update(delivery: Delivery, edit: CallEdit) -> CallUpdate:
+    """Reads the body as it stands, replaces our own sections, writes what was given.
+
+    If the body cannot be read nothing is written: an edit composed on nothing would wipe what people wrote.
+    """
+    log = _logged(delivery)
+
+    def write(adapter: CrmAdapter) -> CallUpdate:
+        current = adapter.get_call_log(ref_of(log))
+        body = _recomposed(adapter, edit, current)
+        change = replace(edit.change, current=current, body=None if body == current.body else body)
+        result = adapter.update_call_log(ref_of(log), change)
+        return CallUpdate(log_id=log.wire_log_id(), body=body, result=result)
+
+    return with_adapter(delivery.user, write, may_repeat=lambda: refuses_before_acting(delivery.platform))
+
+
+def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str:
+    if adapter.log_format is LogFormat.CUSTOM:
+        return current.body
+    marker = adapter.auto_log_marker
+    facts_only = edit.is_server_side and marker is not None and marker not in current.body
+    return update_call(
+        current.body,
+        edit.details,
+        log_format=adapter.log_format,
+        options=adapter.options,
+        zone=adapter.zone(),
+        facts_only=facts_only,
+    )
+
+
+def set_disposition(delivery: Delivery, disposition: Disposition) -> LogResult | None:
+    """Applies choices made after the call; None: nothing to change, or the CRM has no such choices."""
+    log = _logged(delivery)
+    try:
+        return with_adapter(delivery.user, lambda adapter: adapter.set_disposition(ref_of(log), disposition))
+    except UnsupportedOperation:
+        return None
+
+
+def ref_of(log: CallLog) -> LogRef:
+    """The log as an adapter knows it."""
+    contact = ContactRef(id=log.contact_id, type=log.contact_type) if log.contact_id else None
+    return LogRef(log_id=log.crm_log_id, marker=log.session_id, contact=contact)
+
+
+def refuses_before_acting(platform: str) -> bool:
+    """Whether the CRM refuses an expired token before it does anything, so that a write may be repeated."""
+    return registry.manifests()[platform].server.auth.retry_writes_after_401
+
+
+def _log_of(delivery: Delivery) -> CallLog:
+    assert delivery.call_log is not None
+    return delivery.call_log
+
+
+def _logged(delivery: Delivery) -> CallLog:
+    log = _log_of(delivery)
+    if log.state != LogState.LOGGED:
+        log.refresh_from_db()
+    if log.state == LogState.FAILED:
+        raise RecordNotFound("The log that this changes could not be written.")
+    if log.state != LogState.LOGGED:
+        raise NotInCrmYet
+    return log

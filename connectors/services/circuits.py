@@ -1,0 +1,58 @@
+"""Keeps requests away from a CRM that is down: after three failures in a row one probe at a time finds out."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from audit.models import Circuit
+
+_OPENS_AT = 3  # failures in a row
+_LONGEST_PAUSE = 120.0  # seconds
+_REMEMBERED = 1.0  # seconds for which "nothing is wrong there" need not be asked again
+
+_fine_until: dict[str, float] = {}
+
+
+def may_call(crm: str) -> bool:
+    """Whether to send a request there now: all is well, or this caller is the probe."""
+    if _fine_until.get(crm, 0) > time.monotonic():
+        return True
+    circuit = Circuit.objects.filter(pk=crm).first()
+    if circuit is None:
+        _fine_until[crm] = time.monotonic() + _REMEMBERED
+        return True
+    if circuit.open_until is None:
+        return True
+    now = timezone.now()
+    probe = Circuit.objects.filter(pk=crm, open_until=circuit.open_until, open_until__lte=now)
+    return bool(probe.update(open_until=now + timedelta(seconds=_pause(circuit.failures))))
+
+
+def note_failure(crm: str) -> None:
+    """The CRM could not be reached, or answered 5xx."""
+    _fine_until.pop(crm, None)
+    circuit, _ = Circuit.objects.get_or_create(pk=crm)
+    Circuit.objects.filter(pk=crm).update(failures=F("failures") + 1)
+    if circuit.failures + 1 >= _OPENS_AT:
+        until = timezone.now() + timedelta(seconds=_pause(circuit.failures + 1))
+        Circuit.objects.filter(pk=crm).update(open_until=until)
+
+
+def note_success(crm: str) -> None:
+    """The CRM answered: everything may go there again."""
+    if _fine_until.get(crm, 0) <= time.monotonic():
+        Circuit.objects.filter(pk=crm).delete()
+
+
+def down() -> list[str]:
+    """The CRMs to which nothing but a probe may go, and for which it is too early even for that."""
+    return list(Circuit.objects.filter(open_until__gt=timezone.now()).values_list("crm", flat=True))
+
+
+def _pause(failures: int) -> float:
+    return float(min(settings.DELIVERY_RETRY_SECONDS * 2.0 ** max(0, failures - _OPENS_AT), _LONGEST_PAUSE))

@@ -1,0 +1,294 @@
+"""Carries out accepted changes: at once for the request that brought them, later for those the CRM could not take."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from adapters import registry
+from adapters.contract import (
+    ConnectorError,
+    Credentials,
+    CredentialsRejected,
+    CrmUnavailable,
+    Disposition,
+    LogResult,
+    Notice,
+    NoticeLevel,
+    RateLimited,
+    UnsupportedOperation,
+)
+from adapters.contract.http import count_calls
+from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
+from audit.recorder import Recording, audited, record
+from connectors.models import CrmUser
+from connectors.services import call_writes, circuits, delivery_queue, message_writes
+from connectors.services.adapters import SessionEnded, build_adapter
+from connectors.services.call_writes import CallEdit, CallSubmission, NotInCrmYet, Undecidable
+from connectors.services.delivery_payloads import from_json
+from connectors.services.message_writes import Conversation
+
+log = logging.getLogger("switchboard.deliveries")
+
+_WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
+_POLL = 0.5  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a change: the writer's result, or that it waits, and because of which error.
+
+    Both None: another process carried it out.
+    """
+
+    result: Any = None
+    waits: bool = False
+    error: ConnectorError | None = None
+
+
+def _revoke(delivery: Delivery, credentials: Credentials) -> None:
+    """Ends a login at the CRM that is gone here already."""
+    user = delivery.user
+    adapter = build_adapter(
+        platform=user.platform, user=user.profile(), credentials=credentials, owner=user.owner, pace_key=str(user.pk)
+    )
+    with contextlib.suppress(CredentialsRejected, UnsupportedOperation):  # useless already, or not to be made so
+        adapter.revoke()
+
+
+_WRITERS: dict[str, tuple[type[Any], Callable[[Delivery, Any], Any]]] = {
+    DeliveryKind.CREATE_CALL_LOG: (CallSubmission, call_writes.create),
+    DeliveryKind.UPDATE_CALL_LOG: (CallEdit, call_writes.update),
+    DeliveryKind.SET_DISPOSITION: (Disposition, call_writes.set_disposition),
+    DeliveryKind.WRITE_MESSAGES: (Conversation, message_writes.write),
+    DeliveryKind.REVOKE_SESSION: (Credentials, _revoke),
+}
+
+
+def deliver_now(delivery: Delivery, change: Any) -> Outcome:
+    """Carries out a change just accepted, after those accepted before it for the same record.
+
+    Waits a while for another process at work on that record. Raises the ``ConnectorError`` of a CRM that refused the
+    change, which is then forgotten: the user is told, and nobody would know what to do with it.
+    """
+    give_up = time.monotonic() + _WAIT_FOR_EARLIER
+    while delivery.lease is None and not delivery_queue.take(delivery):
+        first = _first_in_line(delivery)
+        if first is None:
+            return Outcome()
+        if first.attempts and _is_free(first) and (first.waits_for or first.next_attempt_at > timezone.now()):
+            return Outcome(waits=True)
+        if first.attempts and first.pk != delivery.pk and delivery_queue.take(first):
+            attempt(first, actor=delivery.user.actor)
+            continue
+        if time.monotonic() > give_up:
+            return Outcome(waits=True)
+        time.sleep(0.05)
+    return attempt(delivery, change, actor=delivery.user.actor, tells_user=True)
+
+
+def _first_in_line(delivery: Delivery) -> Delivery | None:
+    """The earliest change of the same record; None when this one is gone: somebody else carried it out."""
+    same = Delivery.objects.filter(call_log=delivery.call_log_id, conversation=delivery.conversation_id)
+    line = list(same.exclude(waits_for=WaitsFor.PERSON).order_by("position"))
+    return line[0] if any(item.pk == delivery.pk for item in line) else None
+
+
+def _is_free(delivery: Delivery) -> bool:
+    return delivery.lease_until is None or delivery.lease_until < timezone.now()
+
+
+def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: bool = False) -> Outcome:
+    """One attempt by the holder of the lease; afterwards the delivery is gone, waits again, or is parked.
+
+    ``change``: the payload, where the caller has it at hand. ``tells_user``: a refusal by the CRM is raised, and the
+    change forgotten; else it is kept for support.
+    """
+    kind, writer = _WRITERS[delivery.kind]
+    user = delivery.user
+    _notice_interruption(delivery)
+    if early := _too_early(delivery):
+        return Outcome(waits=True, error=early)
+    with (
+        audited(
+            delivery.kind, actor=actor, platform=user.platform, owner=user.owner, subject=delivery.subject
+        ) as event,
+        count_calls() as calls,
+    ):
+        if delivery.attempts > 1:
+            event.detail["attempt"] = delivery.attempts
+        try:
+            if not user.is_connected and delivery.kind != DeliveryKind.REVOKE_SESSION:
+                raise SessionEnded(final=True)
+            change = from_json(delivery.payload, kind) if change is None else change
+            if not delivery_queue.is_held(delivery):
+                return Outcome(waits=True)
+            result = writer(delivery, change)
+        except ConnectorError as error:
+            return _failed(delivery, error, event, tells_user=tells_user)
+        except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries
+            log.exception("delivery failed", extra={"kind": delivery.kind, "platform": delivery.platform})
+            event.error = type(error).__name__
+            delivery_queue.postpone(delivery, error=event.error, state=LogState.UNCERTAIN)
+            return Outcome(waits=True)
+        finally:
+            event.crm_calls = calls.value
+            event.target = _target(delivery)
+        circuits.note_success(delivery.crm)
+        _finish(delivery, result, event)
+    return Outcome(result=result)
+
+
+def _too_early(delivery: Delivery) -> ConnectorError | None:
+    """The reason not to ask the CRM now; the delivery is put back then."""
+    error: ConnectorError
+    seconds = (delivery.not_before - timezone.now()).total_seconds()
+    if seconds > 0:
+        error = RateLimited() if delivery.last_error == RateLimited.__name__ else CrmUnavailable(maybe_applied=True)
+    elif circuits.may_call(delivery.crm):
+        return None
+    else:
+        error = CrmUnavailable()
+    delivery_queue.postpone(
+        delivery, error=type(error).__name__, state=_state_before(delivery), seconds=max(seconds, 0)
+    )
+    return error
+
+
+def _notice_interruption(delivery: Delivery) -> None:
+    """A record still claimed when its delivery is taken again belongs to a process that died in mid-write."""
+    record = delivery.call_log or delivery.conversation
+    if record is not None and record.state == LogState.CLAIMED and delivery.attempts > 1:
+        record.move_to(LogState.UNCERTAIN, error="process ended")
+
+
+def _target(delivery: Delivery) -> str:
+    record = delivery.call_log or delivery.conversation
+    return record.crm_log_id if record else ""
+
+
+def _finish(delivery: Delivery, result: Any, event: Recording) -> None:
+    log_id = None
+    if delivery.kind in (DeliveryKind.CREATE_CALL_LOG, DeliveryKind.WRITE_MESSAGES):
+        log_id = result.log_id
+    if not delivery_queue.finish(delivery, log_id=log_id):
+        event.error = "LeaseLost"
+        log.error("a delivery took longer than its lease", extra={"kind": delivery.kind, "platform": delivery.platform})
+    event.target = _target(delivery)
+
+
+def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tells_user: bool) -> Outcome:
+    """What follows from an error; see the states of a call log in ``audit.models``."""
+    name = type(error).__name__
+    call_log = delivery.call_log
+    if delivery.kind == DeliveryKind.CREATE_CALL_LOG and call_log is not None and call_log.crm_log_id:
+        # A later step failed: the log is there, and must not be written again.
+        event.detail["followup"] = name
+        result = LogResult(log_id=call_log.wire_log_id())
+        _finish(delivery, result, event)
+        return Outcome(result=result)
+    event.error = name
+    if type(error) is CrmUnavailable:
+        circuits.note_failure(delivery.crm)
+    if isinstance(error, CredentialsRejected):
+        delivery_queue.park(delivery, WaitsFor.LOGIN, error=name, state=_state_before(delivery))
+    elif isinstance(error, Undecidable):
+        delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=LogState.UNCERTAIN)
+    elif error.maybe_applied:
+        delivery_queue.postpone(delivery, error=name, state=LogState.UNCERTAIN, seconds=_find_lag(delivery))
+    elif error.try_later:
+        seconds = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
+        delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=seconds)
+    elif tells_user or delivery.kind == DeliveryKind.REVOKE_SESSION:
+        delivery_queue.drop(delivery, error=name)
+        raise error
+    else:
+        delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=LogState.FAILED)
+    return Outcome(waits=True, error=error)
+
+
+def _state_before(delivery: Delivery) -> LogState:
+    """Waiting, or uncertain as long as nobody could look whether an earlier attempt had succeeded."""
+    record = delivery.call_log or delivery.conversation
+    return LogState.UNCERTAIN if record is not None and record.state == LogState.UNCERTAIN else LogState.QUEUED
+
+
+def _find_lag(delivery: Delivery) -> float:
+    return float(registry.manifests()[delivery.platform].server.find_lag_seconds)
+
+
+def take_due(*, limit: int) -> list[Delivery]:
+    """Takes deliveries whose time has come; the caller passes each to ``deliver``."""
+    return delivery_queue.take_due(limit=limit, not_to=circuits.down())
+
+
+def deliver(delivery: Delivery) -> Outcome:
+    """One attempt of a worker."""
+    try:
+        return attempt(delivery, actor="worker")
+    except ConnectorError as error:  # a revocation the CRM refused: there is nothing more to do
+        return Outcome(error=error)
+
+
+def give_up_old() -> int:
+    """Forgets what could not be delivered within DELIVERY_MAX_AGE_HOURS; the rows say so. Returns how many."""
+    count = 0
+    for delivery in delivery_queue.too_old():
+        record(
+            delivery.kind,
+            actor="worker",
+            outcome="failure",
+            platform=delivery.platform,
+            owner=delivery.user.owner,
+            subject=delivery.subject,
+            error="expired",
+            detail={"attempts": delivery.attempts, "waited_for": delivery.waits_for, "last": delivery.last_error},
+        )
+        delivery_queue.drop(delivery, error="expired")
+        count += 1
+    return count
+
+
+def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notice:
+    """Tells the user that a change is kept and will be sent. ``what``: "Call log", "Messages", "Change".
+
+    A login that is over is raised instead: only the user can help.
+    """
+    crm = registry.manifests()[user.platform].display_name
+    if isinstance(error, CredentialsRejected):
+        error.reason = f"{what} saved. It will be sent after you have connected again."
+        raise error
+    message = f"{what} saved. It will be sent when {crm} is back."
+    if isinstance(error, Undecidable):
+        message = f"{what} saved, but it may be in {crm} already. Please look there."
+        reason = f"{crm} did not confirm it, and cannot be asked. Your administrator sees it too."
+    elif isinstance(error, RateLimited):
+        reason = f"{crm} accepts no more requests at the moment."
+    elif error is not None and error.maybe_applied:
+        reason = f"{crm} did not confirm it; before it is sent again we look whether it arrived."
+    elif isinstance(error, CrmUnavailable) and not isinstance(error, NotInCrmYet):
+        reason = f"{crm} could not be reached."
+    else:
+        reason = "An earlier change has to be sent first."
+    return Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(reason,))
+
+
+def watch(*, stop: Callable[[], bool], run: Callable[[Delivery], Any], free: Callable[[], int]) -> None:
+    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears old ones once a minute."""
+    swept = 0.0
+    while not stop():
+        if time.monotonic() - swept > 60:
+            give_up_old()
+            swept = time.monotonic()
+        places = free()
+        taken = take_due(limit=places) if places else []
+        for delivery in taken:
+            run(delivery)
+        if not taken:
+            time.sleep(_POLL)

@@ -1,0 +1,197 @@
+"""The changes that are accepted but not yet in the CRM: accept one, take its lease, finish, postpone or park it."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from audit.models import CallLog, ConversationLog, Delivery, DeliveryKind, LogState, MessageLog, WaitsFor
+from connectors.models import CrmUser
+from connectors.services.delivery_payloads import to_json
+
+_LONGEST_BACKOFF = 600.0  # seconds
+#: The process that accepted a change carries it out itself; a worker does only when it died before it began.
+_OWN_PROCESS_FIRST = timedelta(seconds=30)
+
+
+def accept(
+    *,
+    kind: DeliveryKind,
+    user: CrmUser,
+    change: Any,
+    call_log: CallLog | None = None,
+    conversation: ConversationLog | None = None,
+    position: int | None = None,
+    leased: bool = False,
+) -> Delivery:
+    """Keeps a change, in the caller's transaction.
+
+    ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
+    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once.
+    """
+    record = call_log or conversation
+    now = timezone.now()
+    delivery = Delivery(
+        kind=kind,
+        user=user,
+        platform=user.platform,
+        crm=f"{user.platform}:{user.host}"[:320],
+        call_log=call_log,
+        conversation=conversation,
+        position=position or (next_position(record) if record else 0),
+        payload=to_json(change),
+        accepted_at=now,
+        next_attempt_at=now + _OWN_PROCESS_FIRST,
+        not_before=now,
+    )
+    if leased:
+        delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + settings.DELIVERY_LEASE, 1
+    delivery.save(force_insert=True)
+    return delivery
+
+
+def next_position(record: CallLog | ConversationLog) -> int:
+    """The place behind everything accepted for a record; locks its row until the transaction ends."""
+    rows = type(record)._default_manager.filter(pk=record.pk)
+    rows.update(last_position=F("last_position") + 1)
+    return int(rows.values_list("last_position", flat=True).get())
+
+
+def _ready() -> QuerySet[Delivery]:
+    """Deliveries nobody is at work on, and no earlier change of the same record waits for its turn."""
+    same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
+    earlier = Delivery.objects.filter(same_record, position__lt=OuterRef("position")).exclude(waits_for=WaitsFor.PERSON)
+    return Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()), ~Exists(earlier))
+
+
+def take(delivery: Delivery) -> bool:
+    """Takes the lease, if nobody holds it and it is this delivery's turn."""
+    lease = uuid.uuid4()
+    until = timezone.now() + settings.DELIVERY_LEASE
+    columns = {"lease": lease, "lease_until": until, "attempts": F("attempts") + 1}
+    if not _ready().filter(pk=delivery.pk).update(**columns):
+        return False
+    delivery.refresh_from_db()
+    return bool(delivery.lease == lease)
+
+
+def _due(not_to: Collection[str]) -> QuerySet[Delivery]:
+    due = _ready().filter(waits_for=WaitsFor.NOTHING, next_attempt_at__lte=timezone.now()).exclude(crm__in=not_to)
+    return due.order_by("next_attempt_at")
+
+
+def due_ids(*, limit: int, not_to: Collection[str] = ()) -> list[uuid.UUID]:
+    """Deliveries whose time has come, oldest first. ``not_to``: CRMs that are down."""
+    return list(_due(not_to).values_list("pk", flat=True)[:limit])
+
+
+def take_due(*, limit: int, not_to: Collection[str] = ()) -> list[Delivery]:
+    """Takes the leases of such deliveries."""
+    due = _due(not_to)
+    if not connection.features.has_select_for_update_skip_locked:
+        return [delivery for delivery in due[:limit] if take(delivery)]
+    with transaction.atomic():  # workers on other machines pass over the rows locked here
+        return [delivery for delivery in due.select_for_update(skip_locked=True)[:limit] if take(delivery)]
+
+
+def is_held(delivery: Delivery) -> bool:
+    """Whether there is time enough to act: a process that slept with the lease must not write any more."""
+    return delivery.lease_until is not None and timezone.now() < delivery.lease_until - settings.DELIVERY_LEASE / 2
+
+
+def replace_change(delivery: Delivery, change: Any) -> None:
+    """Puts a newer version of the same change in its place; the caller holds the lease."""
+    delivery.payload = to_json(change)
+    delivery.save(update_fields=["payload"])
+
+
+def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
+    """The change is in the CRM. False when the lease was lost meanwhile: another process has the last word then."""
+    with transaction.atomic():
+        if delivery.kind == DeliveryKind.WRITE_MESSAGES:
+            MessageLog.objects.filter(delivery=delivery).update(delivery=None)
+        if not _mine(delivery).delete()[0]:
+            transaction.set_rollback(True)
+            return False
+        record = delivery.call_log or delivery.conversation
+        if log_id is not None and record is not None:
+            record.complete(log_id)
+    return True
+
+
+def drop(delivery: Delivery, *, error: str) -> None:
+    """The CRM refused the change, or it is too old: nothing of it is kept."""
+    with transaction.atomic():
+        MessageLog.objects.filter(delivery=delivery).delete()
+        Delivery.objects.filter(pk=delivery.pk).delete()
+        _unwritten(delivery, LogState.FAILED, error)
+
+
+def postpone(delivery: Delivery, *, error: str, state: LogState, seconds: float = 0.0) -> None:
+    """Tries again later: after the back-off, and not within ``seconds``."""
+    now = timezone.now()
+    not_before = now + timedelta(seconds=seconds)
+    _release(
+        delivery,
+        state,
+        error=error,
+        waits_for=WaitsFor.NOTHING,
+        not_before=not_before,
+        next_attempt_at=max(not_before, now + timedelta(seconds=backoff(delivery.attempts))),
+    )
+
+
+def park(delivery: Delivery, waits_for: WaitsFor, *, error: str, state: LogState) -> None:
+    """Leaves the change until the user logs in again, or until support decides."""
+    _release(delivery, state, error=error, waits_for=waits_for)
+
+
+def _release(delivery: Delivery, state: LogState, *, error: str, **columns: Any) -> None:
+    with transaction.atomic():
+        released = _mine(delivery).update(lease=None, lease_until=None, last_error=error[:64], **columns)
+        if released:
+            _unwritten(delivery, state, error)
+
+
+def _unwritten(delivery: Delivery, state: LogState, error: str) -> None:
+    """The state of a record that is not in the CRM; an edit does not change the state of what it edits."""
+    record = delivery.call_log or delivery.conversation
+    if record is None or delivery.kind not in (DeliveryKind.CREATE_CALL_LOG, DeliveryKind.WRITE_MESSAGES):
+        return
+    if record.crm_log_id:
+        record.move_to(LogState.LOGGED, error=error)
+    else:
+        record.move_to(state, error=error)
+
+
+def _mine(delivery: Delivery) -> Any:
+    return Delivery.objects.filter(pk=delivery.pk, lease=delivery.lease)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds before the next attempt: doubled each time up to ten minutes, with jitter of one half."""
+    longest = min(settings.DELIVERY_RETRY_SECONDS * 2 ** min(max(attempts - 1, 0), 20), _LONGEST_BACKOFF)
+    return float(longest * random.uniform(0.5, 1))  # noqa: S311 - spreads load, hides nothing
+
+
+def wake(user: CrmUser) -> int:
+    """The user can be served again: everything of theirs is due now. Returns how many changes there are."""
+    waiting = Delivery.objects.filter(user=user).exclude(kind=DeliveryKind.REVOKE_SESSION)
+    waiting.exclude(waits_for=WaitsFor.PERSON).update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
+    return waiting.count()
+
+
+def too_old() -> Iterator[Delivery]:
+    """Deliveries that nobody could carry out within the time allowed."""
+    now = timezone.now()
+    oldest = now - timedelta(hours=settings.DELIVERY_MAX_AGE_HOURS)
+    rows = Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), accepted_at__lt=oldest)
+    return rows.select_related("user", "call_log", "conversation").iterator(chunk_size=100)

@@ -1,0 +1,146 @@
+"""Carries out what was accepted for a conversation day: a new record, or all new messages in one read and one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.contract import (
+    ContactRef,
+    CrmAdapter,
+    Id,
+    LogFormat,
+    LogRef,
+    LogResult,
+    Message,
+    MessageLogChange,
+    MessageLogEntry,
+    UnsupportedOperation,
+)
+from audit.models import ConversationLog, Delivery, LogState
+from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
+from connectors.services.adapters import with_adapter
+from connectors.services.call_writes import Undecidable, refuses_before_acting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    """A conversation day as the request gave it."""
+
+    conversation_id: str
+    conversation_log_id: str
+    contact: ContactRef
+    #: Oldest first.
+    messages: tuple[Message, ...]
+    #: Names of further participants; "" for an unknown one.
+    correspondents: tuple[str, ...] = ()
+    #: The raw ``logInfo`` of a shared-inbox conversation, else None.
+    shared: dict[str, Any] | None = None
+    started_at: datetime
+    ended_at: datetime
+    submission: dict[str, Any]
+    wire: dict[str, Any]
+
+
+def write(delivery: Delivery, conversation: Conversation) -> LogResult:
+    """Writes the messages of a delivery, those of an earlier attempt left out."""
+    row = delivery.conversation
+    assert row is not None
+
+    def attempt(adapter: CrmAdapter) -> LogResult:
+        entry = _entry(adapter, row, conversation)
+        if row.state == LogState.UNCERTAIN and (found := _found(adapter, entry)) is not None:
+            row.created(found)
+        if row.crm_log_id:
+            ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
+            return adapter.update_message_log(ref, _change(adapter, entry, skip_present=delivery.attempts > 1))
+        if row.state != LogState.CLAIMED:
+            row.move_to(LogState.CLAIMED)
+        return adapter.create_message_log(entry)
+
+    was_in_crm = bool(row.crm_log_id)
+    return with_adapter(
+        delivery.user,
+        attempt,
+        may_repeat=lambda: bool(row.crm_log_id) == was_in_crm and refuses_before_acting(delivery.platform),
+    )
+
+
+def _found(adapter: CrmAdapter, entry: MessageLogEntry) -> Id | None:
+    try:
+        return adapter.find_message_log(entry.as_marker())
+    except UnsupportedOperation:
+        raise Undecidable from None
+
+
+def _entry(adapter: CrmAdapter, row: ConversationLog, conversation: Conversation) -> MessageLogEntry:
+    zone, contact = adapter.zone(), conversation.contact
+    if conversation.shared is not None:
+        subject, body = compose_shared(
+            conversation.shared, contact_name=contact.name, log_format=_format(adapter), zone=zone
+        )
+        messages: tuple[Message, ...] = ()
+    else:
+        messages = conversation.messages
+        first = messages[0]
+        subject = conversation_title(first.kind, contact.name, first.sent_at, zone, adapter.message_title_date)
+        body = ""
+
+    def compose(items: Sequence[Message]) -> str:
+        return compose_conversation(
+            items,
+            title=subject,
+            contact=contact,
+            user_name=adapter.user.name,
+            correspondents=conversation.correspondents,
+            log_format=_format(adapter),
+            zone=zone,
+        )
+
+    return MessageLogEntry(
+        conversation_log_id=row.conversation_log_id,
+        contact=contact,
+        messages=messages,
+        subject=subject,
+        body=body or compose(messages),
+        compose=compose,
+        is_shared=conversation.shared is not None,
+        started_at=messages[0].sent_at if messages else conversation.started_at,
+        ended_at=messages[-1].sent_at if messages else conversation.ended_at,
+        correspondents=conversation.correspondents,
+        submission=conversation.submission,
+        wire=conversation.wire,
+        created=row.created,
+    )
+
+
+def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, skip_present: bool) -> MessageLogChange:
+    def append(body: str, items: Sequence[Message]) -> str:
+        return append_messages(
+            body,
+            items,
+            contact=entry.contact,
+            user_name=adapter.user.name,
+            log_format=_format(adapter),
+            zone=adapter.zone(),
+            title=entry.subject,
+            correspondents=entry.correspondents,
+            skip_present=skip_present,
+        )
+
+    return MessageLogChange(
+        contact=entry.contact,
+        messages=entry.messages,
+        append=append,
+        body=entry.body if entry.is_shared else None,
+        is_shared=entry.is_shared,
+        ended_at=entry.ended_at,
+        submission=entry.submission,
+        wire=entry.wire,
+    )
+
+
+def _format(adapter: CrmAdapter) -> LogFormat:
+    return LogFormat.PLAIN if adapter.log_format is LogFormat.CUSTOM else adapter.log_format

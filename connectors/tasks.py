@@ -1,0 +1,28 @@
+"""The delivery worker on Celery, where a broker is configured: the row is the truth, the message only its id."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from audit.models import Delivery
+from connectors.services import circuits, deliveries, delivery_queue
+
+#: Seconds after which a message that no worker took is forgotten: the next sweep sends another.
+_EXPIRES = 60
+_MOST = 500
+
+
+@shared_task(name="connectors.deliver", ignore_result=True)
+def deliver(delivery_id: str) -> None:
+    """One attempt, unless somebody else is at it or it is done."""
+    delivery = Delivery.objects.filter(pk=delivery_id).first()
+    if delivery is not None and delivery_queue.take(delivery):
+        deliveries.deliver(delivery)
+
+
+@shared_task(name="connectors.sweep", ignore_result=True)
+def sweep() -> None:
+    """Sends out the ids of all that is due; clears what is too old."""
+    deliveries.give_up_old()
+    for delivery_id in delivery_queue.due_ids(limit=_MOST, not_to=circuits.down()):
+        deliver.apply_async((str(delivery_id),), expires=_EXPIRES)
