@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+
 from celery import shared_task
 
-from audit.models import Delivery
 from connectors.services import circuits, deliveries, delivery_queue
 
 #: Seconds after which a message that no worker took is forgotten: the next sweep sends another.
@@ -15,8 +16,8 @@ _MOST = 500
 @shared_task(name="connectors.deliver", ignore_result=True)
 def deliver(delivery_id: str) -> None:
     """One attempt, unless somebody else is at it or it is done."""
-    delivery = Delivery.objects.filter(pk=delivery_id).first()
-    if delivery is not None and delivery_queue.take(delivery):
+    delivery = delivery_queue.take(uuid.UUID(delivery_id))
+    if delivery is not None:
         deliveries.deliver(delivery)
 
 

@@ -86,11 +86,13 @@ def _accepted(user: CrmUser, submission: CallSubmission) -> Delivery | None:
     waiting = known.deliveries.filter(kind=DeliveryKind.CREATE_CALL_LOG).first()
     if waiting is None:
         return _claim_again(user, known, submission)
-    if not take(waiting):
-        return None
-    if known.state in (LogState.QUEUED, LogState.FAILED):  # certainly not in the CRM: the newest version counts
-        replace_change(waiting, submission)
-    return waiting
+    taken = take(waiting.pk)
+    if taken and known.state in (
+        LogState.QUEUED,
+        LogState.FAILED,
+    ):  # certainly not in the CRM: the newest version counts
+        replace_change(taken, submission)
+    return taken
 
 
 def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:

@@ -43,15 +43,21 @@ def note_failure(crm: str) -> None:
         Circuit.objects.filter(pk=crm).update(open_until=until)
 
 
-def note_success(crm: str) -> None:
-    """The CRM answered: everything may go there again."""
-    if _fine_until.get(crm, 0) <= time.monotonic():
-        Circuit.objects.filter(pk=crm).delete()
+def note_success(crm: str) -> bool:
+    """The CRM answered: everything may go there again. Whether it could not be reached before."""
+    if _fine_until.get(crm, 0) > time.monotonic():
+        return False
+    return bool(Circuit.objects.filter(pk=crm).delete()[0])
 
 
-def down() -> list[str]:
-    """The CRMs to which nothing but a probe may go, and for which it is too early even for that."""
-    return list(Circuit.objects.filter(open_until__gt=timezone.now()).values_list("crm", flat=True))
+def down() -> set[str]:
+    """CRMs for which it is too early even for a probe."""
+    return set(Circuit.objects.filter(open_until__gt=timezone.now()).values_list("crm", flat=True))
+
+
+def to_probe() -> set[str]:
+    """CRMs to which one request may go, to find out."""
+    return set(Circuit.objects.filter(open_until__lte=timezone.now()).values_list("crm", flat=True))
 
 
 def _pause(failures: int) -> float:

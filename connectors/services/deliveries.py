@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,14 @@ from adapters.contract import (
     UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
+from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
 from audit.recorder import Recording, audited, record
 from connectors.models import CrmUser
 from connectors.services import call_writes, circuits, delivery_queue, message_writes
 from connectors.services.adapters import SessionEnded, build_adapter
 from connectors.services.call_writes import CallEdit, CallSubmission, NotInCrmYet, Undecidable
-from connectors.services.delivery_payloads import from_json
+from connectors.services.delivery_payloads import UnreadablePayload, from_json
 from connectors.services.message_writes import Conversation
 
 log = logging.getLogger("switchboard.deliveries")
@@ -78,19 +79,22 @@ def deliver_now(delivery: Delivery, change: Any) -> Outcome:
     change, which is then forgotten: the user is told, and nobody would know what to do with it.
     """
     give_up = time.monotonic() + _WAIT_FOR_EARLIER
-    while delivery.lease is None and not delivery_queue.take(delivery):
+    mine: Delivery | None = delivery if delivery.lease else delivery_queue.take(delivery.pk)
+    while mine is None:
         first = _first_in_line(delivery)
         if first is None:
             return Outcome()
-        if first.attempts and _is_free(first) and (first.waits_for or first.next_attempt_at > timezone.now()):
+        if first.attempts and _is_free(first):
+            if first.waits_for or first.next_attempt_at > timezone.now():
+                return Outcome(waits=True)
+            if first.pk != delivery.pk and (taken := delivery_queue.take(first.pk)):
+                attempt(taken, actor=delivery.user.actor)
+        elif time.monotonic() > give_up:
             return Outcome(waits=True)
-        if first.attempts and first.pk != delivery.pk and delivery_queue.take(first):
-            attempt(first, actor=delivery.user.actor)
-            continue
-        if time.monotonic() > give_up:
-            return Outcome(waits=True)
-        time.sleep(0.05)
-    return attempt(delivery, change, actor=delivery.user.actor, tells_user=True)
+        else:
+            time.sleep(0.05)
+        mine = delivery_queue.take(delivery.pk)
+    return attempt(mine, change, actor=delivery.user.actor, tells_user=True)
 
 
 def _first_in_line(delivery: Delivery) -> Delivery | None:
@@ -113,22 +117,18 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
     kind, writer = _WRITERS[delivery.kind]
     user = delivery.user
     _notice_interruption(delivery)
+    try:
+        change = from_json(delivery.payload, kind) if change is None else change
+    except (Undecipherable, UnreadablePayload) as error:
+        return _parked(delivery, WaitsFor.PERSON, error, actor=actor)
+    if not user.is_connected and delivery.kind != DeliveryKind.REVOKE_SESSION:
+        return _parked(delivery, WaitsFor.LOGIN, SessionEnded(final=True), actor=actor)
     if early := _too_early(delivery):
         return Outcome(waits=True, error=early)
-    with (
-        audited(
-            delivery.kind, actor=actor, platform=user.platform, owner=user.owner, subject=delivery.subject
-        ) as event,
-        count_calls() as calls,
-    ):
-        if delivery.attempts > 1:
-            event.detail["attempt"] = delivery.attempts
+    if not delivery_queue.is_held(delivery):
+        return Outcome(waits=True)
+    with _audited(delivery, actor) as event, count_calls() as calls:
         try:
-            if not user.is_connected and delivery.kind != DeliveryKind.REVOKE_SESSION:
-                raise SessionEnded(final=True)
-            change = from_json(delivery.payload, kind) if change is None else change
-            if not delivery_queue.is_held(delivery):
-                return Outcome(waits=True)
             result = writer(delivery, change)
         except ConnectorError as error:
             return _failed(delivery, error, event, tells_user=tells_user)
@@ -140,9 +140,27 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
         finally:
             event.crm_calls = calls.value
             event.target = _target(delivery)
-        circuits.note_success(delivery.crm)
+        _note_answer(delivery.crm)
         _finish(delivery, result, event)
     return Outcome(result=result)
+
+
+@contextlib.contextmanager
+def _audited(delivery: Delivery, actor: str) -> Iterator[Recording]:
+    user = delivery.user
+    with audited(
+        delivery.kind, actor=actor, platform=user.platform, owner=user.owner, subject=delivery.subject
+    ) as event:
+        if delivery.attempts > 1:
+            event.detail["attempt"] = delivery.attempts
+        yield event
+
+
+def _parked(delivery: Delivery, waits_for: WaitsFor, error: Exception, *, actor: str) -> Outcome:
+    with _audited(delivery, actor) as event:
+        event.error = type(error).__name__
+        delivery_queue.park(delivery, waits_for, error=event.error, state=_state_before(delivery))
+    return Outcome(waits=True, error=error if isinstance(error, ConnectorError) else None)
 
 
 def _too_early(delivery: Delivery) -> ConnectorError | None:
@@ -166,6 +184,12 @@ def _notice_interruption(delivery: Delivery) -> None:
     record = delivery.call_log or delivery.conversation
     if record is not None and record.state == LogState.CLAIMED and delivery.attempts > 1:
         record.move_to(LogState.UNCERTAIN, error="process ended")
+
+
+def _note_answer(crm: str) -> None:
+    """The CRM answered, if only to refuse: what waited for it is due."""
+    if circuits.note_success(crm):
+        delivery_queue.wake_crm(crm)
 
 
 def _target(delivery: Delivery) -> str:
@@ -196,6 +220,8 @@ def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tell
     event.error = name
     if type(error) is CrmUnavailable:
         circuits.note_failure(delivery.crm)
+    elif error.status:
+        _note_answer(delivery.crm)
     if isinstance(error, CredentialsRejected):
         delivery_queue.park(delivery, WaitsFor.LOGIN, error=name, state=_state_before(delivery))
     elif isinstance(error, Undecidable):
@@ -225,7 +251,7 @@ def _find_lag(delivery: Delivery) -> float:
 
 def take_due(*, limit: int) -> list[Delivery]:
     """Takes deliveries whose time has come; the caller passes each to ``deliver``."""
-    return delivery_queue.take_due(limit=limit, not_to=circuits.down())
+    return delivery_queue.take_due(limit=limit, not_to=circuits.down(), one_to=circuits.to_probe())
 
 
 def deliver(delivery: Delivery) -> Outcome:

@@ -72,15 +72,14 @@ def _ready() -> QuerySet[Delivery]:
     return Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()), ~Exists(earlier))
 
 
-def take(delivery: Delivery) -> bool:
-    """Takes the lease, if nobody holds it and it is this delivery's turn."""
+def take(delivery_id: uuid.UUID) -> Delivery | None:
+    """The delivery as it stands now, leased to the caller; None while it is not its turn, or somebody is at it."""
     lease = uuid.uuid4()
     until = timezone.now() + settings.DELIVERY_LEASE
-    columns = {"lease": lease, "lease_until": until, "attempts": F("attempts") + 1}
-    if not _ready().filter(pk=delivery.pk).update(**columns):
-        return False
-    delivery.refresh_from_db()
-    return bool(delivery.lease == lease)
+    if not _ready().filter(pk=delivery_id).update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
+        return None
+    rows = Delivery.objects.select_related("user", "call_log", "conversation")
+    return rows.filter(pk=delivery_id, lease=lease).first()
 
 
 def _due(not_to: Collection[str]) -> QuerySet[Delivery]:
@@ -93,13 +92,22 @@ def due_ids(*, limit: int, not_to: Collection[str] = ()) -> list[uuid.UUID]:
     return list(_due(not_to).values_list("pk", flat=True)[:limit])
 
 
-def take_due(*, limit: int, not_to: Collection[str] = ()) -> list[Delivery]:
-    """Takes the leases of such deliveries."""
+def take_due(*, limit: int, not_to: Collection[str] = (), one_to: Collection[str] = ()) -> list[Delivery]:
+    """Takes the leases of such deliveries. ``one_to``: CRMs that are to be probed with a single one."""
     due = _due(not_to)
     if not connection.features.has_select_for_update_skip_locked:
-        return [delivery for delivery in due[:limit] if take(delivery)]
+        return _taken(due[:limit], one_to)
     with transaction.atomic():  # workers on other machines pass over the rows locked here
-        return [delivery for delivery in due.select_for_update(skip_locked=True)[:limit] if take(delivery)]
+        return _taken(due.select_for_update(skip_locked=True)[:limit], one_to)
+
+
+def _taken(due: QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
+    taken: list[Delivery] = []
+    for delivery_id, crm in due.values_list("pk", "crm"):
+        is_probed = crm in one_to and any(delivery.crm == crm for delivery in taken)
+        if not is_probed and (delivery := take(delivery_id)):
+            taken.append(delivery)
+    return taken
 
 
 def is_held(delivery: Delivery) -> bool:
@@ -187,6 +195,12 @@ def wake(user: CrmUser) -> int:
     waiting = Delivery.objects.filter(user=user).exclude(kind=DeliveryKind.REVOKE_SESSION)
     waiting.exclude(waits_for=WaitsFor.PERSON).update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
     return waiting.count()
+
+
+def wake_crm(crm: str) -> None:
+    """The CRM answers again: what waited for it is due now."""
+    waiting = Delivery.objects.filter(crm=crm, waits_for=WaitsFor.NOTHING, lease=None)
+    waiting.update(next_attempt_at=F("not_before"))
 
 
 def too_old() -> Iterator[Delivery]:

@@ -1,0 +1,448 @@
+"""What a CRM cannot take now is kept and sent later: in order, once, and to nobody's surprise."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import connection, connections
+from django.utils import timezone
+
+from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, MessageLog, WaitsFor
+from connectors.models import CrmUser
+from connectors.services import circuits, deliveries
+from connectors.services.sessions import forget
+from tests.extension import Extension, call, conversation
+from tests.live_server import free_port
+from tests.sandbox import start_sandbox
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
+KEPT = "Call log saved. It will be sent when Test CRM is back."
+WRITES = {"method": "POST", "path_prefix": "/api/activities", "times": None}
+
+
+@pytest.fixture(scope="module")
+def _sandbox(tmp_path_factory):
+    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(_sandbox, settings):
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
+    settings.OUTBOUND_READ_TIMEOUT = 2
+    settings.DELIVERY_LEASE = timedelta(seconds=24)
+    _sandbox.reset()
+    circuits._fine_until.clear()
+    return _sandbox
+
+
+@pytest.fixture
+def me(sandbox, live_server):
+    me = Extension(live_server.url, "testCRM")
+    me.login_with_key("demo-key")
+    return me
+
+
+@pytest.fixture
+def luke(me):
+    return me.look_up("+16505551212")["contact"][0]
+
+
+_sessions = iter(range(7000, 8000))
+
+
+@pytest.fixture
+def session():
+    """A session id of this test alone: the sandbox CRM lives as long as the module."""
+    return str(next(_sessions))
+
+
+def send(*, after: float = 30) -> str:
+    """A worker's turn, so many seconds from now."""
+    out = StringIO()
+    with time_machine.travel(timezone.now() + timedelta(seconds=after)):
+        call_command("deliver", stdout=out)
+    return out.getvalue()
+
+
+def records(sandbox, session: str) -> list[dict]:
+    return [row for row in sandbox.activities() if row["external_id"] == session]
+
+
+def down(settings, seconds: float = 0) -> None:
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": f"http://127.0.0.1:{free_port()}"}
+
+
+def up(settings, sandbox) -> None:
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": sandbox.url}
+
+
+def test_a_call_logged_while_the_crm_is_down_is_kept_encrypted_and_sent_when_it_is_back(
+    me, luke, sandbox, settings, session
+):
+    down(settings)
+    reply = me.log_call(call(session, luke, note="Wants the blue one"))
+    assert reply["successful"] is True
+    assert reply["returnMessage"]["message"] == KEPT
+    assert "logId" not in reply
+    assert me.logged(session) == [{"sessionId": session, "matched": False}]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT payload FROM audit_delivery")
+        assert "blue" not in cursor.fetchone()[0]
+    assert CallLog.objects.get().state == LogState.QUEUED
+    assert send() == "0 sent, 1 still wait.\n"
+    up(settings, sandbox)
+    assert send(after=60) == "1 sent, 0 still wait.\n"
+    (record,) = records(sandbox, session)
+    assert "Wants the blue one" in record["body"]
+    (found,) = me.logged(session)
+    assert (found["matched"], found["logId"]) == (True, record["id"])
+    assert not Delivery.objects.exists()
+    assert [event.actor for event in AuditEvent.objects.filter(subject=session).order_by("pk")][-1] == "worker"
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"drop": "before"}, {"drop": "after_commit"}, {"delay_ms": 3000}])
+def test_a_write_of_unknown_outcome_is_looked_for_before_it_is_sent_again(me, luke, sandbox, session, fault):
+    sandbox.fail({**WRITES, **fault, "times": 1})
+    assert me.log_call(call(session, luke))["returnMessage"]["message"] == KEPT
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+    assert send() == "1 sent, 0 still wait.\n"
+    assert len(records(sandbox, session)) == 1
+    assert me.logged(session)[0]["matched"]
+
+
+def test_a_rate_limit_is_waited_out_by_workers_and_by_the_user_who_asks_again(me, luke, sandbox, session):
+    sandbox.fail({**WRITES, "status": 429, "retry_after": 2, "times": 1})
+    reply = me.log_call(call(session, luke))
+    assert reply["returnMessage"]["message"] == KEPT
+    assert "accepts no more requests" in str(reply["returnMessage"]["details"])
+    sandbox.reset()
+    assert send(after=0) == "0 sent, 0 still wait.\n"
+    assert me.log_call(call(session, luke))["returnMessage"]["message"] == KEPT
+    assert not [line for line in sandbox.requests_seen() if line.startswith("POST /api/activities")]
+    time.sleep(2)
+    assert send() == "1 sent, 0 still wait.\n"
+    assert len(records(sandbox, session)) == 1
+
+
+def test_what_arrives_meanwhile_is_applied_in_order(me, luke, sandbox, settings, session):
+    down(settings)
+    me.log_call(call(session, luke, note="first"))
+    deal = luke["additionalInfo"]["deals"][0]["const"]
+    for reply in (
+        me.edit_call(session, note="second"),
+        me.dispose(session, deals=deal),
+        me.edit_call(session, note="third", duration=99),
+    ):
+        assert reply["successful"] is True
+        assert reply["returnMessage"]["message"] == "Change saved. It will be sent when Test CRM is back."
+    up(settings, sandbox)
+    assert send(after=60) == "4 sent, 0 still wait.\n"
+    (record,) = records(sandbox, session)
+    assert record["body"].startswith("- Note: third\n")
+    assert record["duration_seconds"] == 99
+    assert me.logged(session, details=True)[0]["logData"]["dispositions"]["deals"] == deal
+
+
+def test_a_user_who_asks_again_does_not_wait_for_the_worker_and_the_newest_version_counts(
+    me, luke, sandbox, settings, session
+):
+    down(settings)
+    me.log_call(call(session, luke, note="first"))
+    up(settings, sandbox)
+    assert me.log_call(call(session, luke, note="second"))["logId"]
+    (record,) = records(sandbox, session)
+    assert "second" in record["body"]
+    assert send() == "0 sent, 0 still wait.\n"
+
+
+def test_an_edit_of_a_log_in_a_crm_that_is_down_is_kept(me, luke, sandbox, settings, session):
+    me.log_call(call(session, luke))
+    down(settings)
+    assert me.edit_call(session, note="later")["returnMessage"]["message"].startswith("Change saved.")
+    assert me.logged(session)[0]["matched"]
+    up(settings, sandbox)
+    send()
+    assert records(sandbox, session)[0]["body"].startswith("- Note: later\n")
+
+
+def test_messages_of_a_day_are_kept_one_by_one_and_written_once(me, luke, sandbox, settings, session):
+    down(settings)
+    first = me.log_messages(conversation(session, luke, 3))
+    assert (first["successful"], len(first["logIds"])) == (True, 3)
+    assert first["returnMessage"]["message"] == "Messages saved. It will be sent when Test CRM is back."
+    assert me.log_messages(conversation(session, luke, 3))["logIds"] == []
+    assert len(me.log_messages(conversation(session, luke, 5))["logIds"]) == 2
+    assert MessageLog.objects.exclude(delivery=None).count() == 5
+    up(settings, sandbox)
+    assert send(after=60) == "2 sent, 0 still wait.\n"
+    (day,) = records(sandbox, f"{session}/2026-05-04")
+    assert [day["body"].count(f"text number {index} ") for index in range(5)] == [1] * 5
+    assert MessageLog.objects.filter(delivery=None).count() == 5
+    assert ConversationLog.objects.get().state == LogState.LOGGED
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_messages_whose_answer_was_lost_are_not_written_twice(me, luke, sandbox, session, method):
+    if method == "PATCH":
+        me.log_messages(conversation(session, luke, 2))
+    sandbox.fail({**WRITES, "method": method, "drop": "after_commit", "times": 1})
+    assert me.log_messages(conversation(session, luke, 4))["returnMessage"]["message"].startswith("Messages saved.")
+    assert send() == "1 sent, 0 still wait.\n"
+    (day,) = records(sandbox, f"{session}/2026-05-04")
+    assert [day["body"].count(f"text number {index} ") for index in range(4)] == [1] * 4
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing is tidied up."""
+
+
+@pytest.mark.parametrize("moment", ["before the call", "after the call"])
+def test_a_process_that_dies_in_mid_write_leaves_a_log_that_is_settled(luke, sandbox, session, monkeypatch, moment, me):
+    user = CrmUser.objects.get()
+    original = deliveries.call_writes.create
+
+    def dying(delivery, submission):
+        if moment == "after the call":
+            original(delivery, submission)
+        raise Killed
+
+    monkeypatch.setitem(deliveries._WRITERS, "call_log.create", (deliveries.CallSubmission, dying))
+    with pytest.raises(Killed):
+        _log_directly(user, luke, session)
+    monkeypatch.setitem(deliveries._WRITERS, "call_log.create", (deliveries.CallSubmission, original))
+    assert CallLog.objects.get().state == LogState.CLAIMED
+    assert me.log_call(call(session, luke))["returnMessage"]["message"] == f"Existing log for session {session}"
+    assert send(after=10) == "0 sent, 0 still wait.\n"  # its lease may still belong to somebody
+    assert send(after=40) == "1 sent, 0 still wait.\n"
+    assert len(records(sandbox, session)) == 1
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
+def _log_directly(user, contact, session):
+    from adapters.contract import CallLogEntry, ContactRef, Direction
+    from connectors.log_body import CallDetails
+    from connectors.services import call_logs
+    from connectors.services.call_writes import CallIdentity, CallSubmission
+
+    entry = CallLogEntry(
+        session_id=session,
+        direction=Direction.INBOUND,
+        contact=ContactRef(id=contact["id"], type=contact["type"], name=contact["name"]),
+        started_at=timezone.now(),
+        duration=5,
+    )
+    submission = CallSubmission(identity=CallIdentity(session_id=session), entry=entry, details=CallDetails())
+    return call_logs.create_call_log(user=user, submission=submission)
+
+
+def test_a_process_that_slept_with_the_lease_writes_nothing(me, luke, sandbox, session, monkeypatch):
+    """Between accepting the call and calling the CRM the process is stopped for longer than half its lease."""
+    original = circuits.may_call
+    traveller = time_machine.travel(timezone.now() + timedelta(seconds=20))
+
+    def sleeping(crm):
+        traveller.start()
+        return original(crm)
+
+    monkeypatch.setattr(circuits, "may_call", sleeping)
+    try:
+        _log_directly(CrmUser.objects.get(), luke, session)
+    finally:
+        traveller.stop()
+    monkeypatch.setattr(circuits, "may_call", original)
+    assert records(sandbox, session) == []
+    send(after=60)
+    assert len(records(sandbox, session)) == 1
+
+
+def test_a_log_refused_for_a_login_that_is_over_goes_out_after_the_next_login(me, luke, sandbox, session):
+    sandbox.fail({"status": 401, "times": None})
+    reply = me.log_call(call(session, luke))
+    assert reply["successful"] is False
+    assert reply["returnMessage"]["message"] == "Authorization error"
+    assert "Call log saved. It will be sent after you have connected again." in str(reply["returnMessage"]["details"])
+    sandbox.reset()
+    assert send(after=600) == "0 sent, 0 still wait.\n"
+    welcome = me.login_with_key("demo-key")
+    assert "1 saved change is sent now." in str(welcome["returnMessage"]["details"])
+    assert send(after=1) == "1 sent, 0 still wait.\n"
+    assert len(records(sandbox, session)) == 1
+
+
+def test_the_deliveries_of_a_user_who_logged_out_wait_for_the_next_login(me, luke, sandbox, settings, session):
+    down(settings)
+    me.log_call(call(session, luke))
+    me.logout()
+    up(settings, sandbox)
+    send(after=60)
+    assert Delivery.objects.get(kind="call_log.create").waits_for == WaitsFor.LOGIN
+    assert records(sandbox, session) == []
+    me.token = ""
+    me.login_with_key("demo-key")
+    send(after=1)
+    assert len(records(sandbox, session)) == 1
+
+
+def test_a_revocation_the_crm_could_not_take_is_sent_later(me, sandbox, settings):
+    from urllib.parse import parse_qs, urlsplit
+
+    redirect = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
+    form = {
+        "response_type": "code",
+        "client_id": "switchboard",
+        "redirect_uri": redirect,
+        "state": "platform=testCRM",
+        "user": "Agent Kim",
+        "decision": "allow",
+    }
+    answer = sandbox.request("POST", "/oauth/authorize", data=form)
+    code = parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+    me.token = ""
+    me.login_with_code(f"{redirect}?state=platform=testCRM&code={code}")
+    user = CrmUser.objects.exclude(refresh_token="").get()
+    access = user.access_token
+    assert sandbox.request("GET", "/api/me", token=access).status_code == 200
+    down(settings)
+    assert me.logout()["messageType"] == "success"
+    assert sandbox.request("GET", "/api/me", token=access).status_code == 200
+    up(settings, sandbox)
+    assert send(after=60) == "1 sent, 0 still wait.\n"
+    assert sandbox.request("GET", "/api/me", token=access).status_code == 401
+
+
+def test_a_delivery_the_crm_refuses_or_nobody_can_read_is_shown_to_support_and_holds_up_no_other(
+    me, luke, sandbox, settings, session
+):
+    down(settings)
+    for suffix in ("a", "b", "c"):
+        me.log_call(call(session + suffix, luke))
+    up(settings, sandbox)
+    unreadable = Delivery.objects.get(call_log__session_id=session + "a")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_delivery SET payload = 'v1.test.AAAA' WHERE kind = %s AND call_log_id = %s",
+                       [unreadable.kind, _key(unreadable.call_log_id)])  # fmt: skip
+    sandbox.fail({**WRITES, "status": 422, "times": 1})
+    send(after=60)
+    assert CallLog.objects.filter(state=LogState.LOGGED).count() == 1
+    unreadable, refused = Delivery.objects.filter(waits_for=WaitsFor.PERSON).order_by("-last_error")
+    assert (unreadable.last_error, unreadable.call_log.state) == ("Undecipherable", LogState.QUEUED)
+    assert (refused.last_error, refused.call_log.state) == ("RequestRejected", LogState.FAILED)
+    sandbox.reset()
+    assert me.log_call(call(refused.call_log.session_id, luke))["logId"]
+
+
+def _key(value):
+    return value.hex if connection.vendor == "sqlite" else value
+
+
+def test_what_cannot_be_sent_within_the_time_allowed_is_given_up_and_forgotten(me, luke, settings, session):
+    down(settings)
+    me.log_call(call(session, luke))
+    me.log_messages(conversation(session, luke, 2))
+    hours = django_settings.DELIVERY_MAX_AGE_HOURS
+    send(after=hours * 3600 + 60)
+    assert not Delivery.objects.exists()
+    log = CallLog.objects.get()
+    assert (log.state, log.last_error) == (LogState.FAILED, "expired")
+    assert not MessageLog.objects.exists()
+    assert AuditEvent.objects.filter(error="expired").count() == 2
+
+
+def test_a_crm_that_is_down_is_probed_and_not_stormed(me, luke, sandbox, settings, session):
+    port = free_port()
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": f"http://127.0.0.1:{port}"}
+    for index in range(3):
+        me.log_call(call(f"{session}-{index}", luke))
+    assert Circuit.objects.get().failures == 3
+    sandbox.reset()
+    up(settings, sandbox)
+    assert me.log_call(call(f"{session}-3", luke))["returnMessage"]["message"] == KEPT
+    assert sandbox.requests_seen() == []
+    (circuit,) = Circuit.objects.all()
+    with time_machine.travel(circuit.open_until + timedelta(seconds=1)):
+        assert [circuits.may_call(circuit.crm) for _ in range(3)] == [True, False, False]
+    send(after=120)
+    assert not Circuit.objects.exists()
+    assert CallLog.objects.filter(state=LogState.LOGGED).count() == 4
+
+
+def test_two_edits_at_the_same_time_both_reach_the_log(me, luke, sandbox, session):
+    me.log_call(call(session, luke))
+    sandbox.fail({"path_prefix": "/api/activities", "delay_ms": 300, "times": 4})
+    edits = [{"note": "kept note"}, {"recordingLink": "https://media.example.com/rec/77"}]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda members: _other(me).edit_call(session, **members), edits))
+    body = records(sandbox, session)[0]["body"]
+    assert body.startswith("- Note: kept note\n")
+    assert "https://media.example.com/rec/77" in body
+
+
+def test_messages_sent_at_the_same_time_become_one_record(me, luke, sandbox, session):
+    sandbox.fail({"path_prefix": "/api/activities", "delay_ms": 200, "times": 3})
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(
+            pool.map(lambda count: _other(me).log_messages(conversation(session, luke, count)), (1, 2, 3, 4))
+        )
+    assert sorted(len(reply["logIds"]) for reply in replies)[-1] >= 1
+    assert sum(len(reply["logIds"]) for reply in replies) == 4
+    (day,) = records(sandbox, f"{session}/2026-05-04")
+    assert [day["body"].count(f"text number {index} ") for index in range(4)] == [1] * 4
+
+
+def test_an_edit_that_overtakes_its_own_log_is_applied_after_it(me, luke, sandbox, session):
+    sandbox.fail({**WRITES, "delay_ms": 800, "times": 1})
+    with ThreadPoolExecutor(2) as pool:
+        created = pool.submit(lambda: _other(me).log_call(call(session, luke, note="first")))
+        threading.Event().wait(0.3)
+        edited = pool.submit(lambda: _other(me).edit_call(session, note="second"))
+        assert created.result()["successful"]
+        assert edited.result()["successful"]
+    assert records(sandbox, session)[0]["body"].startswith("- Note: second\n")
+
+
+def _other(me: Extension) -> Extension:
+    other = Extension(me.url, me.platform)
+    other.token = me.token
+    return other
+
+
+def test_a_user_removed_from_the_crm_leaves_nothing_to_send(me, luke, settings, session):
+    down(settings)
+    me.log_call(call(session, luke))
+    me.log_messages(conversation(session, luke, 2))
+    user = CrmUser.objects.get()
+    assert forget(platform="testCRM", crm_user_id=user.crm_user_id, account_id="")
+    assert not Delivery.objects.exists()
+    assert CallLog.objects.get().state == LogState.FAILED
+
+
+def test_any_number_of_workers_send_each_change_once(me, luke, sandbox, settings, session):
+    down(settings)
+    for index in range(12):
+        me.log_call(call(f"{session}-{index}", luke))
+    up(settings, sandbox)
+    Circuit.objects.all().delete()
+    Delivery.objects.update(next_attempt_at=timezone.now(), not_before=timezone.now())
+
+    def worker(_):
+        try:
+            while taken := deliveries.take_due(limit=3):
+                for delivery in taken:
+                    deliveries.deliver(delivery)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(worker, range(4)))
+    assert [len(records(sandbox, f"{session}-{index}")) for index in range(12)] == [1] * 12
+    assert not Delivery.objects.exists()
