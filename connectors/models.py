@@ -168,6 +168,30 @@ class ContactMatch(models.Model):
         return self.key[:12]
 
 
+class ContactCreation(models.Model):
+    """A contact being created, or just created: the same request again gets the same contact."""
+
+    class State(models.TextChoices):
+        CLAIMED = "claimed", "being created"
+        CREATED = "created", "created"
+        UNCERTAIN = "uncertain", "may be in the CRM"
+
+    platform = models.CharField(max_length=64)
+    owner = models.CharField(max_length=255)
+    #: SHA-256 of number, name and type: neither stands here in clear.
+    key = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CLAIMED)
+    result = models.JSONField(null=True)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "owner", "key"], name="one_creation_per_contact")]
+        indexes = [models.Index(fields=["changed_at"], name="creation_by_age")]
+
+    def __str__(self) -> str:
+        return self.key[:12]
+
+
 class NoteDraft(models.Model):
     """A note taken during a call, before its log exists."""
 

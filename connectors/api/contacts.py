@@ -147,12 +147,12 @@ class ContactViewSet(WireViewSet):
             type=given["newContactType"],
             submission=given["additionalSubmission"] or {},
         )
-        contact = contacts.create_contact(user=user, draft=draft)
+        contact = contacts.create_contact(user=user, draft=draft, render=contact_on_wire)
         return Response(
             {
                 "successful": True,
                 "returnMessage": return_message("Contact created.", NoticeLevel.SUCCESS, 2000),
-                "contact": contact_on_wire(contact),
+                "contact": contact,
             }
         )
 

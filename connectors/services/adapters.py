@@ -119,6 +119,11 @@ def with_adapter(
     return operation(_adapter_of(user))
 
 
+def refuses_before_acting(platform: str) -> bool:
+    """Whether the CRM refuses an expired token before it does anything, so that a write may be repeated."""
+    return registry.manifests()[platform].server.auth.retry_writes_after_401
+
+
 def _can_refresh(adapter: CrmAdapter) -> bool:
     return adapter.credentials.expires_at is not None or bool(adapter.credentials.refresh_token)
 

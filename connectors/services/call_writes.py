@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from adapters import registry
 from adapters.contract import (
     CallLogChange,
     CallLogEntry,
@@ -22,7 +21,7 @@ from adapters.contract import (
 )
 from audit.models import CallLog, Delivery, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
-from connectors.services.adapters import with_adapter
+from connectors.services.adapters import refuses_before_acting, with_adapter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +146,6 @@ def ref_of(log: CallLog) -> LogRef:
     """The log as an adapter knows it."""
     contact = ContactRef(id=log.contact_id, type=log.contact_type) if log.contact_id else None
     return LogRef(log_id=log.crm_log_id, marker=log.session_id, contact=contact)
-
-
-def refuses_before_acting(platform: str) -> bool:
-    """Whether the CRM refuses an expired token before it does anything, so that a write may be repeated."""
-    return registry.manifests()[platform].server.auth.retry_writes_after_401
 
 
 def _log_of(delivery: Delivery) -> CallLog:

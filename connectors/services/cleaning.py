@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft
 from connectors.services.sessions import disconnect
 
 Counts = dict[str, dict[str, int]]
@@ -29,6 +30,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
     dead = connected.exclude(pk__in=expired.values("pk")).filter(refresh_token="", token_expires_at__lt=now)
     matches = ContactMatch.objects.filter(fetched_at__lt=now - 6 * settings.CONTACT_CACHE)
     drafts = NoteDraft.objects.filter(expires_at__lt=now)
+    creations = ContactCreation.objects.filter(changed_at__lt=now - timedelta(days=1))
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
     _count(counts, "expired sessions", expired, "platform")
     _count(counts, "dead tokens", dead, "platform")
@@ -41,6 +43,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
             progress(done, len(ended))
         matches.delete()
         drafts.delete()
+        creations.delete()
     return dict(counts)
 
 

@@ -16,13 +16,15 @@ from adapters.contract import (
     Contact,
     ContactDraft,
     ContactMatches,
+    CrmAdapter,
     PhoneNumber,
     UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
 from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser
-from connectors.services.adapters import with_adapter
+from connectors.services import contact_creations
+from connectors.services.adapters import refuses_before_acting, with_adapter
 
 log = logging.getLogger("switchboard.contacts")
 Rendered = dict[str, Any]
@@ -89,16 +91,33 @@ def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
         return matches
 
 
-def create_contact(*, user: CrmUser, draft: ContactDraft) -> Contact:
-    """Creates a contact; cached look-ups of the user are dropped, so that it is found at once."""
+def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Contact], Rendered]) -> Rendered:
+    """Creates a contact, as ``render`` shapes it; the same request again, at once or shortly after, gets the same one.
+
+    Cached look-ups of the user are dropped, so that it is found at once. After an attempt of unknown outcome the
+    contact is looked for by its number before it is created again.
+    """
+    creation = contact_creations.claim(user, draft)
+    if creation.result is not None:
+        return dict(creation.result)
     with (
         audited("contact.create", actor=user.actor, platform=user.platform, owner=user.owner) as event,
         count_calls() as calls,
     ):
+
+        def create(adapter: CrmAdapter) -> Contact:
+            known = contact_creations.found(adapter, draft) if creation.was_uncertain else None
+            return known or adapter.create_contact(draft)
+
         try:
-            contact = with_adapter(user, lambda adapter: adapter.create_contact(draft))
+            contact = with_adapter(user, create, may_repeat=lambda: refuses_before_acting(user.platform))
+        except BaseException as error:
+            contact_creations.give_up(creation, maybe_applied=getattr(error, "maybe_applied", True))
+            raise
         finally:
             event.crm_calls = calls.value
         event.target = str(contact.id)
+        result = render(contact)
+        contact_creations.complete(creation, result)
     ContactMatch.objects.filter(user=user).delete()
-    return contact
+    return result

@@ -1,0 +1,89 @@
+"""Keeps two requests for the same new contact from making two contacts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from adapters import registry
+from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable
+from connectors.models import ContactCreation, CrmUser
+
+#: How long the same request counts as the same click, and not as another person of that name and number.
+_SAME_REQUEST = timedelta(seconds=30)
+_UNCERTAIN_FOR = timedelta(hours=1)
+_WAIT_FOR_OTHER = 15.0  # seconds; below the client's own time limit of 30
+_State = ContactCreation.State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to create a contact; ``result`` where another request has done it already."""
+
+    row: ContactCreation
+    was_uncertain: bool = False
+    result: dict[str, Any] | None = None
+
+
+def claim(user: CrmUser, draft: ContactDraft) -> Claim:
+    """Claims a contact, or waits for the request that has. Raises ``CrmUnavailable`` when that takes too long."""
+    text = json.dumps([draft.phone.e164 or draft.phone.raw, draft.name.casefold(), draft.type])
+    key = {"platform": user.platform, "owner": user.owner, "key": hashlib.sha256(text.encode()).hexdigest()}
+    give_up = time.monotonic() + _WAIT_FOR_OTHER
+    while time.monotonic() < give_up:
+        now = timezone.now()
+        try:
+            with transaction.atomic():
+                return Claim(row=ContactCreation.objects.create(**key, changed_at=now))
+        except IntegrityError:
+            row = ContactCreation.objects.filter(**key).first()
+        if row is None:
+            continue
+        age = now - row.changed_at
+        if row.state == _State.CREATED and age < _SAME_REQUEST:
+            return Claim(row=row, result=row.result)
+        if row.state == _State.UNCERTAIN and age < _find_lag(user.platform):
+            raise CrmUnavailable("This contact may have been created; please try again in a moment.")
+        if row.state != _State.CLAIMED or age > settings.DELIVERY_LEASE:  # its process died in mid-write
+            again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
+            if again.update(state=_State.CLAIMED, result=None, changed_at=now):
+                was_uncertain = row.state != _State.CREATED and age < _UNCERTAIN_FOR
+                row.changed_at = now
+                return Claim(row=row, was_uncertain=was_uncertain)
+        time.sleep(0.05)
+    raise CrmUnavailable("This contact is being created already.")
+
+
+def _find_lag(platform: str) -> timedelta:
+    return timedelta(seconds=registry.manifests()[platform].server.find_lag_seconds)
+
+
+def found(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
+    """The contact, if an earlier attempt created it after all."""
+    same_name = (c for c in adapter.find_contacts(draft.phone).contacts if c.name.casefold() == draft.name.casefold())
+    return next(same_name, None)
+
+
+def complete(creation: Claim, result: dict[str, Any]) -> None:
+    """The contact is in the CRM."""
+    _mine(creation).update(state=_State.CREATED, result=result, changed_at=timezone.now())
+
+
+def give_up(creation: Claim, *, maybe_applied: bool) -> None:
+    """The attempt failed; the next one looks for the contact first if it may be there."""
+    if maybe_applied:
+        _mine(creation).update(state=_State.UNCERTAIN, changed_at=timezone.now())
+    else:
+        _mine(creation).delete()
+
+
+def _mine(creation: Claim) -> Any:
+    return ContactCreation.objects.filter(pk=creation.row.pk, state=_State.CLAIMED, changed_at=creation.row.changed_at)

@@ -1,0 +1,62 @@
+"""The same new contact asked for twice, at once or after a lost answer, is created once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from connectors.models import ContactCreation
+from tests.extension import Extension
+from tests.sandbox import start_sandbox
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
+CREATES = {"method": "POST", "path_prefix": "/api/contacts"}
+
+
+@pytest.fixture
+def sandbox(tmp_path, settings):
+    sandbox = start_sandbox(tmp_path)
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": sandbox.url}
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def me(sandbox, live_server):
+    me = Extension(live_server.url, "testCRM")
+    me.login_with_key("demo-key")
+    return me
+
+
+def _people(me, name):
+    return [row["id"] for row in me.search(name)["contact"]]
+
+
+def test_ten_requests_at_once_create_one_contact_and_all_get_it(me, sandbox):
+    sandbox.fail({**CREATES, "delay_ms": 200})
+
+    def create(_):
+        other = Extension(me.url, me.platform)
+        other.token = me.token
+        return other.create_contact("+12125550171", "Nia Brook")["contact"]["id"]
+
+    with ThreadPoolExecutor(10) as pool:
+        ids = set(pool.map(create, range(10)))
+    assert list(ids) == _people(me, "Nia Brook")
+
+
+@pytest.mark.parametrize("drop", ["before", "after_commit"])
+def test_after_a_lost_answer_the_contact_is_looked_for_first(me, sandbox, drop):
+    sandbox.fail({**CREATES, "drop": drop})
+    assert me.create_contact("+12125550172", "Omar Reed")["successful"] is False
+    created = me.create_contact("+12125550172", "Omar Reed")["contact"]["id"]
+    assert _people(me, "Omar Reed") == [created]
+
+
+def test_a_refused_contact_can_be_tried_again_and_another_name_is_another_person(me, sandbox):
+    sandbox.fail({**CREATES, "status": 422})
+    assert me.create_contact("+12125550173", "Pat Lowe")["successful"] is False
+    assert not ContactCreation.objects.exists()
+    first = me.create_contact("+12125550173", "Pat Lowe")["contact"]["id"]
+    assert me.create_contact("+12125550173", "Sam Lowe")["contact"]["id"] != first
