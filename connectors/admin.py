@@ -11,7 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from audit.admin import ReadOnlyAdmin, register_audit
+from audit.models import Circuit, Delivery
+from audit.recorder import record
 from connectors.models import CrmUser
+from connectors.services import delivery_queue
 from connectors.services.sessions import disconnect
 
 
@@ -80,3 +83,78 @@ class CrmUserAdmin(ReadOnlyAdmin):
 
     def has_sign_out_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("connectors.change_crmuser")
+
+
+@admin.register(Delivery, site=site)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """What is accepted but not in the CRM yet, and why. No payload: it holds notes and messages."""
+
+    list_display = (
+        "subject",
+        "kind",
+        "crm",
+        "user",
+        "waits_for",
+        "attempts",
+        "last_error",
+        "next_attempt_at",
+        "accepted_at",
+    )
+    list_filter = ("waits_for", "kind", "platform", "last_error", "accepted_at")
+    search_fields = ("call_log__session_id", "conversation__conversation_log_id", "user__wire_id")
+    search_help_text = "Session id, conversation id or user"
+    date_hierarchy = "accepted_at"
+    list_select_related = ("user", "call_log", "conversation")
+    fields = (
+        "kind",
+        "crm",
+        "user",
+        "call_log",
+        "conversation",
+        "position",
+        "waits_for",
+        "attempts",
+        "last_error",
+        "accepted_at",
+        "next_attempt_at",
+        "not_before",
+        "lease_until",
+    )
+    actions = ["send_now", "give_up"]
+
+    @admin.action(description="Send now", permissions=["decide"])
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        for delivery in queryset:
+            _record_decision(request, delivery, "send now")
+        count = delivery_queue.send_now(queryset)
+        self.message_user(request, f"{count} change(s) are sent as soon as a worker is free.", messages.SUCCESS)
+
+    @admin.action(description="Give up, and forget what was to be sent", permissions=["decide"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        count = 0
+        for delivery in queryset:
+            if delivery.lease is None and delivery_queue.drop(delivery, error="given up"):
+                _record_decision(request, delivery, "given up")
+                count += 1
+        self.message_user(request, f"{count} change(s) given up.", messages.WARNING)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("audit.change_delivery")
+
+
+def _record_decision(request: HttpRequest, delivery: Delivery, decision: str) -> None:
+    record(
+        "delivery.decide",
+        actor=f"staff:{request.user.get_username()}",
+        platform=delivery.platform,
+        owner=delivery.user.owner,
+        subject=delivery.subject,
+        detail={"decision": decision, "kind": delivery.kind, "attempts": delivery.attempts},
+    )
+
+
+@admin.register(Circuit, site=site)
+class CircuitAdmin(ReadOnlyAdmin):
+    """CRMs that could not be reached lately."""
+
+    list_display = ("crm", "failures", "open_until")

@@ -11,6 +11,7 @@ from io import StringIO
 import pytest
 import time_machine
 from django.conf import settings as django_settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
@@ -446,3 +447,26 @@ def test_any_number_of_workers_send_each_change_once(me, luke, sandbox, settings
         list(pool.map(worker, range(4)))
     assert [len(records(sandbox, f"{session}-{index}")) for index in range(12)] == [1] * 12
     assert not Delivery.objects.exists()
+
+
+def test_support_sees_what_waits_and_why_and_sends_it_or_gives_it_up(me, luke, sandbox, settings, session, client):
+    down(settings)
+    me.log_call(call(f"{session}-1", luke, note="A secret wish"))
+    me.log_messages(conversation(session, luke, 1))
+    client.force_login(User.objects.create_superuser("kim", password="x" * 16))
+    Delivery.objects.update(waits_for=WaitsFor.PERSON)
+    page = client.get("/admin/audit/delivery/").content.decode()
+    assert f"{session}-1" in page
+    assert "CrmUnavailable" in page
+    first, second = Delivery.objects.order_by("accepted_at")
+    detail = client.get(f"/admin/audit/delivery/{first.pk}/change/").content.decode()
+    assert "secret wish" not in page + detail
+    assert "v1.test" not in page + detail
+    up(settings, sandbox)
+    client.post("/admin/audit/delivery/", {"action": "give_up", "_selected_action": [str(second.pk)]})
+    client.post("/admin/audit/delivery/", {"action": "send_now", "_selected_action": [str(first.pk)]})
+    assert send(after=1) == "1 sent, 0 still wait.\n"
+    assert ConversationLog.objects.get().state == LogState.FAILED
+    decided = AuditEvent.objects.filter(action="delivery.decide").values_list("actor", "detail__decision")
+    assert sorted(decided) == [("staff:kim", "given up"), ("staff:kim", "send now")]
+    assert client.get("/admin/audit/circuit/").status_code == 200

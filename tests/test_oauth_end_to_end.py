@@ -9,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.extension import Extension, conversation
-from tests.live_server import live_server
+from tests.live_server import live_server, postgres_database
 from tests.sandbox import start_sandbox
+from tests.services import URL as POSTGRES
+from tests.services import postgres_is_there
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
@@ -54,6 +56,40 @@ def test_an_oauth_login_refreshes_once_for_many_requests_and_ends_with_the_logou
             assert me.send("GET", "/contact?phoneNumber=+16505551212").status_code == 400
     finally:
         sandbox.stop()
+
+
+def _refreshes_of_many_at_once(tmp_path, **server_options):
+    """The token counts as expired two minutes before it does: five seconds after this login."""
+    sandbox = start_sandbox(tmp_path, arguments=("--token-seconds", "125"))
+    try:
+        with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url, **server_options) as server:
+            code = parse_qs(urlsplit(_authorised(sandbox).headers["Location"]).query)["code"][0]
+            me = Extension(server.url, "testCRM")
+            me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
+            time.sleep(5.2)
+            sandbox.reset()
+            sandbox.fail({"path_prefix": "/oauth/token", "delay_ms": 300, "times": None})
+
+            def search(_):
+                one = Extension(server.url, "testCRM")
+                one.token = me.token
+                return one.search("Luke")["contact"][0]["name"]
+
+            with ThreadPoolExecutor(32) as pool:
+                assert set(pool.map(search, range(32))) == {"Luke Skywalker"}
+            return sandbox.requests_seen().count("POST /oauth/token")
+    finally:
+        sandbox.stop()
+
+
+def test_a_token_is_refreshed_once_for_many_requests_by_threads_on_sqlite(tmp_path):
+    assert _refreshes_of_many_at_once(tmp_path, threads=32) == 1
+
+
+@pytest.mark.skipif(not postgres_is_there(), reason="no PostgreSQL")
+def test_a_token_is_refreshed_once_for_many_requests_by_four_processes_on_postgresql(tmp_path):
+    with postgres_database(POSTGRES) as database_url:
+        assert _refreshes_of_many_at_once(tmp_path, workers=4, threads=8, database_url=database_url) == 1
 
 
 def test_voicemail_fax_mms_group_and_shared_messages_reach_the_crm_without_a_token(tmp_path):

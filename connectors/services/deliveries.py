@@ -266,6 +266,8 @@ def give_up_old() -> int:
     """Forgets what could not be delivered within DELIVERY_MAX_AGE_HOURS; the rows say so. Returns how many."""
     count = 0
     for delivery in delivery_queue.too_old():
+        if not delivery_queue.drop(delivery, error="expired"):
+            continue
         record(
             delivery.kind,
             actor="worker",
@@ -276,7 +278,6 @@ def give_up_old() -> int:
             error="expired",
             detail={"attempts": delivery.attempts, "waited_for": delivery.waits_for, "last": delivery.last_error},
         )
-        delivery_queue.drop(delivery, error="expired")
         count += 1
     return count
 

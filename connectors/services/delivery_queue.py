@@ -135,12 +135,14 @@ def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
     return True
 
 
-def drop(delivery: Delivery, *, error: str) -> None:
-    """The CRM refused the change, or it is too old: nothing of it is kept."""
+def drop(delivery: Delivery, *, error: str) -> bool:
+    """The CRM refused the change, or it is given up: nothing of it is kept. False when a worker has taken it since."""
     with transaction.atomic():
-        MessageLog.objects.filter(delivery=delivery).delete()
-        Delivery.objects.filter(pk=delivery.pk).delete()
+        if not _mine(delivery).delete()[0]:
+            return False
+        MessageLog.objects.filter(delivery=delivery.pk).delete()
         _unwritten(delivery, LogState.FAILED, error)
+    return True
 
 
 def postpone(delivery: Delivery, *, error: str, state: LogState, seconds: float = 0.0) -> None:
@@ -195,6 +197,12 @@ def wake(user: CrmUser) -> int:
     waiting = Delivery.objects.filter(user=user).exclude(kind=DeliveryKind.REVOKE_SESSION)
     waiting.exclude(waits_for=WaitsFor.PERSON).update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
     return waiting.count()
+
+
+def send_now(deliveries: QuerySet[Delivery]) -> int:
+    """Support has decided to try again. Returns how many are due now."""
+    free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()))
+    return free.update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
 
 
 def wake_crm(crm: str) -> None:
