@@ -115,13 +115,12 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
     change forgotten; else it is kept for support.
     """
     kind, writer = _WRITERS[delivery.kind]
-    user = delivery.user
     _notice_interruption(delivery)
     try:
         change = from_json(delivery.payload, kind) if change is None else change
     except (Undecipherable, UnreadablePayload) as error:
         return _parked(delivery, WaitsFor.PERSON, error, actor=actor)
-    if not user.is_connected and delivery.kind != DeliveryKind.REVOKE_SESSION:
+    if not _has_its_login(delivery):
         return _parked(delivery, WaitsFor.LOGIN, SessionEnded(final=True), actor=actor)
     if early := _too_early(delivery):
         return Outcome(waits=True, error=early)
@@ -161,6 +160,14 @@ def _parked(delivery: Delivery, waits_for: WaitsFor, error: Exception, *, actor:
         event.error = type(error).__name__
         delivery_queue.park(delivery, waits_for, error=event.error, state=_state_before(delivery))
     return Outcome(waits=True, error=error if isinstance(error, ConnectorError) else None)
+
+
+def _has_its_login(delivery: Delivery) -> bool:
+    """Whether the user is connected to the CRM account that the record belongs to: they may have moved to another."""
+    record = delivery.call_log or delivery.conversation
+    if record is None:
+        return True
+    return delivery.user.is_connected and record.owner == delivery.user.owner
 
 
 def _too_early(delivery: Delivery) -> ConnectorError | None:

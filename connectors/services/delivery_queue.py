@@ -193,8 +193,12 @@ def backoff(attempts: int) -> float:
 
 
 def wake(user: CrmUser) -> int:
-    """The user can be served again: everything of theirs is due now. Returns how many changes there are."""
-    waiting = Delivery.objects.filter(user=user).exclude(kind=DeliveryKind.REVOKE_SESSION)
+    """The user can be served again: everything of theirs is due now. Returns how many changes there are.
+
+    What was accepted at another account of the CRM waits on for a login there.
+    """
+    of_this_account = Q(call_log__owner=user.owner) | Q(conversation__owner=user.owner)
+    waiting = Delivery.objects.filter(of_this_account, user=user)
     waiting.exclude(waits_for=WaitsFor.PERSON).update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
     return waiting.count()
 
