@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
 from urllib3.util import Retry
 
-from adapters.contract import call_count, pacing
+from adapters.contract import call_count, pacing, write_fence
 from adapters.contract.call_count import count_calls
 from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
 from adapters.contract.oauth import OAuthApp, OAuthClient
@@ -267,6 +267,8 @@ class HttpClient:
         keep: list[bytes] | None = None,
     ) -> Reply:
         """Sends a request and reads the answer, whatever its status. ``keep`` receives the body of a 2xx."""
+        if not is_read and not write_fence.may_write():
+            raise CrmUnavailable("This took too long; it is tried again later.")
         session, adapter = _session(self._policy)
         prepared = self._prepared(session, request, hosts)
         started = time.monotonic()

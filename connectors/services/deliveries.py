@@ -25,6 +25,7 @@ from adapters.contract import (
     UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
+from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
 from audit.recorder import Recording, audited, record
@@ -124,11 +125,11 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
         return _parked(delivery, WaitsFor.LOGIN, SessionEnded(final=True), actor=actor)
     if early := _too_early(delivery):
         return Outcome(waits=True, error=early)
-    if not delivery_queue.is_held(delivery):
-        return Outcome(waits=True)
+    until = time.monotonic() + delivery_queue.seconds_to_write(delivery)
     with _audited(delivery, actor) as event, count_calls() as calls:
         try:
-            result = writer(delivery, change)
+            with writes_until(until):
+                result = writer(delivery, change)
         except ConnectorError as error:
             return _failed(delivery, error, event, tells_user=tells_user)
         except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries

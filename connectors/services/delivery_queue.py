@@ -110,9 +110,11 @@ def _taken(due: QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
     return taken
 
 
-def is_held(delivery: Delivery) -> bool:
-    """Whether there is time enough to act: a process that slept with the lease must not write any more."""
-    return delivery.lease_until is not None and timezone.now() < delivery.lease_until - settings.DELIVERY_LEASE / 2
+def seconds_to_write(delivery: Delivery) -> float:
+    """How long the holder of the lease may still begin to write: what it sends must be over when the lease ends."""
+    if delivery.lease_until is None:
+        return 0.0
+    return (delivery.lease_until - settings.DELIVERY_LEASE / 3 - timezone.now()).total_seconds()
 
 
 def replace_change(delivery: Delivery, change: Any) -> None:

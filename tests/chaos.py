@@ -1,0 +1,348 @@
+"""Kills servers and workers at random while a client logs calls and texts at a vendor that fails, then counts.
+
+``python -m tests.chaos --seconds 120 --calls 400 --conversations 100`` prints the figures; exit status 1 if a log was
+lost or doubled. It runs against a fake Pipedrive of its own, on PostgreSQL where that is there, else on SQLite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.extension import Extension, call, conversation
+from tests.fakes.pipedrive import CLIENT, SCOPES
+from tests.live_server import ROOT, free_port, postgres_database, server_command, server_environment
+from tests.services import URL as POSTGRES
+from tests.services import postgres_is_there
+from tests.vendor import Vendor, running_vendor
+
+_DOMAIN = "northwind-chaos"
+#: Read timeouts are short, so that an answer that is late is one that is lost.
+_ENVIRONMENT = {
+    "OUTBOUND_READ_TIMEOUT": "0.7",
+    "OUTBOUND_CONNECT_TIMEOUT": "0.7",
+    "DELIVERY_RETRY_SECONDS": "0.3",
+    "THROTTLE_USER": "100000/min",
+    "THROTTLE_LOGIN": "100000/min",
+    "PIPEDRIVE_CLIENT_ID": CLIENT[0],
+    "PIPEDRIVE_CLIENT_SECRET": CLIENT[1],
+}
+_WRITES = {"path": "/api/v2/activities.*"}
+_FAULTS: list[dict[str, Any]] = [
+    {"method": "POST|PATCH", **_WRITES, "drop": "after", "probability": 0.07},
+    {"method": "POST|PATCH", **_WRITES, "drop": "before", "probability": 0.05},
+    {"method": "POST|PATCH", **_WRITES, "status": 503, "probability": 0.05},
+    {"method": "POST|PATCH", **_WRITES, "status": 429, "headers": {"Retry-After": "1"}, "probability": 0.04},
+    {"method": "POST|PATCH", **_WRITES, "delay": 1.2, "probability": 0.05},
+    {"method": "GET", **_WRITES, "status": 500, "probability": 0.05},
+    {"method": "GET", **_WRITES, "delay": 1.2, "probability": 0.03},
+    {"host": "oauth.pipedrive.com", "path": "/oauth/token", "status": 503, "probability": 0.3},
+    {"delay": 0.03},
+]
+
+
+@dataclass
+class Figures:
+    """What happened; ``lost`` and ``doubled`` have to be 0."""
+
+    requests: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    accepted_calls: int = 0
+    accepted_messages: int = 0
+    logged: int = 0
+    waiting: int = 0
+    uncertain: int = 0
+    failed: int = 0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    seconds: float = 0
+
+
+class Processes:
+    """The servers and workers, started again whenever they were killed."""
+
+    def __init__(self, folder: Path, database_url: str, vendor: Vendor, *, servers: int, workers: int) -> None:
+        self.folder = folder
+        self.ports = [free_port() for _ in range(servers)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
+        self.environment = server_environment(
+            folder, self.ports[0], database_url=database_url, **_ENVIRONMENT, **vendor.environment
+        )
+        for command in (("migrate", "-v0"), ("createcachetable", "-v0")):
+            subprocess.run([sys.executable, "manage.py", *command], env=self.environment, cwd=ROOT, check=True)
+        commands = [server_command(port, workers=2, threads=8) for port in self.ports]
+        commands += [[sys.executable, "manage.py", "deliver", "--watch", "--threads", "4"]] * workers
+        self.commands = commands
+        self.running = [self._start(command) for command in commands]
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "chaos.log").open("ab") as log:
+            return subprocess.Popen(
+                command, env=self.environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill_one(self, figures: Figures) -> None:
+        """SIGKILL to a whole process group, and a new start."""
+        index = random.randrange(len(self.running))
+        figures.kills["server" if index < len(self.ports) else "worker"] += 1
+        _end(self.running[index], signal.SIGKILL)
+        self.running[index] = self._start(self.commands[index])
+
+    def wait_until_alive(self) -> None:
+        give_up = time.monotonic() + 60
+        for url in self.urls:
+            while True:
+                with contextlib.suppress(requests.RequestException):
+                    if requests.get(f"{url}/isAlive", timeout=2).ok:
+                        break
+                assert time.monotonic() < give_up, f"{url} did not start"
+                time.sleep(0.1)
+
+    def count(self, expression: str) -> Any:
+        code = f"import json\nfrom audit.models import *\nprint('=>' + json.dumps({expression}, default=str))"
+        done = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout.split("=>", 1)[1])
+
+    def stop(self) -> None:
+        for process in self.running:
+            _end(process, signal.SIGTERM)
+
+
+def _end(process: subprocess.Popen[bytes], number: int) -> None:
+    """Ends the process group we started, children included."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    process.wait(30)
+
+
+class Client:
+    """Sends a known set of calls and texts, each until it is accepted or refused by name."""
+
+    def __init__(self, urls: list[str], token: str, contact: dict[str, Any], figures: Figures) -> None:
+        self.urls, self.token, self.contact, self.figures = urls, token, contact, figures
+        self.lock = threading.Lock()
+        self.accepted_calls: set[str] = set()
+        self.accepted_messages: dict[str, set[str]] = {}
+
+    def _sent(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        """The reply to a request that is repeated until a server lives to answer it."""
+        while True:
+            one = Extension(random.choice(self.urls), "pipedrive")
+            one.token = self.token
+            with self.lock:
+                self.figures.requests += 1
+            try:
+                reply = one.send(method, path, body)
+            except requests.RequestException:
+                time.sleep(0.2)
+                continue
+            if reply.status_code == 200:
+                found: dict[str, Any] = reply.json()
+                message = (found.get("returnMessage") or {}).get("message", "")
+                with self.lock:
+                    self.figures.answers[message.rstrip("0123456789")] += 1
+                return found
+            with self.lock:
+                self.figures.answers[f"HTTP {reply.status_code}"] += 1
+            time.sleep(0.2)
+
+    def log_call(self, session: str) -> None:
+        body = call(session, self.contact, note=f"note of {session}")
+        for _ in range(40):
+            reply = self._sent("POST", "/callLog", body)
+            message = (reply.get("returnMessage") or {}).get("message", "")
+            if reply["successful"] or message.startswith("Existing log"):
+                with self.lock:
+                    self.accepted_calls.add(session)
+                break
+        if random.random() < 0.3:
+            self._sent("PATCH", "/callLog", {"sessionId": session, "note": f"second note of {session}"})
+
+    def log_messages(self, name: str) -> None:
+        for count in (2, 5):
+            body = conversation(name, self.contact, count)
+            ids = {f"{name}-{message['id']}" for message in body["logInfo"]["messages"]}
+            for message in body["logInfo"]["messages"]:
+                message["id"] = f"{name}-{message['id']}"
+                message["subject"] = f"text {message['id']}."
+            for _ in range(40):
+                if self._sent("POST", "/messageLog", body)["successful"]:
+                    with self.lock:
+                        self.accepted_messages.setdefault(name, set()).update(ids)
+                    break
+
+
+def run(
+    folder: Path,
+    *,
+    seconds: float,
+    calls: int,
+    conversations: int,
+    servers: int = 2,
+    workers: int = 2,
+    database_url: str = "",
+) -> Figures:
+    """The whole scenario; kills go on for ``seconds``, or until the client has sent everything."""
+    figures, started = Figures(), time.monotonic()
+    with running_vendor("tests.fakes.pipedrive:FakePipedrive", folder) as vendor:
+        vendor.call("set", requests_per_window=10**6, searches_per_window=10**6, daily_budget=10**9, patience=10**6)
+        vendor.call("set", lifetime=130)  # a token is renewed two minutes before its end: here, all the time
+        vendor.call("add_company", _DOMAIN)
+        user = vendor.call("add_user", _DOMAIN, "Robin Vale")
+        person = vendor.call("add_person", _DOMAIN, "Dana Fox", "+16505550112")
+        contact = {"id": person, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
+        processes = Processes(folder, database_url, vendor, servers=servers, workers=workers)
+        try:
+            processes.wait_until_alive()
+            token = _login(processes.urls[0], vendor, user)
+            client = Client(processes.urls, token, contact, figures)
+            vendor.fail(*_FAULTS)
+            _send_under_fire(client, processes, figures, seconds=seconds, calls=calls, conversations=conversations)
+            figures.faults = Counter(_fault_of(row) for row in vendor.requests() if _fault_of(row))
+            vendor.fail()
+            _drain(processes)
+            _compare(figures, client, processes, vendor)
+        finally:
+            processes.stop()
+    figures.seconds = round(time.monotonic() - started, 1)
+    return figures
+
+
+def _login(url: str, vendor: Vendor, user: int) -> str:
+    me = Extension(url, "pipedrive")
+    code = vendor.call("grant", _DOMAIN, user, SCOPES)
+    me.login_with_code(f"{url}/pipedrive-redirect?code={code}", state="platform=pipedrive", hostname="temp")
+    assert me.token
+    return me.token
+
+
+def _fault_of(row: dict[str, Any]) -> str:
+    if row["status"] == 0:
+        return "dropped"
+    if row["status"] in (429, 500, 503):
+        return str(row["status"])
+    return "slow" if row["ended"] - row["started"] > 0.7 else ""
+
+
+def _send_under_fire(
+    client: Client, processes: Processes, figures: Figures, *, seconds: float, calls: int, conversations: int
+) -> None:
+    done = threading.Event()
+
+    def killer() -> None:
+        give_up = time.monotonic() + seconds
+        while not done.wait(random.uniform(0.5, 2)) and time.monotonic() < give_up:
+            processes.kill_one(figures)
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    with ThreadPoolExecutor(12) as pool:
+        jobs = [(client.log_call, f"chaos-{index}") for index in range(calls)]
+        jobs += [(client.log_messages, f"talk-{index}") for index in range(conversations)]
+        random.shuffle(jobs)
+        for future in [pool.submit(job, name) for job, name in jobs]:
+            future.result()
+    done.set()
+    thread.join()
+
+
+def _drain(processes: Processes, seconds: float = 120) -> None:
+    """Until nothing waits but what waits for a person."""
+    processes.wait_until_alive()
+    give_up = time.monotonic() + seconds
+    while processes.count("Delivery.objects.exclude(waits_for='person').count()") and time.monotonic() < give_up:
+        time.sleep(1)
+
+
+def _compare(figures: Figures, client: Client, processes: Processes, vendor: Vendor) -> None:
+    states = processes.count("list(CallLog.objects.values_list('session_id', 'state', 'crm_log_id'))")
+    state_of = {session: state for session, state, _ in states}
+    unsure = set(
+        processes.count(
+            "list(ConversationLog.objects.filter(state='uncertain').values_list('conversation_id', flat=True))"
+        )
+    )
+    waiting = set(
+        processes.count("list(MessageLog.objects.exclude(delivery=None).values_list('message_id', flat=True))")
+    )
+    notes = [row["note"] or "" for row in vendor.state()["companies"][_DOMAIN]["activities"].values()]
+    figures.accepted_calls = len(client.accepted_calls)
+    figures.accepted_messages = sum(map(len, client.accepted_messages.values()))
+    figures.waiting = processes.count("Delivery.objects.count()")
+    figures.uncertain = sum(state == "uncertain" for state in state_of.values()) + len(unsure)
+    figures.failed = sum(state == "failed" for state in state_of.values())
+    for session in sorted(client.accepted_calls):
+        _judge(
+            figures, session, sum(f"note of {session}<" in note for note in notes), state_of.get(session) != "logged"
+        )
+    for name, ids in sorted(client.accepted_messages.items()):
+        for message in sorted(ids):
+            found = sum(note.count(f"text {message}.") for note in notes)
+            _judge(figures, message, found, message in waiting or name in unsure)
+
+
+def _judge(figures: Figures, name: str, found: int, is_visible: bool) -> None:
+    figures.logged += found == 1
+    if found > 1:
+        figures.doubled.append(name)
+    if found == 0 and not is_visible:
+        figures.lost.append(name)
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[str]:
+    if not postgres_is_there():
+        yield ""
+        return
+    with postgres_database(POSTGRES) as url:
+        yield url
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--conversations", type=int, default=100)
+    options = parser.parse_args()
+    with _database() as url, tempfile.TemporaryDirectory() as folder:
+        figures = run(
+            Path(folder),
+            seconds=options.seconds,
+            calls=options.calls,
+            conversations=options.conversations,
+            database_url=url,
+        )
+        log = (Path(folder) / "chaos.log").read_text()
+    sys.stdout.write(json.dumps(asdict(figures), indent=2) + "\n")
+    sys.stdout.write(f"tracebacks in the log: {log.count('Traceback')}\n")
+    sys.exit(1 if figures.lost or figures.doubled else 0)
+
+
+if __name__ == "__main__":
+    main()
