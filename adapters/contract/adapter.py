@@ -191,6 +191,13 @@ class CrmAdapter(ABC):
         """The id of a call log this server wrote, searched for in the CRM; None: it is not there."""
         raise UnsupportedOperation("finding call logs")
 
+    def complete_call_log(self, log_id: Id, entry: CallLogEntry) -> LogResult:
+        """Makes up what may be missing of a log that ``find_call_log`` found: steps that follow the first record.
+
+        Override where ``create_call_log`` has such steps; the default has none. What is there already stays.
+        """
+        return LogResult(log_id=log_id)
+
     # --- message logs ------------------------------------------------------------------------------
 
     @abstractmethod

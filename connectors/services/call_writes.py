@@ -72,15 +72,16 @@ class NotInCrmYet(CrmUnavailable):
 
 def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
     """Writes the call into the CRM, unless an earlier attempt did. Its id is kept as soon as it is known."""
-    log, entry = _log_of(delivery), submission.entry
+    log = _log_of(delivery)
 
     def write(adapter: CrmAdapter) -> LogResult:
+        entry = replace(submission.entry, body=_composed(adapter, submission), created=log.created)
         if log.state == LogState.UNCERTAIN and (found := _found(adapter, entry)) is not None:
-            return LogResult(log_id=found)
+            log.created(found)
+            return adapter.complete_call_log(found, entry)
         if log.state != LogState.CLAIMED:
             log.move_to(LogState.CLAIMED)
-        body = _composed(adapter, submission)
-        return adapter.create_call_log(replace(entry, body=body, created=log.created))
+        return adapter.create_call_log(entry)
 
     return with_adapter(
         delivery.user, write, may_repeat=lambda: not log.crm_log_id and refuses_before_acting(delivery.platform)
