@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.clio import communications, replies
-from adapters.clio.documents import Documents, with_fax_status
+from adapters.clio.documents import Documents
 from adapters.clio.matters import Lookup, form_info, new_contact_info
 from adapters.clio.replies import record_id
 from adapters.clio.time_entries import TimeEntries
@@ -84,14 +84,28 @@ class Adapter(CrmAdapter):
         )
 
     def user_profile(self) -> UserProfile:
-        """Clio documents no account (firm) on a user, so ``account_id`` stays empty."""
-        payload = self.http.get("users/who_am_i.json", params={"fields": "id,name,time_zone"})
+        """The user, with the firm (Clio: account) that colleagues share.
+
+        Source: the published schema of the API has ``account`` with ``id`` on a user. Should a region refuse it, a
+        login is worth more than the firm: it is asked for once more without.
+        """
+        try:
+            payload = self._who_am_i("id,name,time_zone,account{id}")
+        except RequestRejected as error:
+            if error.status != 400:
+                raise
+            payload = self._who_am_i("id,name,time_zone")
+        account = dig(payload, "data.account.id", int, 0)
         return UserProfile(
             id=require_id(payload, "data.id"),
             name=dig(payload, "data.name", str, ""),
             timezone=iana_name(dig(payload, "data.time_zone", str, "")),
             hostname=self._hostname(),
+            account_id=str(account) if account else "",
         )
+
+    def _who_am_i(self, fields: str) -> Any:
+        return self.http.get("users/who_am_i.json", params={"fields": fields})
 
     def refresh_user(self) -> UserProfile:
         return self.user_profile()
@@ -171,6 +185,11 @@ class Adapter(CrmAdapter):
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._find(communications.SESSION_PROPERTY, marker)
 
+    def complete_call_log(self, log_id: Id, entry: CallLogEntry) -> LogResult:
+        """The attempt whose answer was lost may have ended before its time entry."""
+        note = communications.call(entry, self.user.id)["body"]
+        return LogResult(log_id=log_id, notice=self._time_entries().complete_for_call(record_id(log_id), entry, note))
+
     # --- message logs ------------------------------------------------------------------------------
 
     def create_message_log(self, entry: MessageLogEntry) -> LogResult:
@@ -178,8 +197,8 @@ class Adapter(CrmAdapter):
         if not entry.is_shared:
             messages = self._documents(entry.contact, entry.submission).filed(entry.messages)
             if messages != list(entry.messages):
-                body = with_fax_status(entry.compose(messages), messages)
-        log_id = self._create(communications.conversation(entry, body, self.user.id))
+                body = entry.compose(messages)
+        log_id = self._create(communications.conversation(entry, body, self.user.id, self.zone()))
         entry.created(log_id)
         notice = self._time_entries().create_for_messages(
             record_id(log_id), entry.messages, entry.contact.name, entry.submission

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from adapters.clio.replies import moment_of, record_id, timestamp
@@ -19,6 +19,7 @@ from adapters.contract import (
     Direction,
     Id,
     LoggedCall,
+    MessageKind,
     MessageLogEntry,
     dig,
 )
@@ -47,11 +48,11 @@ def call(entry: CallLogEntry, user_id: Id) -> dict[str, Any]:
     )
 
 
-def conversation(entry: MessageLogEntry, body: str, user_id: Id) -> dict[str, Any]:
+def conversation(entry: MessageLogEntry, body: str, user_id: Id, zone: tzinfo) -> dict[str, Any]:
     """The communication for a conversation day; its direction is that of the first message."""
     direction = entry.messages[0].direction if entry.messages else Direction.INBOUND
     return _communication(
-        subject=entry.subject,
+        subject=_subject(entry, zone),
         body=body,
         received_at=entry.started_at,
         participants=_participants(direction, entry.contact, writer(entry.assignee, user_id)),
@@ -59,6 +60,13 @@ def conversation(entry: MessageLogEntry, body: str, user_id: Id) -> dict[str, An
         submission=entry.submission,
         marker={"name": CONVERSATION_PROPERTY, "value": marker_value(entry.conversation_log_id)},
     )
+
+
+def _subject(entry: MessageLogEntry, zone: tzinfo) -> str:
+    """The given subject; a day that begins with a fax has the year first, as the extension's users know it."""
+    if entry.messages and entry.messages[0].kind is MessageKind.FAX:
+        return f"Fax document sent from {entry.contact.name} - {entry.messages[0].sent_at.astimezone(zone):%y/%m/%d}"
+    return entry.subject
 
 
 def call_subject(entry: CallLogEntry) -> str:

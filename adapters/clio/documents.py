@@ -48,32 +48,38 @@ class Documents:
     submission: Info
 
     def filed(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages with links to documents in place of media; uploads go on side by side."""
+        """The messages with links to documents in place of media; uploads go on side by side.
+
+        What is to be said of a fax stands in its text alone: so it is the same in a new log and in one that grows.
+        """
         return fan_out(self._filed, messages)
 
     def _filed(self, message: Message) -> Message:
         if message.kind is MessageKind.FAX and message.fax_download_url:
             return self._fax(message)
+        links = [f"[Link]: {message.image_link}"] if message.image_link else []
         if message.image_download_url:
             page = self._upload(message.image_download_url, self._image_name(message), message)
-            failed = f"[Link - failed to upload]: {message.image_link}".rstrip()
-            return _with_link(message, f"[Link]: {page}" if page else failed)
-        if message.image_link or message.video_link:
-            return _with_link(message, f"[Link]: {message.image_link or message.video_link}")
-        return message
+            links = [f"[Link]: {page}" if page else f"[Link - failed to upload]: {message.image_link}".rstrip()]
+        if message.video_link:
+            links.append(f"[Link]: {message.video_link}")
+        return _with_links(message, links) if links else message
 
     def _fax(self, message: Message) -> Message:
         page = self._upload(message.fax_download_url, self._name(message, "Fax", "pdf"), message)
         if not page:
-            return replace(message, text="Fax failed to be uploaded to Clio.")
+            failed = f"Fax failed to be uploaded to Clio.\nFax document link: {message.fax_link}"
+            return replace(message, text=failed, fax_link="")
         first = message.recipients[0].location if message.recipients else ""
         location = message.sender.location if message.direction is Direction.INBOUND else first
         lines = (
             "Fax uploaded to Clio successfully.",
             f"Fax Status: {message.status}",
             f"Page count: {message.fax_page_count}",
+            f"Fax document link: {page}",
+            f"Location: {location}",
         )
-        return replace(message, text="\n".join(lines), fax_link=f"{page}\nLocation: {location}")
+        return replace(message, text="\n".join(lines), fax_link="")
 
     def _image_name(self, message: Message) -> str:
         kind = _EXTENSION.match(message.image_content_type)
@@ -123,14 +129,6 @@ class Documents:
         return {"id": record_id(self.contact.id), "type": "Contact"}
 
 
-def with_fax_status(body: str, messages: Sequence[Message]) -> str:
-    """The body with the outcome of a fax upload in front, unless it is in it."""
-    first = messages[0] if messages else None
-    if first is None or first.kind is not MessageKind.FAX or not first.text or first.text in body:
-        return body
-    return f"{first.text}\n{body}"
-
-
-def _with_link(message: Message, link: str) -> Message:
+def _with_links(message: Message, links: Sequence[str]) -> Message:
     text = message.text if message.text.strip() else "N/A"
-    return replace(message, text=f"[Message]: {text}\n{link}", image_link="", video_link="")
+    return replace(message, text="\n".join([f"[Message]: {text}", *links]), image_link="", video_link="")

@@ -46,12 +46,19 @@ def explain(reply: Reply) -> ConnectorError | None:
     if reply.status == 403:
         return AccessDenied(_permission(reply), reason=reason, status=403)
     if reply.status == 404:
-        return RecordNotFound("This record no longer exists in Clio.", reason=reason, status=404)
+        return RecordNotFound(_missing(reply), reason=reason, status=404)
     if reply.status == 410:  # said of an unknown API version, never of a record
         return RequestRejected("Clio no longer offers what this needs.", reason=reason, status=410)
     if reply.status in (400, 412, 422):
         return RequestRejected("Clio refused the request.", reason=reason, status=reply.status)
     return None
+
+
+def _missing(reply: Reply) -> str:
+    """A 404 to a POST is about a record that the new one refers to."""
+    if reply.method == "POST":
+        return "The contact, matter or user of this log no longer exists in Clio. Choose another one."
+    return "This record no longer exists in Clio."
 
 
 def _permission(reply: Reply) -> str:

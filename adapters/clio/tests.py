@@ -17,12 +17,14 @@ from adapters.clio.time_entries import is_non_billable
 from adapters.clio.timezones import iana_name
 from adapters.contract import (
     AdapterContext,
+    CallLogEntry,
     ContactRef,
     Credentials,
     CredentialsRejected,
     Direction,
     HttpClient,
     LogRef,
+    LogResult,
     Manifest,
     Message,
     MessageKind,
@@ -187,7 +189,9 @@ def test_a_fax_that_cannot_be_fetched_is_logged_all_the_same(vendor):
     accept_documents(vendor)
     clio().create_message_log(entry(fax()))
     (log,) = sent(vendor, "POST", "communications.json")
-    assert log["body"].startswith("Fax failed to be uploaded to Clio.\nhttps://ringcentral.example/fax/1"), log["body"]
+    failed = "Fax failed to be uploaded to Clio.\nFax document link: https://ringcentral.example/fax/1"
+    assert log["body"] == failed
+    assert log["subject"] == "Fax document sent from Pia Ostrow - 26/01/15"
 
 
 def test_a_login_that_expired_before_the_upload_is_reported_before_anything_is_logged(vendor):
@@ -203,6 +207,34 @@ def test_a_film_in_the_first_message_keeps_its_link(vendor):
     clio().create_message_log(entry(message(video_link="https://reader.example/3")))
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"] == "[Message]: N/A\n[Link]: https://reader.example/3"
+
+
+def test_a_picture_and_a_film_in_one_message_both_keep_their_links(vendor):
+    accept_documents(vendor)
+    clio().create_message_log(
+        entry(message(text="Both", image_link="https://reader.example/2", video_link="https://reader.example/3"))
+    )
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: Both\n[Link]: https://reader.example/2\n[Link]: https://reader.example/3"
+
+
+def test_a_fax_that_joins_a_day_brings_its_status_and_its_link(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"%PDF", content_type="application/pdf")
+    accept_documents(vendor)
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "Day"}})
+    vendor.patch(f"{API}/communications/9001.json", json={"data": {"id": 9001}})
+    change = MessageLogChange(
+        contact=CONTACT,
+        messages=(fax(),),
+        append=lambda body, messages: f"{body}\n{text_of(messages)}",
+        ended_at=SENT_AT,
+    )
+    clio().update_message_log(LogRef(log_id="9001"), change)
+    (log,) = sent(vendor, "PATCH", "communications/9001.json")
+    assert log["body"] == (
+        "Day\nFax uploaded to Clio successfully.\nFax Status: Received\nPage count: 3\n"
+        "Fax document link: https://app.clio.com/nc/#/documents/660/details\nLocation: Fresno, CA"
+    )
 
 
 def test_all_new_messages_of_a_day_go_out_in_one_read_and_one_write(vendor):
@@ -232,6 +264,28 @@ def test_each_sent_message_of_an_update_is_billed_and_received_ones_are_not(vend
     )
     clio(smsTimeTrackingEnabled="true").update_message_log(LogRef(log_id="9001"), change)
     assert sorted(row["quantity"] for row in sent(vendor, "POST", "activities.json")) == [30, 91]
+
+
+@pytest.mark.parametrize(("entries", "created"), [([], 1), ([{"id": 5001, "quantity": 125}], 0)])
+def test_a_call_found_again_gets_the_time_entry_it_lacks_and_no_second_one(vendor, entries, created):
+    vendor.get(f"{API}/activities.json", json={"data": entries})
+    vendor.post(f"{API}/activities.json", status=201, json={"data": {"id": 5001}})
+    call = CallLogEntry(
+        session_id="s1",
+        direction=Direction.INBOUND,
+        contact=CONTACT,
+        started_at=SENT_AT,
+        duration=125,
+        body="- Note: x",
+    )
+    assert clio().complete_call_log(9001, call) == LogResult(log_id=9001)
+    assert [row["quantity"] for row in sent(vendor, "POST", "activities.json")] == [125] * created
+
+
+def test_time_entries_that_are_switched_off_are_not_asked_for_either(vendor):
+    call = CallLogEntry(session_id="s1", direction=Direction.INBOUND, contact=CONTACT, started_at=SENT_AT)
+    assert clio(clioTimeEntriesEnabled="False").complete_call_log(9001, call) == LogResult(log_id=9001)
+    assert len(vendor.calls) == 0
 
 
 def test_a_token_is_never_sent_to_a_host_that_is_not_clios(vendor):

@@ -34,6 +34,7 @@ from adapters.contract import (
 from adapters.contract.types import Info
 
 _SHORTEST_SMS = 30
+_NOT_CREATED = "Call logged, but its time entry could not be created."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,17 @@ class TimeEntries:
         data["non_billable"] = is_non_billable(entry.submission, self.options)
         if entry.assignee:
             data["user"] = {"id": writer(entry.assignee, self.user_id)}
-        return _warning("Call logged, but its time entry could not be created.", self._attempt([data]))
+        return _warning(_NOT_CREATED, self._attempt([data]))
+
+    def complete_for_call(self, log_id: int, entry: CallLogEntry, note: str) -> Notice | None:
+        """The same for a call whose entry may be there already, from an attempt whose answer was lost."""
+        if not self.are_on:
+            return None
+        try:
+            is_there = bool(self._of(log_id))
+        except ConnectorError as error:
+            return _warning(_NOT_CREATED, [error])
+        return None if is_there else self.create_for_call(log_id, entry, note)
 
     def update_for_call(self, log_id: int, change: CallLogChange, current: LoggedCall) -> Notice | None:
         """Brings the call's entry up to a new duration, or creates it where it is missing."""
