@@ -26,7 +26,7 @@ class Vendor:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         reply = self._http.request(method, self.url + path, json=body, timeout=15)
         reply.raise_for_status()
-        return reply.json()
+        return reply.json() if reply.content else None
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Calls a method of the fake in its process: ``vendor.call("add_contact", "Pia Ostrow", "+16505550112")``."""
