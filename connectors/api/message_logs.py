@@ -159,7 +159,7 @@ class MessageLogViewSet(WireViewSet):
             (message_from_wire(item, token=info["rcAccessToken"], suffix=suffix) for item in info["messages"] or []),
             key=lambda message: message.sent_at,
         )
-        started, ended = _span(raw, messages)
+        started, ended = _span(raw, messages, is_shared=shared is not None)
         if started is None or ended is None:
             return self._refused("No message to log.", 3000)
         conversation = Conversation(
@@ -187,17 +187,17 @@ class MessageLogViewSet(WireViewSet):
         return Response({"successful": False, "logIds": [], "returnMessage": return_message(text, ttl=ttl)})
 
 
-def _span(raw: dict[str, Any], messages: list[Message]) -> tuple[Any, Any]:
-    """First and last moment of a conversation: its messages, else the shared conversation's own times."""
-    if messages:
-        return messages[0].sent_at, messages[-1].sent_at
-    created = parse_time(raw.get("creationTime"))
-    entities = raw.get("entities") if isinstance(raw.get("entities"), list) else []
+def _span(raw: dict[str, Any], messages: list[Message], *, is_shared: bool) -> tuple[Any, Any]:
+    """First and last moment: of the messages, or of a shared conversation, which has times of its own."""
+    first, last = (messages[0].sent_at, messages[-1].sent_at) if messages else (None, None)
+    if not is_shared:
+        return first, last
+    lists = [raw[key] for key in ("messages", "entities") if isinstance(raw.get(key), list)]
+    items = [item for found in lists for item in found if isinstance(item, dict)]
     times = [
-        moment
-        for item in entities or []
-        if isinstance(item, dict) and (moment := parse_time(item.get("lastModifiedTime") or item.get("creationTime")))
+        moment for item in items if (moment := parse_time(item.get("lastModifiedTime") or item.get("creationTime")))
     ]
+    created = parse_time(raw.get("creationTime")) or first or min(times, default=None)
     return created, max(times, default=created)
 
 
