@@ -309,6 +309,20 @@ def test_media_become_documents_and_no_token_reaches_clio(vendor, connect, folde
     assert "rc-secret-token" not in (folder / "server.log").read_text()
 
 
+def test_several_pictures_go_up_side_by_side(vendor, connect):
+    me, _ = connect()
+    pia = _pia(vendor)
+    body = conversation("mms", pia, 3, info={"rcAccessToken": "rc-secret-token"})
+    for message in body["logInfo"]["messages"]:
+        message["attachments"] = [{"type": "MmsAttachment", "uri": MEDIA, "contentType": "image/png"}]
+    vendor.fail({"delay": 0.1})
+    assert len(me.log_messages(body)["logIds"]) == 3
+    rows = vendor.requests()
+    assert (len(rows), rounds(rows)) == (3 * 4 + 1, 5)
+    (log,) = _logs(vendor, pia)
+    assert log["body"].count("\n[Link]: https://app.clio.com/nc/#/documents/") == 3
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -458,6 +472,10 @@ def test_every_region_has_its_own_application_users_and_records(vendor, connect,
     assert "- Date/Time: 2026-05-04 06:31:07 PM\n" in log["body"]
     assert {row["host"] for row in vendor.requests()} == {host}
     assert me.send("GET", "/hostname").text == host
+    vendor.call("edit", "users", user, time_zone="Sydney")
+    assert me.json("POST", "/user/refreshInfo")["returnMessage"]["message"] == "User info refreshed"
+    me.log_call(call("s2", pia))
+    assert "- Date/Time: 2026-05-05 02:31:07 AM\n" in _logs(vendor, pia)[1]["body"]
 
 
 @pytest.mark.parametrize(
