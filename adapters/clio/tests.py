@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import responses
@@ -17,12 +17,14 @@ from adapters.clio.time_entries import is_non_billable
 from adapters.clio.timezones import iana_name
 from adapters.contract import (
     AdapterContext,
+    CallLogChange,
     CallLogEntry,
     ContactRef,
     Credentials,
     CredentialsRejected,
     Direction,
     HttpClient,
+    LoggedCall,
     LogRef,
     LogResult,
     Manifest,
@@ -33,7 +35,9 @@ from adapters.contract import (
     Options,
     Party,
     RequestRejected,
+    UnexpectedResponse,
     UserProfile,
+    parse_phone,
 )
 
 API = "https://app.clio.com/api/v4"
@@ -142,6 +146,7 @@ def test_a_fax_becomes_a_document_of_the_contact_and_the_log_links_to_it(vendor)
     (document,) = sent(vendor, "POST", "documents.json")
     assert document["name"] == "Inbound Fax - Pia Ostrow - 01/15/2026.pdf"
     assert document["parent"] == {"id": 7001, "type": "Contact"}
+    assert document["received_at"] == "2026-01-16T02:05:00.000Z"
     assert sent(vendor, "PATCH", "documents/660.json") == [{"uuid": "u-1", "fully_uploaded": True}]
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"].startswith("Fax uploaded to Clio successfully.\nFax Status: Received\nPage count: 3\n")
@@ -285,6 +290,55 @@ def test_a_call_found_again_gets_the_time_entry_it_lacks_and_no_second_one(vendo
 def test_time_entries_that_are_switched_off_are_not_asked_for_either(vendor):
     call = CallLogEntry(session_id="s1", direction=Direction.INBOUND, contact=CONTACT, started_at=SENT_AT)
     assert clio(clioTimeEntriesEnabled="False").complete_call_log(9001, call) == LogResult(log_id=9001)
+    assert len(vendor.calls) == 0
+
+
+def test_an_answer_not_understood_before_the_write_leaves_no_doubt_about_the_write(vendor):
+    vendor.get(f"{API}/communications/9001.json", json={"data": []})
+    change = MessageLogChange(contact=CONTACT, messages=(message(text="One"),), ended_at=SENT_AT)
+    with pytest.raises(UnexpectedResponse) as raised:
+        clio().update_message_log(LogRef(log_id="9001"), change)
+    assert raised.value.maybe_applied is False
+
+
+def test_a_title_or_marker_too_long_for_clio_is_cut_and_the_log_found_all_the_same(vendor):
+    vendor.post(f"{API}/communications.json", status=201, json={"data": {"id": 9001}})
+    vendor.get(f"{API}/communications.json", json={"data": []})
+    vendor.patch(f"{API}/communications/9001.json", json={"data": {"id": 9001}})
+    day = replace(entry(message(text="One")), subject="x" * 300, conversation_log_id="c" * 190 + "/2026-01-16")
+    clio().create_message_log(day)
+    clio().find_message_log(day.as_marker())
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["subject"] == "x" * 255
+    asked = parse_qs(urlsplit(vendor.calls[-1].request.url).query)["external_property_value"]
+    assert [log["external_properties"][0]["value"]] == asked
+    assert len(asked[0]) <= 100
+    current = LoggedCall(subject="y" * 255, body="- Note: x")
+    for subject, patches in (("y" * 300, []), ("z" * 300, [{"subject": "z" * 255}])):
+        clio().update_call_log(LogRef(log_id="9001"), CallLogChange(subject=subject, current=current))
+        assert sent(vendor, "PATCH", "communications/9001.json") == patches
+
+
+@pytest.mark.parametrize("search", ["phone", "name"])
+def test_many_hits_are_cut_before_their_matters_use_the_minute_up(vendor, search):
+    rows = [
+        {"id": n, "type": "Person", "name": "Pia", "phone_numbers": [{"number": "+16505550112"}]} for n in range(1, 31)
+    ]
+    vendor.get(re.compile(rf"{API}/contacts.json.*"), json={"data": rows})
+    vendor.get(re.compile(rf"{API}/(matters|relationships).json.*"), json={"data": []})
+    adapter = clio()
+    found = (
+        adapter.find_contacts(parse_phone("+16505550112"))
+        if search == "phone"
+        else adapter.find_contacts_by_name("Pia")
+    )
+    assert len(found.contacts) == 20
+    assert len(vendor.calls) == 41
+
+
+def test_no_time_entry_is_touched_where_they_are_switched_off(vendor):
+    change = CallLogChange(duration=200, current=LoggedCall(body="- Note: x"))
+    assert clio(clioTimeEntriesEnabled="FALSE").update_call_log(LogRef(log_id="9001"), change).notice is None
     assert len(vendor.calls) == 0
 
 

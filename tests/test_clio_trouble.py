@@ -1,0 +1,205 @@
+"""What goes wrong between Switchboard and Clio: logins, tokens, limits, lost answers, refusals."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.clio import ACTIVITIES, COMMUNICATIONS, running_clio
+from tests.extension import Extension, call, conversation
+from tests.fakes.clio import REDIRECT, US
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with running_clio(tmp_path_factory.mktemp("clio")) as clio:
+        yield clio
+
+
+@pytest.fixture
+def clio(running):
+    yield running
+    running.settle()
+
+
+@pytest.mark.parametrize(
+    "query", [{"hostname": "clio.example.net"}, {"hostname": ""}, {"hostname": "app.clio.com.example.net"}]
+)
+def test_a_host_that_is_not_clios_gets_neither_code_nor_token(clio, query):
+    _, code = clio.vendor.call("add_user", "Dana Whitlock")
+    clio.vendor.requests()
+    reply = Extension(clio.server.url, "clio").login_with_code(
+        f"{REDIRECT}?code={code}", state="platform=clio", **query
+    )
+    assert "jwtToken" not in reply
+    assert "not a Clio address" in reply["returnMessage"]["message"]
+    assert clio.vendor.spent() == []
+
+
+def test_a_login_that_was_declined_or_may_not_read_its_user_is_told_so(clio):
+    me = Extension(clio.server.url, "clio")
+    declined = me.login_with_code(f"{REDIRECT}?error=access_denied", state="platform=clio", hostname=US)
+    assert declined["returnMessage"]["message"] == "The connection to Clio was declined."
+    _, code = clio.vendor.call("add_user", "Dana Whitlock")
+    clio.vendor.fail(
+        {"path": "/api/v4/users/.*", "status": 403, "body": {"error": {"type": "Forbidden", "message": "no"}}}
+    )
+    refused = me.login_with_code(f"{REDIRECT}?code={code}", state="platform=clio", hostname=US)
+    assert "jwtToken" not in refused
+    assert "may not read users" in refused["returnMessage"]["message"]
+
+
+@pytest.mark.parametrize("rotation", ["none", "same", "new"])
+def test_many_requests_at_once_refresh_an_ending_token_once(clio, rotation):
+    clio.vendor.call("configure", token_seconds=60, rotation=rotation)  # a token is renewed two minutes before its end
+    me, user = clio.connect()
+    clio.vendor.call("configure", token_seconds=300)
+    numbers = [f"+1650555{n:04}" for n in range(200, 206)]
+    clio.vendor.fail({"delay": 0.1})
+
+    def look_up(number):
+        one = Extension(me.url, "clio")
+        one.token = me.token
+        return one.look_up(number, "")["successful"]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(look_up, numbers))
+    assert clio.vendor.spent() == [*["GET /api/v4/contacts.json"] * 6, "POST /oauth/token"]
+    clio.vendor.call("expire_access", user)  # what is stored now must serve for the next refresh
+    assert look_up("+16505550299")
+    assert clio.vendor.spent() == [*["GET /api/v4/contacts.json"] * 2, "POST /oauth/token"]
+
+
+def test_a_token_refused_in_mid_session_is_renewed_and_the_request_repeated_once(clio):
+    me, user = clio.connect()
+    pia = clio.pia()
+    clio.vendor.call("expire_access", user)
+    assert me.log_call(call("s1", pia))["successful"]
+    assert clio.vendor.spent() == [f"POST {ACTIVITIES}", *[f"POST {COMMUNICATIONS}"] * 2, "POST /oauth/token"]
+    assert len(clio.logs_of(pia)) == 1
+    clio.vendor.call("expire_access", user)
+    assert len(me.log_messages(conversation("c1", pia, 2))["logIds"]) == 2
+    assert clio.vendor.spent() == [*[f"POST {COMMUNICATIONS}"] * 2, "POST /oauth/token"]
+    clio.vendor.call("expire_access", user)
+    assert me.edit_call("s1", note="After the break")["successful"]
+    assert len(clio.logs_of(pia)) == 2
+
+
+def test_a_refresh_that_fails_for_a_while_logs_nobody_out(clio):
+    me, user = clio.connect()
+    clio.vendor.call("expire_access", user)
+    clio.vendor.fail({"path": "/oauth/token", "status": 503})
+    assert me.look_up("+16505550201")["successful"] is False
+    clio.vendor.fail()
+    assert me.look_up("+16505550201")["successful"] is True
+
+
+def test_a_refresh_token_that_is_dead_ends_the_session(clio):
+    me, user = clio.connect()
+    clio.vendor.call("end_session", user)
+    ended = me.send("GET", "/contact?phoneNumber=+16505550112")
+    assert (ended.status_code, ended.json()["errorCode"]) == (401, "CRM_SESSION_REVOKED")
+    assert ended.json()["returnMessage"]["message"] == "User session expired. Please connect again."
+    clio.vendor.requests()
+    assert me.send("GET", "/contact?phoneNumber=+16505550112").json()["errorCode"] == "CRM_SESSION_REVOKED"
+    assert clio.vendor.spent() == []
+    assert me.logout()["messageType"] == "success"
+
+
+def test_a_logout_that_clio_does_not_hear_is_a_logout_here(clio):
+    me, _ = clio.connect()
+    clio.vendor.fail({"path": "/oauth/deauthorize", "status": 500})
+    assert me.logout()["returnMessage"]["message"] == "Logged out of Clio"
+    assert me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+
+
+def test_a_rate_limit_is_told_at_once_with_the_time_to_wait(clio):
+    me, _ = clio.connect()
+    clio.pia()
+    clio.vendor.call("configure", requests_a_minute=4)  # three notations and the login's own request
+    started = time.monotonic()
+    limited = me.look_up("+16505550112")
+    assert time.monotonic() - started < 3
+    assert (limited["successful"], limited["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    assert "37 seconds" in str(limited["returnMessage"]["details"])
+
+
+def test_few_requests_left_are_spent_on_one_notation_after_the_other(clio):
+    me, _ = clio.connect()
+    pia = clio.pia("+16505550131")
+    clio.vendor.call("configure", requests_a_minute=12)
+    assert me.look_up("+16505550130")["successful"]
+    clio.vendor.requests()
+    assert me.look_up("+16505550131")["contact"][0]["id"] == pia["id"]
+    assert clio.vendor.spent() == [
+        "GET /api/v4/contacts.json",
+        "GET /api/v4/matters.json",
+        "GET /api/v4/relationships.json",
+    ]
+
+
+def test_a_call_whose_answer_was_lost_is_found_again_and_gets_its_time_entry(clio):
+    me, _ = clio.connect()
+    pia = clio.pia()
+    clio.vendor.fail({"method": "POST", "path": COMMUNICATIONS, "drop": "after", "times": 1})
+    assert me.log_call(call("s1", pia))["successful"] is False
+    (log,) = clio.logs_of(pia)
+    assert clio.entries_of(log) == []
+    time.sleep(5.2)  # Clio's search may lag behind its writes; asked earlier, the outcome stays open
+    clio.vendor.requests()
+    settled = me.log_call(call("s1", pia))
+    assert (settled["successful"], settled["logId"]) == (True, log["id"])
+    assert settled["returnMessage"]["message"] == "Call logged"
+    assert clio.vendor.spent() == [f"GET {ACTIVITIES}", f"GET {COMMUNICATIONS}", f"POST {ACTIVITIES}"]
+    assert clio.logs_of(pia) == [log]
+    assert [entry["quantity"] for entry in clio.entries_of(log)] == [187]
+
+
+def test_messages_whose_answer_was_lost_are_found_again_and_not_doubled(clio):
+    me, _ = clio.connect()
+    pia = clio.pia()
+    clio.vendor.fail({"method": "POST", "path": COMMUNICATIONS, "drop": "after", "times": 1})
+    assert me.log_messages(conversation("c1", pia, 2))["successful"] is False
+    assert len(me.log_messages(conversation("c1", pia, 3))["logIds"]) == 3
+    clio.vendor.fail({"method": "PATCH", "drop": "after", "times": 1})
+    assert me.log_messages(conversation("c1", pia, 4))["successful"] is False
+    assert len(me.log_messages(conversation("c1", pia, 4))["logIds"]) == 1
+    (log,) = clio.logs_of(pia)
+    assert "Conversation(4 messages)" in log["body"]
+    assert [log["body"].count(f"text number {n} ") for n in range(4)] == [1, 1, 1, 1]
+
+
+def test_a_time_entry_that_clio_refuses_does_not_stand_in_the_way_of_the_log(clio):
+    me, _ = clio.connect()
+    pia = clio.pia()
+    forbidden = {"error": {"type": "Forbidden", "message": "User may not track time"}}
+    clio.vendor.fail({"path": ACTIVITIES, "method": "POST", "status": 403, "body": forbidden})
+    logged = me.log_call(call("s1", pia))
+    assert logged["successful"] is True
+    assert logged["returnMessage"]["message"] == "Call logged, but its time entry could not be created."
+    assert "may not write time entries" in str(logged["returnMessage"]["details"])
+    assert me.logged("s1")[0]["matched"]
+    clio.vendor.fail()
+    me.log_call(call("s2", pia))
+    (_, log) = clio.logs_of(pia)
+    clio.vendor.call("bill", log["id"])
+    edited = me.edit_call("s2", duration=200)
+    assert edited["returnMessage"]["message"] == "Call log updated, but its time entry could not be."
+    assert "already billed" in str(edited["returnMessage"]["details"])
+    (_, log) = clio.logs_of(pia)
+    assert "- Duration: 3 minutes, 20 seconds\n" in log["body"]
+
+
+def test_a_refusal_names_what_is_missing_and_what_to_do(clio):
+    me, _ = clio.connect()
+    pia = clio.pia()
+    logged = me.log_call(call("s1", pia, additionalSubmission={"matters": 99999999}))
+    assert "no longer exists in Clio. Choose another one." in str(logged["returnMessage"])
+    clio.vendor.fail({"method": "GET", "status": 403, "body": {"error": {"type": "Forbidden", "message": "no"}}})
+    assert "may not read contacts" in str(me.look_up("+16505550141")["returnMessage"])
+    clio.vendor.fail({"method": "GET", "status": 503, "times": 1})
+    assert me.look_up("+16505550141")["successful"] is True
