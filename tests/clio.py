@@ -14,6 +14,7 @@ from tests.vendor import Vendor, running_vendor
 
 COMMUNICATIONS, COMMUNICATION = "/api/v4/communications.json", "/api/v4/communications/{id}.json"
 ACTIVITIES, ACTIVITY = "/api/v4/activities.json", "/api/v4/activities/{id}.json"
+_SETTINGS = {"THROTTLE_LOGIN": "1000/min", "DELIVERY_RETRY_SECONDS": "0.1"}
 
 
 class Clio:
@@ -68,6 +69,6 @@ class Clio:
 def running_clio(folder: Path) -> Iterator[Clio]:
     with (
         running_vendor("tests.fakes.clio:FakeClio", folder) as vendor,
-        live_server(folder, workers=2, THROTTLE_LOGIN="1000/min", **vendor.environment, **ENVIRONMENT) as server,
+        live_server(folder, workers=2, **_SETTINGS, **vendor.environment, **ENVIRONMENT) as server,
     ):
         yield Clio(vendor, server, folder)

@@ -37,9 +37,9 @@ def clio(running):
 
 
 def test_a_session_of_the_extension_from_login_to_logout(clio):
-    me, user = clio.connect()
-    pia = clio.pia("(650) 555-0112")
-    others = {n: clio.vendor.call("add_contact", f"Sam {n}", n) for n in ("650-555-0113", "+16505550114")}
+    me, user = clio.connect(CA)  # where no other test has contacts
+    pia = clio.pia("(650) 555-0112", CA)
+    others = {n: clio.vendor.call("add_contact", f"Sam {n}", n, host=CA) for n in ("650-555-0113", "+16505550114")}
     matter = clio.vendor.call("add_matter", pia["id"], "00801-Ostrow")
     clio.vendor.call("add_matter", pia["id"], "00802-Ostrow", "Closed")
     related = clio.vendor.call("add_matter", others["650-555-0113"], "00803-Roe", "Pending", "Sale")
@@ -412,7 +412,7 @@ def test_a_contact_with_the_number_elsewhere_is_not_taken_for_its_owner(clio):
     assert clio.vendor.spent() == ["GET /api/v4/contacts.json"] * 3
 
 
-@pytest.mark.parametrize("host", [EU, AU, CA])
+@pytest.mark.parametrize("host", [EU, AU])
 def test_every_region_has_its_own_application_users_and_records(clio, host):
     me, user = clio.connect(host, zone="Europe/Berlin")
     pia = clio.pia(host=host)

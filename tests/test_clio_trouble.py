@@ -9,7 +9,7 @@ import pytest
 
 from tests.clio import ACTIVITIES, COMMUNICATIONS, running_clio
 from tests.extension import Extension, call, conversation
-from tests.fakes.clio import REDIRECT, US
+from tests.fakes.clio import AU, EU, REDIRECT, US
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
@@ -143,10 +143,12 @@ def test_few_requests_left_are_spent_on_one_notation_after_the_other(clio):
 
 
 def test_a_call_whose_answer_was_lost_is_found_again_and_gets_its_time_entry(clio):
-    me, _ = clio.connect()
-    pia = clio.pia()
+    me, _ = clio.connect(EU)
+    pia = clio.pia(host=EU)
     clio.vendor.fail({"method": "POST", "path": COMMUNICATIONS, "drop": "after", "times": 1})
-    assert me.log_call(call("s1", pia))["successful"] is False
+    kept = me.log_call(call("s1", pia))
+    assert kept["returnMessage"]["message"] == "Call log saved. It will be sent when Clio is back."
+    assert me.logged("s1")[0]["matched"] is False
     (log,) = clio.logs_of(pia)
     assert clio.entries_of(log) == []
     time.sleep(5.2)  # Clio's search may lag behind its writes; asked earlier, the outcome stays open
@@ -157,20 +159,22 @@ def test_a_call_whose_answer_was_lost_is_found_again_and_gets_its_time_entry(cli
     assert clio.vendor.spent() == [f"GET {ACTIVITIES}", f"GET {COMMUNICATIONS}", f"POST {ACTIVITIES}"]
     assert clio.logs_of(pia) == [log]
     assert [entry["quantity"] for entry in clio.entries_of(log)] == [187]
+    assert me.logged("s1")[0]["matched"] is True
 
 
-def test_messages_whose_answer_was_lost_are_found_again_and_not_doubled(clio):
-    me, _ = clio.connect()
-    pia = clio.pia()
-    clio.vendor.fail({"method": "POST", "path": COMMUNICATIONS, "drop": "after", "times": 1})
-    assert me.log_messages(conversation("c1", pia, 2))["successful"] is False
-    assert len(me.log_messages(conversation("c1", pia, 3))["logIds"]) == 3
-    clio.vendor.fail({"method": "PATCH", "drop": "after", "times": 1})
-    assert me.log_messages(conversation("c1", pia, 4))["successful"] is False
-    assert len(me.log_messages(conversation("c1", pia, 4))["logIds"]) == 1
-    (log,) = clio.logs_of(pia)
-    assert "Conversation(4 messages)" in log["body"]
-    assert [log["body"].count(f"text number {n} ") for n in range(4)] == [1, 1, 1, 1]
+def test_messages_whose_answer_was_lost_are_found_again_by_the_worker_and_not_doubled(clio):
+    me, _ = clio.connect(AU)
+    pia = clio.pia(host=AU)
+    for method, count in (("POST", 2), ("PATCH", 4)):
+        clio.vendor.fail({"method": method, "path": "/api/v4/communications.*", "drop": "after", "times": 1})
+        kept = me.log_messages(conversation("c1", pia, count))
+        assert kept["returnMessage"]["message"] == "Messages saved. It will be sent when Clio is back."
+        time.sleep(5.2)
+        clio.server.manage("deliver")
+        assert me.log_messages(conversation("c1", pia, count))["logIds"] == []
+        (log,) = clio.logs_of(pia)
+        assert f"Conversation({count} messages)" in log["body"]
+        assert [log["body"].count(f"text number {n} ") for n in range(count)] == [1] * count
 
 
 def test_a_time_entry_that_clio_refuses_does_not_stand_in_the_way_of_the_log(clio):
