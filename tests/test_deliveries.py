@@ -377,6 +377,15 @@ def test_a_crm_that_is_down_is_probed_and_not_stormed(me, luke, sandbox, setting
     assert CallLog.objects.filter(state=LogState.LOGGED).count() == 4
 
 
+def test_a_crm_that_fails_on_one_request_is_not_taken_for_one_that_is_down(me, luke, sandbox, session):
+    sandbox.fail({**WRITES, "status": 500, "times": 4})
+    for _ in range(4):
+        me.log_call(call(session, luke))
+        Delivery.objects.update(not_before=timezone.now())
+    assert not Circuit.objects.exists()
+    assert me.log_call(call(session + "-b", luke))["logId"]
+
+
 def test_two_edits_at_the_same_time_both_reach_the_log(me, luke, sandbox, session):
     me.log_call(call(session, luke))
     sandbox.fail({"path_prefix": "/api/activities", "delay_ms": 300, "times": 4})

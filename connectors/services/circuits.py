@@ -36,11 +36,12 @@ def may_call(crm: str) -> bool:
 def note_failure(crm: str) -> None:
     """The CRM could not be reached, or answered 5xx."""
     _fine_until.pop(crm, None)
-    circuit, _ = Circuit.objects.get_or_create(pk=crm)
-    Circuit.objects.filter(pk=crm).update(failures=F("failures") + 1)
-    if circuit.failures + 1 >= _OPENS_AT:
-        until = timezone.now() + timedelta(seconds=_pause(circuit.failures + 1))
-        Circuit.objects.filter(pk=crm).update(open_until=until)
+    Circuit.objects.bulk_create([Circuit(crm=crm)], ignore_conflicts=True)
+    rows = Circuit.objects.filter(pk=crm)
+    rows.update(failures=F("failures") + 1)
+    circuit = rows.first()  # None: somebody else had an answer meanwhile
+    if circuit is not None and circuit.failures >= _OPENS_AT:
+        rows.update(open_until=timezone.now() + timedelta(seconds=_pause(circuit.failures)))
 
 
 def note_success(crm: str) -> bool:

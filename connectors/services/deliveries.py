@@ -40,6 +40,8 @@ log = logging.getLogger("switchboard.deliveries")
 
 _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
 _POLL = 0.5  # seconds
+#: No answer, or one from whatever stands before the CRM. Its own 500 may be about this one request.
+_DOWN = (0, 502, 503, 504)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +228,7 @@ def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tell
         _finish(delivery, result, event)
         return Outcome(result=result)
     event.error = name
-    if type(error) is CrmUnavailable:
+    if type(error) is CrmUnavailable and error.status in _DOWN:
         circuits.note_failure(delivery.crm)
     elif error.status:
         _note_answer(delivery.crm)
