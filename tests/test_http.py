@@ -740,6 +740,19 @@ def test_a_wait_for_the_next_start_that_is_too_long_is_refused_at_once():
     assert 50 < caught.error.retry_after <= 60
 
 
+def test_a_limit_of_its_own_leaves_the_other_requests_of_the_user_alone():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "search", json={})
+        crm.get(BASE + "x", json={})
+        sent = client(pace_key="demo:share")
+        searches = sent.paced(Pace(starts=1, seconds=60), share="search")
+        searches.get("search")
+        with fails(RateLimited):
+            searches.get("search")
+        assert sent.get("x") == {}
+        assert len(crm.calls) == 2
+
+
 def test_no_more_requests_are_in_flight_than_the_pace_allows():
     limiter, lock = pacing.Limiter(), threading.Lock()
     running, most = 0, 0

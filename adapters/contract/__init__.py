@@ -17,7 +17,7 @@ from adapters.contract.errors import (
 )
 from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
-from adapters.contract.manifest import Manifest, ManifestError
+from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.payload import dig, require, require_id, rows
 from adapters.contract.phone import digits_of, fill_format, is_same_number
@@ -109,6 +109,7 @@ __all__ = [
     "OAuthClient",
     "Options",
     "OutboundPolicy",
+    "Pace",
     "Party",
     "PhoneNumber",
     "RateLimited",

@@ -159,6 +159,13 @@ class HttpClient:
         client._explain = explain
         return client
 
+    def paced(self, pace: Pace, *, share: str) -> HttpClient:
+        """A copy for requests that the vendor counts by themselves; ``share`` names that limit."""
+        client = copy.copy(self)
+        client._pace = pace
+        client._pace_key = f"{self._pace_key}:{share}" if self._pace_key else ""
+        return client
+
     def get(self, url: str, **options: Any) -> Any:
         """Decoded JSON, or None for an empty body; options as for ``send``."""
         return self._json("GET", url, options)

@@ -86,7 +86,7 @@ class ServerHalf:
     exempt: Mapping[str, str] = field(default_factory=dict)
     #: Environment variables without which the CRM cannot be reached; values are secret.
     secrets: tuple[str, ...] = ()
-    #: Optional environment variables with their defaults.
+    #: Optional environment variables with their defaults; a default may name another ``${VARIABLE}``.
     settings: Mapping[str, str] = field(default_factory=dict)
     #: Keys offered through ``account_data``.
     account_data: tuple[str, ...] = ()
@@ -169,7 +169,9 @@ class Manifest:
 
 def _fill(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda match: variables.get(match[1], ""), value)
+        for _ in range(2):  # a default may name another variable
+            value = _PLACEHOLDER.sub(lambda match: variables.get(match[1], ""), value)
+        return value
     if isinstance(value, dict):
         return {key: _fill(item, variables) for key, item in value.items()}
     if isinstance(value, list):
