@@ -80,6 +80,8 @@ def _connected(
     if not str(profile.id):
         raise CredentialsRejected("The CRM did not say who you are.")
     user = _row_of(platform, profile)
+    if user.crm_account_id != profile.account_id:  # one person in two companies has one wire id
+        _drop_what_was_kept(user)
     user.crm_user_id, user.crm_user_id_is_number = str(profile.id), isinstance(profile.id, int)
     user.name, user.host, user.timezone = profile.name, profile.hostname, profile.timezone
     user.email, user.crm_account_id = profile.email, profile.account_id
@@ -148,8 +150,7 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
                 refresh_lease=None,
                 refresh_lease_until=None,
             )
-            ContactMatch.objects.filter(user=user).delete()
-            NoteDraft.objects.filter(user=user).delete()
+            _drop_what_was_kept(user)
             revocation = credentials and accept(
                 kind=DeliveryKind.REVOKE_SESSION, user=user, change=credentials, leased=True
             )
@@ -159,6 +160,11 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
         except ConnectorError as error:
             log.info("revocation refused", extra={"platform": user.platform, "error": type(error).__name__})
     return Notice(message=f"Logged out of {name}", ttl=1000)
+
+
+def _drop_what_was_kept(user: CrmUser) -> None:
+    ContactMatch.objects.filter(user=user).delete()
+    NoteDraft.objects.filter(user=user).delete()
 
 
 def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
