@@ -58,6 +58,8 @@ ANY_COMPANY = "api.pipedrive.com"
 _CLOCK_SKEW = timedelta(minutes=5)
 _FIND_PAGES = 5
 _MIN_TERM = 2
+#: How long a person whom this server created is looked up by id too: the search knows them only after a moment.
+_UNTIL_SEARCHABLE = timedelta(minutes=5)
 
 
 class Adapter(CrmAdapter):
@@ -119,7 +121,8 @@ class Adapter(CrmAdapter):
         lookup = self._lookup()
         found = lookup.search(term, in_field="phone")
         hits, dropped = verified(phone, found.hits)
-        contacts = lookup.contacts(found, hits, phone=phone.e164 or phone.raw.strip())
+        created = self.cache.get(_created_key(phone), max_age=_UNTIL_SEARCHABLE) or ()
+        contacts = lookup.contacts(found, hits, phone=phone, just_created=created)
         return ContactMatches(contacts=contacts, new_contact=NewContactOffer(), notice=lookup.notice, dropped=dropped)
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
@@ -138,9 +141,12 @@ class Adapter(CrmAdapter):
         if phone:  # v2 does not know "phone": sending it would drop the number
             body["phones"] = [{"value": phone, "primary": True, "label": "work"}]
         person = require(self.http.post("/api/v2/persons", json=body), "data", dict)
-        return Contact(
-            id=require_id(person, "id"), name=dig(person, "name", str, draft.name), type="contact", phone=phone
-        )
+        person_id = require_id(person, "id")
+        if phone:
+            key = _created_key(draft.phone)
+            earlier = self.cache.get(key, max_age=_UNTIL_SEARCHABLE) or ()
+            self.cache.put(key, [*earlier, person_id])
+        return Contact(id=person_id, name=dig(person, "name", str, draft.name), type="contact", phone=phone)
 
     # --- call logs ---------------------------------------------------------------------------------
 
@@ -206,7 +212,7 @@ class Adapter(CrmAdapter):
             body["note"] = change.body
         if change.subject is not None and change.subject[: activities.SUBJECT_LENGTH] != current.subject:
             body["subject"] = change.subject[: activities.SUBJECT_LENGTH]
-        if change.duration is not None:
+        if change.duration:  # clients send 0 for a duration they do not know
             duration = activities.duration(change.duration)
             if current.duration is None or duration != activities.duration(current.duration):
                 body["duration"] = duration
@@ -380,6 +386,10 @@ class Adapter(CrmAdapter):
             params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
             if not params["cursor"]:
                 return
+
+
+def _created_key(phone: PhoneNumber) -> str:
+    return f"created:{phone.e164 or phone.raw.strip()}"
 
 
 def _parts(ids: Sequence[Id]) -> list[Sequence[Id]]:

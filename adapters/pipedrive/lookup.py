@@ -20,6 +20,7 @@ from adapters.contract import (
     Id,
     Notice,
     NoticeLevel,
+    Pace,
     PhoneNumber,
     UnexpectedResponse,
     dig,
@@ -29,10 +30,15 @@ from adapters.contract import (
     require_id,
     rows,
 )
+from adapters.pipedrive.replies import is_missing_scope
 
-#: Whether this account's tokens may use itemSearch, where the token reply did not say.
+#: Whether this account's tokens may use itemSearch: where the token reply did not say, and where it said yes.
 SCOPE_KEY = "itemSearch"
+GRANTED_SCOPE_KEY = "itemSearch:granted"
 SCOPE_MAX_AGE = timedelta(days=1)
+#: On every plan ten searches in two seconds, whatever else may be sent ("Rate limiting"). Half of that, because a pace
+#: counts the requests of one process, and two are usual.
+SEARCH_PACE = Pace(starts=5, seconds=2)
 ITEM_PAGE = 100  # the vendor's maximum for itemSearch
 LIST_PAGE = 500  # the vendor's maximum for other lists
 IDS_PER_REQUEST = 100
@@ -69,6 +75,7 @@ class Lookup:
     def __init__(self, *, http: HttpClient, cache: AccountCache, scopes: frozenset[str]) -> None:
         """``scopes``: those granted with the token; empty when they are not known."""
         self.http = http
+        self.searches = http.paced(SEARCH_PACE, share="search")
         self.cache = cache
         self.scopes = scopes
         self.notice: Notice | None = None
@@ -79,52 +86,71 @@ class Lookup:
         One ``itemSearch`` where the scope allows it, else ``persons/search``. Where nobody knows, both go out together
         and the answer is remembered for the account, so that there never is a third round.
         """
-        if self.scopes:
-            allowed = "search:read" in self.scopes
-        else:
-            known = self.cache.get(SCOPE_KEY, max_age=SCOPE_MAX_AGE)
-            if not isinstance(known, bool):
-                return self._search_both(term, in_field)
-            allowed = known
-        return self._search_items(term, in_field) if allowed else self._search_persons(term, in_field)
+        if self.scopes and "search:read" not in self.scopes:
+            return self._search_persons(term, in_field)
+        key = GRANTED_SCOPE_KEY if self.scopes else SCOPE_KEY
+        allowed = self.cache.get(key, max_age=SCOPE_MAX_AGE)
+        if allowed is False:
+            return self._search_persons(term, in_field)
+        if allowed is None and not self.scopes:
+            return self._search_both(term, in_field)
+        try:
+            return self._search_items(term, in_field)
+        except AccessDenied as error:
+            if not is_missing_scope(error):
+                raise
+            self.cache.put(key, False)  # other than what was granted, or known of a colleague: a third round, once
+            return self._search_persons(term, in_field)
 
-    def contacts(self, found: Found, hits: Sequence[Hit], *, phone: str = "") -> tuple[Contact, ...]:
-        """The contacts for some of the hits; dates, and where they are missing deals and leads, in one round."""
+    def contacts(
+        self,
+        found: Found,
+        hits: Sequence[Hit],
+        *,
+        phone: PhoneNumber | None = None,
+        just_created: Sequence[Id] = (),
+    ) -> tuple[Contact, ...]:
+        """The contacts for some of the hits; dates, and where they are missing deals and leads, in one round.
+
+        ``just_created``: persons who belong to ``phone`` though the search does not know them yet.
+        """
         deals, leads = dict(found.deals), dict(found.leads)
         ids = [hit.id for hit in hits]
         asked: list[tuple[str, Callable[[], Any]]] = [
-            ("dates", partial(self._dates, part)) for part in _parts(ids, IDS_PER_REQUEST)
+            ("persons", partial(self._persons, part))
+            for part in _parts(list(dict.fromkeys([*ids, *just_created])), IDS_PER_REQUEST)
         ]
         if not found.has_links:
             for person in ids[:MAX_WITH_LINKS]:
                 asked.append(("deals", partial(self._deals, person)))
                 asked.append(("leads", partial(self._leads, person)))
-        dates: dict[Id, tuple[datetime | None, datetime | None]] = {}
+        persons: dict[Id, Mapping[str, Any]] = {}
         outcomes = fan_out_outcomes(lambda request: request[1](), asked)
         for (kind, _), outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, ConnectorError):
                 self._note_failure(kind, outcome)
-            elif kind == "dates":
-                dates.update(outcome)
+            elif kind == "persons":
+                persons.update(outcome)
             else:
                 (deals if kind == "deals" else leads)[outcome[0]] = outcome[1]
+        unseen = [_hit_of(persons[person]) for person in just_created if person in persons and person not in ids]
         return tuple(
             Contact(
                 id=hit.id,
                 name=hit.name,
                 type="contact",
-                phone=phone or next(iter(hit.phones), ""),
+                phone=(phone.e164 or phone.raw.strip()) if phone else next(iter(hit.phones), ""),
                 company=hit.company,
                 email=hit.email,
-                created_at=dates.get(hit.id, (None, None))[0],
-                last_activity_at=dates.get(hit.id, (None, None))[1],
+                created_at=_moment(persons.get(hit.id, {}), "add_time"),
+                last_activity_at=_moment(persons.get(hit.id, {}), "update_time"),
                 additional_info={
                     name: tuple(choices)
                     for name, choices in (("deals", deals.get(hit.id)), ("leads", leads.get(hit.id)))
                     if choices  # the form breaks on an empty list
                 },
             )
-            for hit in hits
+            for hit in [*hits, *(hit for hit in unseen if phone and _has_number(hit, phone))]
         )
 
     def _search_both(self, term: str, in_field: str) -> Found:
@@ -151,7 +177,7 @@ class Lookup:
         deals: dict[Id, list[Choice]] = {}
         leads: dict[Id, list[Choice]] = {}
         while True:
-            payload = self.http.get("/api/v2/itemSearch", params=params)
+            payload = self.searches.get("/api/v2/itemSearch", params=params)
             hits += _hits(payload)
             for related in _related(payload):
                 _keep_related(related, deals, leads)
@@ -162,7 +188,7 @@ class Lookup:
 
     def _search_persons(self, term: str, in_field: str) -> Found:
         params = {"term": term, "fields": in_field, "limit": LIST_PAGE}
-        return Found(hits=_unique(_hits(self.http.get("/api/v2/persons/search", params=params))))
+        return Found(hits=_unique(_hits(self.searches.get("/api/v2/persons/search", params=params))))
 
     def _deals(self, person: Id) -> tuple[Id, list[Choice]]:
         params = {"person_id": person, "status": "open", "limit": LIST_PAGE}
@@ -172,20 +198,17 @@ class Lookup:
         params = {"person_id": person, "limit": LIST_PAGE}
         return person, _choices(self.http.get("/v1/leads", params=params))
 
-    def _dates(self, ids: Sequence[Id]) -> dict[Id, tuple[datetime | None, datetime | None]]:
+    def _persons(self, ids: Sequence[Id]) -> dict[Id, Mapping[str, Any]]:
         params = {"ids": ",".join(map(str, ids)), "limit": IDS_PER_REQUEST}
         payload = self.http.get("/api/v2/persons", params=params)
-        return {
-            require_id(row, "id"): (_moment(row, "add_time"), _moment(row, "update_time"))
-            for row in rows(payload, "data")
-        }
+        return {require_id(row, "id"): row for row in rows(payload, "data")}
 
     def _note_failure(self, kind: str, error: ConnectorError) -> None:
         """One part that fails leaves only itself out; a refused login concerns everything."""
         if isinstance(error, CredentialsRejected):
             raise error
         # Tokens older than the leads scope get 403 until the app is installed anew: not worth a warning per call.
-        if kind != "dates" and not isinstance(error, AccessDenied):
+        if kind != "persons" and not isinstance(error, AccessDenied):
             self.notice = Notice(
                 message=f"The {kind} of some contacts could not be read from Pipedrive.",
                 level=NoticeLevel.WARNING,
@@ -199,7 +222,7 @@ def verified(phone: PhoneNumber, hits: Iterable[Hit]) -> tuple[list[Hit], tuple[
     Where none has it, those that end with its digits (numbers stored with a wrong country, say).
     """
     hits = list(hits)
-    same = [hit for hit in hits if any(is_same_number(phone, stored) for stored in hit.phones)]
+    same = [hit for hit in hits if _has_number(hit, phone)]
     reason = "another number contains these digits"
     if not same:
         ending = digits_of(phone.national) or digits_of(phone.raw)
@@ -207,6 +230,21 @@ def verified(phone: PhoneNumber, hits: Iterable[Hit]) -> tuple[list[Hit], tuple[
         reason = "the number does not end with these digits"
     shown = {hit.id for hit in same}
     return same, tuple(DroppedHit(id=hit.id, reason=reason) for hit in hits if hit.id not in shown)
+
+
+def _has_number(hit: Hit, phone: PhoneNumber) -> bool:
+    return any(is_same_number(phone, stored) for stored in hit.phones)
+
+
+def _hit_of(person: Mapping[str, Any]) -> Hit:
+    """A person's record in the shape of a search's row."""
+    return Hit(
+        id=require_id(person, "id"),
+        name=dig(person, "name", str, ""),
+        phones=tuple(dig(row, "value", str, "") for row in rows(person, "phones")),
+        email=dig(person, "emails.0.value", str, ""),
+        company="",
+    )
 
 
 def _hits(payload: Any) -> list[Hit]:

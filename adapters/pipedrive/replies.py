@@ -57,6 +57,11 @@ def vendor_text(body: Any) -> str:
     return reason_of(f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)
 
 
+def is_missing_scope(error: AccessDenied) -> bool:
+    """Whether the token lacks a scope, as opposed to its user a permission: "Scope and URL mismatch"."""
+    return error.status == 403 and "scope" in error.reason.lower()
+
+
 @contextmanager
 def nothing_written() -> Iterator[None]:
     """For reads that precede a write: a surprise in them does not leave the write in doubt."""

@@ -15,13 +15,16 @@ import pytest
 from adapters.contract import (
     AccessDenied,
     AdapterContext,
+    CallLogChange,
     CallLogEntry,
     ConnectorError,
+    ContactDraft,
     ContactRef,
     Credentials,
     CredentialsRejected,
     CrmUnavailable,
     Direction,
+    LoggedCall,
     LogRef,
     Manifest,
     Message,
@@ -39,6 +42,7 @@ from adapters.pipedrive.adapter import Adapter
 
 MANIFEST = Manifest.parse(Path(__file__).with_name("manifest.json").read_text(encoding="utf-8"))
 PHONE = parse_phone("+16505550112")
+LOGIN = Credentials(access_token="access-1")
 CALL_TYPES = [{"const": "call", "title": "Call"}]
 
 
@@ -50,6 +54,9 @@ class FakeHttp:
         self.asked: list[tuple[str, Any]] = []
 
     def explained_by(self, explain: Any) -> FakeHttp:
+        return self
+
+    def paced(self, pace: Any, *, share: str) -> FakeHttp:
         return self
 
     def get(self, url: str, *, params: Any = None) -> Any:
@@ -90,11 +97,17 @@ class Cache:
         self.fresh[key] = value
 
 
-def adapter(answers: Mapping[str, Any], *, cache: Cache | None = None, secrets: Any = None) -> Adapter:
+def adapter(
+    answers: Mapping[str, Any],
+    *,
+    cache: Cache | None = None,
+    secrets: Any = None,
+    credentials: Credentials = LOGIN,
+) -> Adapter:
     context = AdapterContext(
         manifest=MANIFEST,
         user=UserProfile(id=7001, name="Robin Vale", hostname="northwind-demo.pipedrive.com"),
-        credentials=Credentials(access_token="access-1"),
+        credentials=credentials,
         options=Options(),
         secrets=secrets or {},
         cache=cache or Cache(),
@@ -166,6 +179,55 @@ def test_an_outage_of_the_item_search_is_not_taken_for_a_missing_scope():
     assert cache.fresh == {}
 
 
+def scope_mismatch() -> AccessDenied:
+    return AccessDenied(reason="Scope and URL mismatch", status=403)
+
+
+def test_a_scope_that_was_granted_and_is_refused_all_the_same_costs_one_more_round_once():
+    cache = Cache()
+    answers = {
+        "GET /api/v2/itemSearch": scope_mismatch(),
+        "GET /api/v2/persons/search": found(501),
+        "GET /api/v2/persons": {"data": []},
+        "GET /api/v2/deals": {"data": []},
+        "GET /v1/leads": {"data": None},
+    }
+    granted = Credentials(access_token="access-1", extra={"token_reply": {"scope": "base,search:read"}})
+    for searches in (["itemSearch", "persons/search"], ["persons/search"]):
+        subject = adapter(answers, cache=cache, credentials=granted)
+        assert [contact.id for contact in subject.find_contacts(PHONE).contacts] == [501]
+        asked = [request for request, _ in subject.http.asked if "earch" in request]  # type: ignore[attr-defined]
+        assert asked == [f"GET /api/v2/{path}" for path in searches]
+
+
+def test_a_refusal_for_want_of_a_permission_is_not_taken_for_a_missing_scope():
+    granted = Credentials(access_token="access-1", extra={"token_reply": {"scope": "search:read"}})
+    subject = adapter({"GET /api/v2/itemSearch": AccessDenied(status=403)}, credentials=granted)
+    with pytest.raises(AccessDenied):
+        subject.find_contacts(PHONE)
+
+
+# --- a person just created ------------------------------------------------------------------------
+
+
+def test_a_person_just_created_is_found_before_the_search_knows_them():
+    row = {"id": 777, "name": "Ada Park", "phones": [{"value": "(650) 555-0112"}]}
+    subject = adapter(
+        {
+            "POST /api/v2/persons": {"data": {"id": 777, "name": "Ada Park"}},
+            "GET /api/v2/itemSearch": found(501, related=[]),
+            "GET /api/v2/persons": {"data": [row]},
+        },
+        cache=Cache({"itemSearch": True}),
+    )
+    subject.create_contact(ContactDraft(name="Ada Park", phone=PHONE))
+    contacts = subject.find_contacts(PHONE).contacts
+    assert [(contact.id, contact.name) for contact in contacts] == [(501, "Dana Fox"), (777, "Ada Park")]
+    assert subject.http.asked[-1] == ("GET /api/v2/persons", {"ids": "501,777", "limit": 100})  # type: ignore[attr-defined]
+    row["phones"] = [{"value": "+16505550199"}]  # edited in Pipedrive meanwhile
+    assert [contact.id for contact in subject.find_contacts(PHONE).contacts] == [501]
+
+
 # --- activity types -----------------------------------------------------------------------------
 
 
@@ -202,6 +264,14 @@ def test_known_types_cost_one_read_before_the_write():
     )
     subject.create_call_log(entry())
     assert subject.http.requests == ["GET /api/v2/persons/501", "POST /api/v2/activities"]  # type: ignore[attr-defined]
+
+
+def test_an_unknown_duration_leaves_the_one_in_pipedrive_alone():
+    subject = adapter({})
+    current = LoggedCall(duration=240)
+    change = CallLogChange(duration=0, current=current)
+    assert subject.update_call_log(LogRef(log_id="7700"), change).log_id == 7700
+    assert subject.http.asked == []  # type: ignore[attr-defined]
 
 
 # --- durations, links -----------------------------------------------------------------------------
@@ -408,7 +478,11 @@ def test_the_uninstall_hook_refuses_everybody_while_the_application_is_not_confi
 
 
 def test_the_login_is_at_the_page_that_pipedrive_redirects_to():
-    app = adapter({}).oauth_app("")
+    defaults = {**MANIFEST.server.settings, "APP_SERVER": "https://switchboard.example"}
+    app = MANIFEST.oauth_app(secrets=defaults, server_url=defaults["APP_SERVER"])
     assert isinstance(app, OAuthApp)
-    assert app.redirect_uri.endswith("/pipedrive-redirect")
-    assert MANIFEST.client["auth"]["oauth"]["redirectUri"] == MANIFEST.server.auth.redirect_uri
+    assert app.redirect_uri == "https://switchboard.example/pipedrive-redirect"
+    elsewhere = {**defaults, "PIPEDRIVE_REDIRECT_URI": "https://proxy.example/pipedrive-redirect"}
+    assert MANIFEST.oauth_app(secrets=elsewhere).redirect_uri == "https://proxy.example/pipedrive-redirect"
+    for variables, uri in ((defaults, app.redirect_uri), (elsewhere, elsewhere["PIPEDRIVE_REDIRECT_URI"])):
+        assert MANIFEST.client_half(variables)["auth"]["oauth"]["redirectUri"] == uri
