@@ -1,175 +1,289 @@
-"""A session of the extension at Pipedrive, through Switchboard's HTTP API, against a stateful fake of the vendor."""
+"""Sessions of the extension at Pipedrive: real server processes against a fake vendor under its own host names."""
 
 from __future__ import annotations
 
-import base64
-
 import pytest
-import requests
 
-from connectors.models import CrmUser
-from tests.extension import Extension, call, conversation
-from tests.fakes.pipedrive import CLIENT, HOST, FakePipedrive
+from tests.extension import call, conversation
+from tests.pipedrive import Company, running_pipedrive
+from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
-REDIRECT = "https://switchboard.example/pipedrive-redirect"
+MEDIA = "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with running_pipedrive(tmp_path_factory.mktemp("pipedrive")) as running:
+        yield running
 
 
 @pytest.fixture
-def vendor(settings):
-    settings.ADAPTER_VARIABLES = {"PIPEDRIVE_CLIENT_ID": CLIENT[0], "PIPEDRIVE_CLIENT_SECRET": CLIENT[1]}
-    fake = FakePipedrive()
-    with fake.mounted():
-        yield fake
+def company(running):
+    return Company(*running)
 
 
-@pytest.fixture
-def me(vendor, live_server):
-    return Extension(live_server.url, "pipedrive")
+def test_a_session_of_the_extension_from_login_to_logout(company):
+    vendor = company.vendor
+    dana = company.person("Dana Fox", "(650) 555-0112", org=31, org_name="Sloop & Sons")
+    company.person("Eli Roe", "+49 16505550112")  # a longer number that holds the same digits
+    dotted = company.person("Fay Ott", "650.555.0123")
+    abroad = company.person("Gil Day", "+44 (0)20 7946 0106")
+    sloops = vendor.call("add_deal", company.domain, "Two sloops", dana["id"])
+    vendor.call("add_deal", company.domain, "Sold", dana["id"], status="won")
+    vendor.call("add_deal", company.domain, "Shelved", dana["id"], is_archived=True)
+    storage = vendor.call("add_lead", company.domain, "Winter storage", dana["id"])
+    vendor.call("add_lead", company.domain, "Stale", dana["id"], is_archived=True)
+    me = company.login()
 
-
-def _login(me: Extension) -> dict:
-    return me.login_with_code(f"{REDIRECT}?code=code-1", state="platform=pipedrive", hostname="temp")
-
-
-def _spent(vendor: FakePipedrive) -> list[str]:
-    spent, vendor.requests = vendor.requests, []
-    return spent
-
-
-@pytest.mark.parametrize(
-    ("uri", "query"),
-    [
-        (f"{REDIRECT}?code=code-1", {"state": "platform=pipedrive", "hostname": "temp"}),
-        (f"{REDIRECT}?code=code-1", {"state": "platform=pipedrive", "hostname": "evil.example"}),
-        (f"{REDIRECT}?platform=pipedrive&code=code-1", {"hostname": "temp"}),
-    ],
-)
-def test_every_form_of_the_callback_connects_to_the_companys_own_host(me, vendor, uri, query):
-    welcome = me.login_with_code(uri, **query)
-    assert welcome["name"] == "Robin Vale"
-    assert welcome["returnMessage"]["message"] == "Connected to Pipedrive."
-    user = CrmUser.objects.get(wire_id="7001-pipedrive")
-    assert (user.host, user.timezone, user.crm_account_id) == (HOST, "America/New_York", "880")
-    assert _spent(vendor) == ["POST /oauth/token", "GET /v1/users/me"]
-
-
-def test_look_ups_and_a_new_contact(me, vendor):
-    dana = vendor.add_person("Dana Fox", "(650) 555-0112")
-    vendor.add_person("Eli Roe", "+49 16505550112")
-    vendor.deals.append({"id": 9001, "title": "Two sloops", "status": "open", "person": {"id": dana}})
-    vendor.leads.append({"id": "lead-1", "title": "Winter storage", "person": {"id": dana}})
-    _login(me)
-    _spent(vendor)
     contact, offer = me.look_up("+16505550112")["contact"]
-    assert (contact["id"], contact["name"], contact["type"]) == (dana, "Dana Fox", "contact")
-    assert contact["additionalInfo"]["deals"] == [{"const": 9001, "title": "Two sloops"}]
-    assert contact["additionalInfo"]["leads"] == [{"const": "lead-1", "title": "Winter storage"}]
-    assert offer["id"] == "createNewContact"
-    assert _spent(vendor) == ["GET /api/v2/itemSearch", "GET /api/v2/persons"]
-    assert [row["id"] for row in me.look_up("+12125550199")["contact"]] == ["createNewContact"]
-    assert _spent(vendor) == ["GET /api/v2/itemSearch"]
-    assert [row["id"] for row in me.search("Dana")["contact"]] == [dana]
-    _spent(vendor)
-    created = me.create_contact("+12125550177", "Ada Park")["contact"]
-    assert vendor.persons[created["id"]]["phones"][0]["value"] == "+12125550177"
-    assert _spent(vendor) == ["POST /api/v2/persons"]
+    assert contact == {
+        "id": dana["id"],
+        "name": "Dana Fox",
+        "phone": "+16505550112",
+        "type": "contact",
+        "organization": "Sloop & Sons",
+        "company": "Sloop & Sons",
+        "createdDate": "2025-11-02T08:30:00+00:00",
+        "mostRecentActivityDate": "2026-01-09T10:00:00+00:00",
+        "additionalInfo": {
+            "deals": [{"const": sloops, "title": "Two sloops"}],
+            "leads": [{"const": storage, "title": "Winter storage"}],
+        },
+    }
+    assert (offer["id"], offer["isNewContact"]) == ("createNewContact", True)
+    assert me.look_up("+16505550123")["contact"][0]["id"] == dotted["id"]
+    assert me.look_up(" 442079460106")["contact"][0]["id"] == abroad["id"]
+    unknown = me.look_up("+12125550199")
+    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
+    assert unknown["returnMessage"]["message"] == "Contact not found"
+    assert [row["id"] for row in me.search("dana")["contact"]] == [dana["id"]]
+    assert me.search("Zzyzx")["returnMessage"]["message"] == "No contact found with name Zzyzx "
 
+    vendor.call("set", search_lag=60)  # a new person is not searchable at once
+    created = me.create_contact("+12125550177", "Ada Park & Co <x>")["contact"]
+    assert me.look_up("+12125550177")["contact"][0]["id"] == created["id"]
+    [ada] = [row for row in company.records("persons") if row["id"] == created["id"]]
+    assert (ada["name"], ada["phones"]) == (
+        "Ada Park & Co <x>",
+        [{"value": "+12125550177", "primary": True, "label": "work"}],
+    )
 
-def test_a_call_log_from_creation_to_disposition(me, vendor):
-    dana = vendor.add_person("Dana Fox", "+16505550112", org_id=31)
-    _login(me)
-    contact = {"id": dana, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
-    _spent(vendor)
-    logged = me.log_call(call("404430540004", contact, additionalSubmission={"deals": 9001, "leads": "lead-1"}))
-    assert logged["successful"] is True
-    assert sorted(_spent(vendor)) == ["GET /api/v2/persons/{id}", "GET /v1/activityTypes", "POST /api/v2/activities"]
-    again = me.log_call(call("404430540004", contact))
-    assert (again["successful"], _spent(vendor)) == (False, [])
-    [record] = vendor.activities.values()
+    logged = me.log_call(call("404430540004", dana, additionalSubmission={"deals": sloops, "leads": storage}))
+    assert logged["returnMessage"]["message"] == "Call logged"
+    again = me.log_call(call("404430540004", dana, note="again"))
+    assert again["successful"] is False
+    assert again["returnMessage"]["message"] == "Existing log for session 404430540004"
+    record = company.activity()
     expected = {
         "id": logged["logId"],
-        "person_id": dana,
+        "person_id": dana["id"],
+        "participants": [{"person_id": dana["id"], "primary": True}],
         "org_id": 31,
-        "deal_id": 9001,
+        "deal_id": sloops,
         "lead_id": None,
-        "owner_id": 7001,
+        "owner_id": company.user,
         "subject": "Inbound Call from Dana Fox",
         "type": "call",
         "done": True,
         "due_date": "2026-05-04",
-        "due_time": "16:31",
-        "duration": "00:04",
+        "due_time": "16:31:00",
+        "duration": "00:04:00",
     }
     assert {key: record[key] for key in expected} == expected
     assert record["note"].startswith("<b>Agent notes</b><br>Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café<br>")
+    for line in (
+        "<b>Date/time</b>: 2026-05-04 12:31:07 PM",  # in the user's zone
+        "<b>Duration</b>: 3 minutes, 7 seconds",
+        '<a target="_blank" href="https://media.ringcentral.com/rec/9">open</a>',
+    ):
+        assert line in record["note"]
     assert "rc-secret-token" not in record["note"]
 
+    matched, unmatched = me.logged("404430540004", "99999999")
+    assert (matched["matched"], matched["logId"], unmatched["matched"]) == (True, logged["logId"], False)
     [detail] = me.logged("404430540004", details=True)
     assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
+    assert detail["logData"]["subject"] == "Inbound Call from Dana Fox"
     assert detail["logData"]["contactName"] == "Dana Fox"
-    assert sorted(_spent(vendor)) == ["GET /api/v2/activities/{id}", "GET /api/v2/persons"]
+    assert detail["logData"]["dispositions"] == {"deals": sloops, "leads": None}
+    assert detail["logData"]["fullLogResponse"]["id"] == logged["logId"]
 
-    before = dict(record)
-    assert me.edit_call("404430540004", note="Second note")["successful"]
-    assert _spent(vendor)[-1] == "PATCH /api/v2/activities/{id}"
+    vendor.call(
+        "change", company.domain, "activities", logged["logId"], note=record["note"] + "<p>Typed in Pipedrive</p>"
+    )
+    before = company.activity()
+    assert me.edit_call("404430540004", note="Second note")["returnMessage"]["message"] == "Call log updated."
+    record = company.activity()
+    assert record["note"].startswith("<b>Agent notes</b><br>Second note<br>")
+    assert record["note"].endswith("<p>Typed in Pipedrive</p>")
+    unchanged = before.keys() - {"note", "update_time"}
+    assert {key: record[key] for key in unchanged} == {key: before[key] for key in unchanged}
+
+    recording = {"recordingLink": "https://media.ringcentral.com/rec/10", "duration": 190, "result": "Call connected"}
+    assert me.edit_call("404430540004", startTime="2026-05-04T16:33:07.000Z", **recording)["successful"]
+    record = company.activity()
+    assert 'href="https://media.ringcentral.com/rec/10"' in record["note"]
     assert "Second note" in record["note"]
-    assert {key: value for key, value in record.items() if key != "note"} == {
-        key: value for key, value in before.items() if key != "note"
+    assert (record["due_date"], record["due_time"], record["duration"]) == ("2026-05-04", "16:33:00", "00:04:00")
+    assert me.edit_call("404430540004", subject="Callback", duration=0)["successful"]
+    assert (company.activity()["subject"], company.activity()["duration"]) == ("Callback", "00:04:00")
+
+    assert me.dispose("404430540004", leads=storage)["successful"]
+    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (None, storage)
+    assert me.dispose("404430540004", deals=sloops, leads=storage)["successful"]
+    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (sloops, None)
+    assert me.dispose("404430540004", deals="none", leads=None)["successful"]
+    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (None, None)
+    assert me.dispose("404430540004")["successful"] is False
+
+    form = {"additionalSubmission": {"deals": "", "leads": storage}}
+    assert len(me.log_messages(conversation("conv1", dana, 3, **form))["logIds"]) == 3
+    assert len(me.log_messages(conversation("conv1", dana, 5, **form))["logIds"]) == 2
+    nothing_new = {"successful": True, "logIds": [], "returnMessage": None}
+    assert me.log_messages(conversation("conv1", dana, 5, **form)) == nothing_new
+    _, day = company.records("activities")
+    expected = {
+        "person_id": dana["id"],
+        "org_id": 31,
+        "deal_id": None,
+        "lead_id": storage,
+        "owner_id": company.user,
+        "subject": "SMS conversation with Dana Fox - 26/05/04",
+        "type": "sms",
+        "done": True,
+        "due_date": "2026-05-04",
+        "due_time": "17:00:00",
+        "duration": None,
     }
-    assert me.edit_call("404430540004", recordingLink="https://media.ringcentral.com/rec/10")["successful"]
-    assert "https://media.ringcentral.com/rec/10" in record["note"]
-    assert "Second note" in record["note"]
-    _spent(vendor)
-    me.dispose("404430540004", leads="lead-1")
-    assert (record["deal_id"], record["lead_id"]) == (None, "lead-1")
-    assert _spent(vendor) == ["PATCH /api/v2/activities/{id}"]
+    assert {key: day[key] for key in expected} == expected
+    assert "Conversation(5 messages)" in day["note"]
+    assert "<li><b>Robin Vale</b><br></li><li><b>Dana Fox</b></li>" in day["note"]
+    texts = [f"<b>text number {index} &lt;i&gt;&amp;&lt;/i&gt; ñ</b></li>" for index in range(5)]
+    assert [day["note"].count(text) for text in texts] == [1] * 5
+    assert sorted(texts, key=day["note"].index) == texts
+    assert "<li>Dana Fox ((650) 555-0112) 01:01 PM<br>" in day["note"]
 
-
-def test_messages_of_a_day_become_one_activity(me, vendor):
-    dana = vendor.add_person("Dana Fox", "+16505550112")
-    _login(me)
-    contact = {"id": dana, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
-    _spent(vendor)
-    me.log_messages(conversation("c-1", contact, 3))
-    assert sorted(_spent(vendor)) == ["GET /api/v2/persons/{id}", "GET /v1/activityTypes", "POST /api/v2/activities"]
-    [record] = vendor.activities.values()
-    assert record["subject"] == "SMS conversation with Dana Fox - 26/05/04"
-    assert (record["type"], record["due_date"], record["due_time"]) == ("sms", "2026-05-04", "17:00")
-    assert "duration" not in record
-    assert "Conversation(3 messages)" in record["note"]
-    me.log_messages(conversation("c-1", contact, 5))
-    assert _spent(vendor) == ["GET /api/v2/activities/{id}", "PATCH /api/v2/activities/{id}"]
-    assert "Conversation(5 messages)" in record["note"]
-    assert [record["note"].count(f"text number {index}") for index in range(5)] == [1] * 5
-    me.log_messages(conversation("c-1", contact, 5))
-    assert _spent(vendor) == []
-    assert len(vendor.activities) == 1
-
-
-def test_after_logout_the_old_token_is_refused(me, vendor):
-    _login(me)
-    _spent(vendor)
     assert me.logout()["returnMessage"]["message"] == "Logged out of Pipedrive"
-    assert (_spent(vendor), vendor.refresh) == (["POST /oauth/revoke"], set())
-    assert me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+    assert company.user in vendor.state()["uninstalled"]
+    refused = me.send("GET", "/contact?phoneNumber=+16505550112")
+    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
 
 
-def test_the_uninstall_hook_forgets_the_user_of_that_company_only(me, vendor):
-    _login(me)
-    pair = base64.b64encode(":".join(CLIENT).encode()).decode()
+def test_voicemail_fax_pictures_group_and_shared_messages_reach_the_day_they_belong_to(company):
+    dana = company.person("Dana Fox", "+16505550112")
+    me = company.login()
+    kinds = {
+        "voice": {"type": "AudioRecording", "link": "https://v.example.com/1", "contentType": "audio/mpeg"},
+        "fax": {"type": "RenderedDocument", "link": "https://f.example.com/1", "uri": MEDIA,
+                "contentType": "application/pdf"},
+        "mms": {"type": "MmsAttachment", "uri": MEDIA, "contentType": "image/png"},
+    }  # fmt: skip
+    for number, (name, attachment) in enumerate(kinds.items()):
+        body = conversation(name, dana, 1, info={"rcAccessToken": "rc-secret-token"})
+        body["logInfo"]["messages"][0] |= {"id": 700 + number, "attachments": [attachment]}
+        assert len(me.log_messages(body)["logIds"]) == 1
+    texts = conversation("voice", dana, 2)  # the day that began with a voicemail goes on
+    assert len(me.log_messages(texts)["logIds"]) == 2
+    group = conversation("group", dana, 2, info={"conversationId": "group"})
+    group["logInfo"]["messages"] = [{**item, "id": item["id"] + 50} for item in group["logInfo"]["messages"]]
+    group["logInfo"]["correspondents"].append({"phoneNumber": "+16505550188", "name": "Sam Roe"})
+    assert me.log_messages(group)["logIds"] == [f"5400045{index}-{dana['id']}" for index in range(2)]
 
-    def uninstall(company: int, secret: str = pair) -> requests.Response:
-        return requests.delete(
-            f"{me.url}/pipedrive-redirect",
-            json={"client_id": CLIENT[0], "company_id": company, "user_id": 7001},
-            headers={"Authorization": f"Basic {secret}"},
-            timeout=10,
-        )
+    voice, fax, mms, together = company.records("activities")
+    assert voice["subject"] == "Voicemail left by Dana Fox - 26/05/04"
+    assert "Voicemail recording link: https://v.example.com/1" in voice["note"]
+    assert "Conversation(2 messages)" in voice["note"]
+    assert fax["subject"] == "Fax document sent from Dana Fox - 26/05/04"
+    assert "Fax document link: https://f.example.com/1" in fax["note"]
+    assert "[Link]: https://ringcentral.github.io/ringcentral-media-reader/?media=" in mms["note"]
+    assert "<li><b>Dana Fox</b></li><li><b>Sam Roe</b></li>" in together["note"]
+    assert {row["type"] for row in (voice, fax, mms, together)} == {"sms"}
+    assert "rc-secret-token" not in str(company.records("activities"))
 
-    assert uninstall(880, "bm86bm8=").status_code == 401
-    assert uninstall(881).text == "User deleted"
-    assert CrmUser.objects.filter(wire_id="7001-pipedrive").exists()
-    assert uninstall(880).text == "User deleted"
-    assert not CrmUser.objects.filter(wire_id="7001-pipedrive").exists()
+
+def test_a_shared_conversation_is_rewritten_whole_without_a_read(company):
+    dana = company.person("Dana Fox", "+16505550112")
+    me = company.login()
+    shared = conversation("shared", dana, 0)
+    shared["logInfo"] |= {
+        "creationTime": "2026-05-04T15:00:00Z",
+        "owner": {"name": "Billing Queue", "extensionType": "Department"},
+        "entities": [{"recordType": "AliveNote", "creationTime": "2026-05-04T15:05:00Z",
+                      "author": {"name": "Robin Vu"}, "text": "Sent <receipt>"}],
+    }  # fmt: skip
+    assert me.log_messages(shared)["successful"]
+    row = company.activity()
+    assert (row["due_date"], row["due_time"], row["type"]) == ("2026-05-04", "15:00:00", "sms")
+    assert "Billing Queue" in row["note"]
+    assert "Sent &lt;receipt&gt;" in row["note"]
+    shared["logInfo"]["entities"].append(
+        {
+            "recordType": "AliveNote",
+            "creationTime": "2026-05-04T15:06:00Z",
+            "author": {"name": "Robin Vu"},
+            "text": "Ok",
+        }
+    )
+    company.vendor.requests()
+    assert me.log_messages(shared)["successful"]
+    assert company.vendor.spent() == ["PATCH /api/v2/activities/{id}"]
+    assert company.activity()["note"].count("left a note on") == 2
+
+
+def test_what_each_operation_costs_at_the_vendor(company):
+    """Requests and rounds, counted while the vendor takes a tenth of a second for each."""
+    vendor = company.vendor
+    dana = company.person("Dana Fox", "+16505550112", org=31)
+    vendor.call("add_deal", company.domain, "Two sloops", dana["id"])
+    code = vendor.call("grant", company.domain, company.user)
+    me = company.login()
+    vendor.fail({"delay": 0.1})
+    search, persons, person = "GET /api/v2/itemSearch", "GET /api/v2/persons", "GET /api/v2/persons/{id}"
+    types, new = "GET /v1/activityTypes", "POST /api/v2/activities"
+    read, write = "GET /api/v2/activities/{id}", "PATCH /api/v2/activities/{id}"
+    many = "GET /api/v2/activities"
+
+    def spent(action):
+        vendor.requests()
+        action()
+        rows = vendor.requests()
+        return sorted(short(row) for row in rows), rounds(rows)
+
+    first, second = call("1", dana), call("2", dana)
+    uri = f"{me.url}/pipedrive-redirect?code={code}"
+    table = [
+        (lambda: me.login_with_code(uri, state="platform=pipedrive"), ["GET /v1/users/me", "POST /oauth/token"], 2),
+        (lambda: me.look_up("+16505550112"), [search, persons], 2),
+        (lambda: me.look_up("+16505550112"), [], 0),
+        (lambda: me.look_up("+16505550199"), [search], 1),
+        (lambda: me.search("Dana"), [search, persons], 2),
+        (lambda: me.create_contact("+16505550155", "Ada Park"), ["POST /api/v2/persons"], 1),
+        (lambda: me.log_call(first), [person, types, new], 2),
+        (lambda: me.log_call(second), [person, new], 2),
+        (lambda: me.logged("1"), [], 0),
+        (lambda: me.logged("1", details=True), [read, persons], 1),
+        (lambda: me.logged("1", "2", details=True), [many, persons], 1),
+        (lambda: me.edit_call("1", note="Another"), [read, persons, write], 2),
+        (lambda: me.dispose("1", deals=None), [write], 1),
+        (lambda: me.log_messages(conversation("c", dana, 3)), [person, new], 2),
+        (lambda: me.log_messages(conversation("c", dana, 6)), [read, write], 2),
+        (lambda: me.log_messages(conversation("c", dana, 6)), [], 0),
+        (lambda: me.logout(), ["POST /oauth/revoke"], 1),
+    ]
+    for number, (action, requests, count) in enumerate(table):
+        assert spent(action) == (sorted(requests), count), number
+
+
+def test_without_the_search_scope_a_look_up_is_two_rounds_still(company):
+    vendor = company.vendor
+    people = [company.person(f"Dana {index}", "+16505550112") for index in range(3)]
+    deal = vendor.call("add_deal", company.domain, "Two sloops", people[1]["id"])
+    me = company.login(scope="base,contacts:full,deals:read,activities:full")
+    vendor.fail({"delay": 0.1})
+    found = me.look_up("+16505550112")
+    assert [row["id"] for row in found["contact"]] == [*(row["id"] for row in people), "createNewContact"]
+    assert found["contact"][1]["additionalInfo"] == {"deals": [{"const": deal, "title": "Two sloops"}]}
+    rows = vendor.requests()
+    assert (len(rows), rounds(rows)) == (1 + 1 + 2 * 3, 2)  # the leads, refused for want of their scope, among them

@@ -92,11 +92,15 @@ def logged_call(record: Mapping[str, Any], contact_name: str) -> LoggedCall:
 
 
 def is_log_of(record: Mapping[str, Any], marker: LogMarker) -> bool:
-    """Whether an activity is the log a marker describes: same subject and minute, and no other session's id in it."""
+    """Whether an activity is the log a marker describes: same subject, minute and duration, no other session's id."""
     if marker.started_at is None or dig(record, "subject", str, "") != marker.subject[:SUBJECT_LENGTH]:
         return False
     expected = due(marker.started_at)
     if (record.get("due_date"), dig(record, "due_time", str, "")[:5]) != (expected["due_date"], expected["due_time"]):
+        return False
+    if marker.duration is not None and _seconds(dig(record, "duration", str, "")) != _seconds(
+        duration(marker.duration)
+    ):
         return False
     session = _SESSION_ID.search(dig(record, "note", str, ""))
     return session is None or session[1] == marker.marker

@@ -365,13 +365,14 @@ class Adapter(CrmAdapter):
         return activities.logged_call(record, names.get(person, ""))
 
     def _find(self, marker: LogMarker) -> Id | None:
-        """Activities have no field for a marker of ours: subject, minute, person and owner identify the log."""
+        """Activities have no field for a marker of ours: subject, minute, duration, person and owner identify the log.
+
+        Of several the newest: an earlier one is that of an earlier call, which is logged already.
+        """
         if marker.started_at is None:
             return None
-        for record in self._written_since(marker, marker.started_at - _CLOCK_SKEW):
-            if activities.is_log_of(record, marker):
-                return require_id(record, "id")
-        return None
+        written = self._written_since(marker, marker.started_at - _CLOCK_SKEW)
+        return max((require(row, "id", int) for row in written if activities.is_log_of(row, marker)), default=None)
 
     def _written_since(self, marker: LogMarker, moment: datetime) -> Iterator[Mapping[str, Any]]:
         params: dict[str, Any] = {

@@ -1,0 +1,333 @@
+"""What may go wrong at Pipedrive, and who may connect: real server processes against a fake vendor."""
+
+from __future__ import annotations
+
+import base64
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.extension import Extension, call, conversation
+from tests.fakes.pipedrive import CLIENT, SCOPES
+from tests.pipedrive import Company, running_pipedrive
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+NUMBER = "+16505550112"
+LAG = 5.2  # seconds after which an uncertain log is looked for
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with running_pipedrive(tmp_path_factory.mktemp("pipedrive")) as running:
+        yield running
+
+
+@pytest.fixture
+def company(running):
+    company = Company(*running)
+    company.dana = company.person("Dana Fox", NUMBER)
+    return company
+
+
+def _at_once(me, action, count=8):
+    """The same user from several windows."""
+
+    def one(_):
+        window = Extension(me.url, "pipedrive")
+        window.token = me.token
+        return action(window)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+# --- who may connect ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hostname", ["temp", "evil.example", "northwind-0.pipedrive.com", ""])
+def test_the_host_is_the_one_of_the_token_reply_whatever_the_client_says(company, hostname):
+    me = company.login(hostname=hostname)
+    assert me.send("GET", "/hostname").text == company.host
+    assert me.look_up(NUMBER)["contact"][0]["id"] == company.dana["id"]
+    assert {row["host"] for row in company.vendor.requests()} == {company.host}
+    [row] = company.server.rows(
+        f"list(CrmUser.objects.filter(wire_id='{company.wire_id()}').values('name', 'timezone', 'crm_account_id'))"
+    )
+    assert row == {"name": "Robin Vale", "timezone": "America/New_York", "crm_account_id": str(company.id)}
+
+
+def test_a_callback_without_state_names_its_platform_itself(company):
+    me = Extension(company.server.url, "pipedrive")
+    code = company.vendor.call("grant", company.domain, company.user)
+    welcome = me.login_with_code(f"{me.url}/pipedrive-redirect?platform=pipedrive&code={code}", hostname="temp")
+    assert (welcome["name"], bool(me.token)) == ("Robin Vale", True)
+    again = me.login_with_code(f"{me.url}/pipedrive-redirect?platform=pipedrive&code={code}", hostname="temp")
+    assert "jwtToken" not in again  # a code works once
+    assert again["returnMessage"]["messageType"] == "warning"
+    declined = me.login_with_code(f"{me.url}/pipedrive-redirect?error=user_denied", state="platform=pipedrive")
+    assert declined["returnMessage"]["message"] == "The connection to Pipedrive was declined."
+
+
+def test_a_user_who_moves_to_another_company_sees_nothing_of_the_first(company):
+    me = company.login()
+    assert me.look_up(NUMBER)["contact"][0]["name"] == "Dana Fox"
+    other = Company(company.vendor, company.server)
+    company.vendor.call("add_user", other.domain, "Robin Vale", user=company.user)
+    me = other.login(user=company.user)
+    assert me.send("GET", "/hostname").text == other.host
+    assert [row["id"] for row in me.look_up(NUMBER)["contact"]] == ["createNewContact"]
+
+
+# --- the install page and the uninstall hook -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/pipedrive-redirect", "/pipedrive-redirect/", "/Pipedrive-Redirect", "/PIPEDRIVE-REDIRECT/"]
+)
+def test_the_install_page_is_there_in_every_spelling(company, path):
+    page = requests.get(f"{company.server.url}{path}?code=code-<1>", timeout=10, allow_redirects=False)
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    for text in ('id="rc-stepper"', "(1/3)", 'id="rc-content-div"', "handleRedirect", "Pipedrive Marketplace"):
+        assert text in page.text
+    assert "code-<1>" not in page.text
+    plain = requests.get(f"{company.server.url}{path}", timeout=10, allow_redirects=False).text
+    assert 'id="rc-stepper"' not in plain
+    assert "Thank you for installing" in plain
+
+
+def _uninstalled(company, *, path="/pipedrive-redirect", secret=CLIENT[1], **body):
+    pair = base64.b64encode(f"{CLIENT[0]}:{secret}".encode()).decode()
+    return requests.delete(
+        f"{company.server.url}{path}",
+        json={"client_id": CLIENT[0], "timestamp": "2026-05-04T10:00:00Z", **body},
+        headers={"Authorization": f"Basic {pair}"},
+        timeout=10,
+        allow_redirects=False,
+    )
+
+
+def _is_known(company):
+    return company.server.rows(f"CrmUser.objects.filter(wire_id='{company.wire_id()}').exists()")
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [("/pipedrive-redirect", "{}"), ("/Pipedrive-Redirect/", "{}"), ("/pipedrive-redirect/", "{}-pipedrive")],
+)
+def test_the_uninstall_hook_forgets_the_user_of_that_company_only(company, path, form):
+    me = company.login()
+    me.log_call(call("1", company.dana))
+    user = form.format(company.user)
+    company.vendor.requests()
+    for refused in (_uninstalled(company, path=path, secret="guess", user_id=user, company_id=company.id),):
+        assert (refused.status_code, refused.text) == (401, "Unauthorized")
+    missing = _uninstalled(company, path=path, company_id=company.id)
+    assert (missing.status_code, missing.text) == (400, "Missing user_id")
+    elsewhere = _uninstalled(company, path=path, user_id=user, company_id=company.id + 1)
+    assert (elsewhere.status_code, elsewhere.text) == (200, "User deleted")
+    assert _is_known(company)
+    done = _uninstalled(company, path=path, user_id=user, company_id=company.id)
+    assert (done.status_code, done.text) == (200, "User deleted")
+    assert not _is_known(company)
+    assert company.vendor.requests() == []  # the tokens are dead already
+    assert me.send("GET", f"/contact?phoneNumber={NUMBER}").status_code == 400
+    again = _uninstalled(company, path=path, user_id=user, company_id=company.id)
+    assert (again.status_code, again.text) == (200, "User deleted")
+
+
+# --- tokens --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rotates", [True, False])
+def test_one_refresh_serves_all_requests_that_need_it(company, rotates):
+    company.vendor.call("set", lifetime=60, rotates=rotates)  # seconds: less than the margin
+    me = company.login()
+    company.vendor.call("set", lifetime=3599)
+    company.vendor.fail({"path": "/oauth/token", "delay": 0.3})
+    found = _at_once(me, lambda window: window.look_up(NUMBER))
+    assert {reply["contact"][0]["name"] for reply in found} == {"Dana Fox"}
+    assert company.vendor.spent().count("POST /oauth/token") == 1
+    assert me.search("Dana")["contact"]
+    assert company.vendor.spent().count("POST /oauth/token") == 0
+
+
+def test_a_401_in_mid_session_is_repaired_by_one_refresh_and_loses_nothing(company):
+    me = company.login()
+    company.vendor.call("end_access", company.user)
+    assert me.log_call(call("2", company.dana))["successful"] is True
+    spent = company.vendor.spent()
+    assert (spent.count("POST /oauth/token"), spent.count("POST /api/v2/activities")) == (1, 1)
+    company.vendor.call("end_access", company.user)
+    company.vendor.fail({"method": "PATCH", "status": 401, "body": {"success": False, "error": "x"}, "times": 1})
+    assert me.edit_call("2", note="Second note")["successful"] is True  # the write itself was refused
+    assert "Second note" in company.activity()["note"]
+
+
+def test_a_dead_refresh_token_ends_the_session_as_the_client_expects_it(company):
+    me = company.login()
+    company.vendor.call("end_access", company.user)
+    company.vendor.call("end_refresh", company.user)
+    reply = me.send("GET", f"/contact?phoneNumber={NUMBER}&overridingFormat=&isExtension=false")
+    assert (reply.status_code, reply.json()["errorCode"]) == (401, "CRM_SESSION_REVOKED")
+    assert reply.json()["returnMessage"]["message"] == "User session expired. Please connect again."
+    company.vendor.requests()
+    assert me.send("GET", f"/contact?phoneNumber={NUMBER}").status_code in (400, 401)
+    assert company.vendor.requests() == []  # nothing more is tried with dead tokens
+    assert company.login().look_up(NUMBER)["contact"][0]["id"] == company.dana["id"]
+
+
+def test_an_outage_of_the_token_endpoint_logs_nobody_out(company):
+    me = company.login()
+    company.vendor.call("end_access", company.user)
+    company.vendor.fail({"path": "/oauth/token", "status": 503, "times": 1})
+    assert me.look_up(NUMBER)["successful"] is False
+    assert me.look_up(NUMBER)["contact"][0]["id"] == company.dana["id"]
+
+
+# --- limits and refusals ---------------------------------------------------------------------------------
+
+
+def test_a_burst_of_look_ups_keeps_below_the_search_limit(company):
+    for index in range(10):
+        company.person(f"Caller {index}", f"+1650555013{index}")
+    me = company.login()
+    numbers = iter(range(10))
+    found = _at_once(me, lambda window: window.look_up(f"+1650555013{next(numbers)}"), 10)
+    assert all(reply["successful"] and len(reply["contact"]) == 2 for reply in found)
+    assert 429 not in {row["status"] for row in company.vendor.requests()}
+
+
+def test_a_limit_is_told_with_its_time_and_the_vendor_is_left_alone_until_then(company):
+    me = company.login()
+    headers = {"Retry-After": "2", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}
+    body = {"success": False, "error": "request over limit", "errorCode": 429}
+    company.vendor.fail({"path": "/api/v2/activities", "status": 429, "body": body, "headers": headers, "times": 1})
+    refused = me.log_call(call("3", company.dana))
+    assert (refused["successful"], refused["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    assert "in 2 seconds" in str(refused["returnMessage"]["details"])
+    time.sleep(2.1)
+    assert me.log_call(call("3", company.dana))["successful"] is True
+    assert len(company.records("activities")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "detail"),
+    [
+        ({"status": 403, "body": None}, "Rate limit exceeded", "try again"),
+        ({"status": 402, "body": {"success": False, "error": "Company is closed"}}, "Error creating call log", "subscription"),
+        ({"status": 403, "body": {"success": False, "error": "Scope and URL mismatch"}}, "Error creating call log", "Install it again"),
+        ({"status": 400, "body": {"success": False, "error": "subject is bad", "code": "ERR_BAD_REQUEST"}},
+         "Error creating call log", "subject is bad"),
+        ({"status": 422, "body": {"success": False, "error": "limit of plan"}}, "Error creating call log", "limit of plan"),
+        ({"status": 200, "body": {"success": False, "error": "not today"}}, "Error creating call log", "not today"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_the_user_can_do_and_leaves_the_call_to_be_logged(company, fault, message, detail):
+    me = company.login()
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "times": 1, **fault})
+    refused = me.log_call(call("4", company.dana))
+    assert (refused["successful"], refused["returnMessage"]["message"]) == (False, message)
+    assert detail in str(refused["returnMessage"]["details"])
+    assert NUMBER not in str(refused)
+    assert company.records("activities") == []
+    if message != "Rate limit exceeded":
+        assert me.log_call(call("4", company.dana))["successful"] is True
+
+
+def test_the_daily_budget_is_told_apart_from_a_burst(company):
+    me = company.login()
+    company.vendor.call("set", daily_budget=0)
+    refused = me.look_up(NUMBER)
+    assert refused["returnMessage"]["message"] == "Rate limit exceeded"
+    assert "3600 seconds" in str(refused["returnMessage"]["details"])
+
+
+def test_what_the_vendors_schema_refuses_is_told_in_its_words(company):
+    me = company.login()
+    refused = me.log_call(call("5", company.dana, additionalSubmission={"leads": "not-a-lead"}))
+    assert refused["successful"] is False
+    assert "lead_id" in str(refused["returnMessage"]["details"])
+    gone = me.log_call(call("5", {**company.dana, "id": 999_999}))
+    assert "no longer exists in Pipedrive" in str(gone["returnMessage"]["details"])
+    assert me.log_call(call("5", company.dana, additionalSubmission={"leads": "none", "deals": ""}))["successful"]
+
+
+def test_without_an_activity_type_nothing_counts_as_logged(company):
+    me = company.login()
+    company.vendor.call("drop_type", company.domain, "sms")
+    refused = me.log_messages(conversation("c", company.dana, 2))
+    assert (refused["successful"], refused["logIds"]) == (False, [])
+    assert '"sms"' in str(refused["returnMessage"])
+    assert company.records("activities") == []
+    company.vendor.call("add_type", company.domain, "Text (SMS)", "text_sms")  # found though the list is cached
+    assert len(me.log_messages(conversation("c", company.dana, 2))["logIds"]) == 2
+    assert company.activity()["type"] == "text_sms"
+
+
+# --- writes in doubt -------------------------------------------------------------------------------------
+
+
+def test_a_call_whose_answer_was_lost_is_found_again_and_not_doubled(company):
+    me = company.login()
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 1})
+    assert me.log_call(call("6", company.dana))["successful"] is False
+    company.vendor.call("add_person", company.domain, "Somebody Else", NUMBER)
+    time.sleep(LAG)
+    found = me.log_call(call("6", company.dana))
+    assert (found["successful"], found["logId"]) == (True, company.activity()["id"])
+    assert me.logged("6")[0]["logId"] == company.activity()["id"]
+
+
+def test_a_call_that_never_arrived_is_written_though_one_like_it_stands_there(company):
+    me = company.login()
+    other = call("8", company.dana, info={"duration": 30})
+    assert me.log_call(other)["successful"] is True  # the same person in the same minute
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "before", "times": 1})
+    assert me.log_call(call("9", company.dana))["successful"] is False
+    time.sleep(LAG)
+    assert me.log_call(call("9", company.dana))["successful"] is True
+    assert [row["duration"] for row in company.records("activities")] == ["00:01:00", "00:04:00"]
+
+
+def test_messages_whose_answer_was_lost_are_found_again_and_not_doubled(company):
+    me = company.login()
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 1})
+    assert me.log_messages(conversation("c", company.dana, 2))["successful"] is False
+    assert len(me.log_messages(conversation("c", company.dana, 3))["logIds"]) == 3
+    company.vendor.fail({"method": "PATCH", "drop": "after", "times": 1})
+    assert me.log_messages(conversation("c", company.dana, 4))["successful"] is False
+    assert len(me.log_messages(conversation("c", company.dana, 5))["logIds"]) == 2
+    note = company.activity()["note"]
+    assert [note.count(f"text number {index} ") for index in range(5)] == [1] * 5
+    assert "Conversation(5 messages)" in note
+
+
+def test_an_edit_that_cannot_read_the_note_leaves_it_alone(company):
+    me = company.login()
+    me.log_call(call("7", company.dana))
+    before = company.activity()
+    company.vendor.fail({"method": "GET", "path": "/api/v2/activities/.*", "status": 500})
+    assert me.edit_call("7", note="Second note")["successful"] is False
+    company.vendor.fail()
+    assert company.activity() == before
+    company.vendor.call("change", company.domain, "activities", before["id"], is_deleted=True)
+    gone = me.edit_call("7", note="Second note")
+    assert "no longer exists in Pipedrive" in str(gone["returnMessage"])
+
+
+# --- logging for somebody else -----------------------------------------------------------------------------
+
+
+def test_a_log_for_another_user_is_owned_by_them_if_they_are_of_the_same_company(company):
+    colleague = company.vendor.call("add_user", company.domain, "Kim Sand")
+    theirs = company.login(user=colleague)
+    stranger = Company(company.vendor, company.server).login()
+    me = company.login(scope=SCOPES)
+    for number, token in enumerate((theirs.token, stranger.token, "")):
+        assigned = {"isAssignedToUser": True, "adminAssignedUserToken": token}
+        assert me.log_call(call(f"1{number}", company.dana, additionalSubmission=assigned))["successful"] is True
+    owners = [row["owner_id"] for row in company.records("activities")]
+    assert owners == [colleague, company.user, company.user]
