@@ -45,6 +45,7 @@ class Company:
         self.user: int = vendor.call("add_user", self.domain, "Robin Vale")
         vendor.fail()
         vendor.call("set", rotates=True, lifetime=3599, search_lag=0, daily_budget=30_000)
+        vendor.call("set", requests_per_window=80, patience=5)
 
     def login(self, *, user: int = 0, scope: str = SCOPES, hostname: str = "temp") -> Extension:
         """As the extension does it after an installation: the address of the install page, and no real host."""

@@ -21,7 +21,6 @@ SCOPES = "base,users:read,contacts:full,deals:read,leads:read,activities:full,se
 _BASIC = "Basic " + base64.b64encode(":".join(CLIENT).encode()).decode()
 _HELP = "Please check developers.pipedrive.com"
 _WINDOW = 2.0
-_PATIENCE = 5
 _BLOCKED = "<html><head><title>Access denied</title></head><body>You have been blocked.</body></html>"
 #: Path -> scopes of which one is needed, cost in tokens of the daily budget.
 _READS = {
@@ -62,6 +61,8 @@ class FakePipedrive(FakeVendor):
         self.searches_per_window = 10
         self.requests_per_window = 80
         self.daily_budget = 30_000
+        #: Refusals of one token until the gateway answers with its page.
+        self.patience = 5
         self._windows: dict[tuple[str, bool], list[float]] = {}
         self._refusals: dict[str, int] = {}
         self._ids = itertools.count(1000)
@@ -245,7 +246,7 @@ class FakePipedrive(FakeVendor):
     def _over_limit(self, token: str, headers: dict[str, str]) -> Refused:
         """A 429; for those who go on after several of them the gateway's page."""
         self._refusals[token] = self._refusals.get(token, 0) + 1
-        if self._refusals[token] <= _PATIENCE:
+        if self._refusals[token] <= self.patience:
             return Refused(429, _gateway("request over limit", 429), **headers)
         blocked = Refused(403, None)
         blocked.answer = Answer(status=403, text=_BLOCKED)
