@@ -27,6 +27,7 @@ def running_pipedrive(folder: Path) -> Iterator[tuple[Vendor, LiveServer]]:
             PIPEDRIVE_CLIENT_ID=CLIENT[0],
             PIPEDRIVE_CLIENT_SECRET=CLIENT[1],
             THROTTLE_LOGIN="1000/min",
+            DELIVERY_RETRY_SECONDS="0.2",
             **vendor.environment,
         ) as server,
     ):
@@ -45,7 +46,7 @@ class Company:
         self.user: int = vendor.call("add_user", self.domain, "Robin Vale")
         vendor.fail()
         vendor.call("set", rotates=True, lifetime=3599, search_lag=0, daily_budget=30_000)
-        vendor.call("set", requests_per_window=80, patience=5)
+        vendor.call("set", requests_per_window=80, searches_per_window=10, patience=5)
 
     def login(self, *, user: int = 0, scope: str = SCOPES, hostname: str = "temp") -> Extension:
         """As the extension does it after an installation: the address of the install page, and no real host."""

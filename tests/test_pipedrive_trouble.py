@@ -16,6 +16,7 @@ from tests.pipedrive import Company, running_pipedrive
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 NUMBER = "+16505550112"
+SAVED = "Call log saved. It will be sent when Pipedrive is back."
 LAG = 5.2  # seconds after which an uncertain log is looked for
 
 
@@ -199,25 +200,27 @@ def test_a_burst_of_look_ups_keeps_below_the_search_limit(company):
     assert 429 not in {row["status"] for row in company.vendor.requests()}
 
 
-def test_a_limit_is_told_with_its_time_and_the_vendor_is_left_alone_until_then(company):
+def test_a_limit_is_kept_to_and_the_call_is_logged_afterwards(company):
     me = company.login()
     headers = {"Retry-After": "2", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}
     body = {"success": False, "error": "request over limit", "errorCode": 429}
     company.vendor.fail({"path": "/api/v2/activities", "status": 429, "body": body, "headers": headers, "times": 1})
-    refused = me.log_call(call("3", company.dana))
-    assert (refused["successful"], refused["returnMessage"]["message"]) == (False, "Rate limit exceeded")
-    assert "in 2 seconds" in str(refused["returnMessage"]["details"])
+    kept = me.log_call(call("3", company.dana))
+    assert kept["returnMessage"]["message"] == SAVED
+    assert "accepts no more requests" in str(kept["returnMessage"]["details"])
+    company.vendor.requests()
+    assert me.log_call(call("3", company.dana))["returnMessage"]["message"] == SAVED
+    assert company.vendor.requests() == []  # the vendor is left alone until then
     time.sleep(2.1)
-    assert me.log_call(call("3", company.dana))["successful"] is True
-    assert len(company.records("activities")) == 1
+    assert me.log_call(call("3", company.dana))["logId"] == company.activity()["id"]
 
 
 def test_the_gateways_page_for_those_who_go_on_counts_as_a_limit(company):
     me = company.login()
-    company.vendor.call("set", requests_per_window=0, patience=0)
-    refused = me.log_call(call("4", company.dana))
+    company.vendor.call("set", searches_per_window=0, patience=0)
+    refused = me.look_up(NUMBER)
     assert (refused["successful"], refused["returnMessage"]["message"]) == (False, "Rate limit exceeded")
-    assert 403 in {row["status"] for row in company.vendor.requests()}
+    assert {row["status"] for row in company.vendor.requests()} == {403}
 
 
 @pytest.mark.parametrize(
@@ -274,52 +277,79 @@ def test_without_an_activity_type_nothing_counts_as_logged(company):
 # --- writes in doubt -------------------------------------------------------------------------------------
 
 
-def test_a_call_whose_answer_was_lost_is_found_again_and_not_doubled(company):
+def test_writes_whose_answer_was_lost_are_looked_for_and_not_doubled(company):
     me = company.login()
-    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 1})
-    assert me.log_call(call("6", company.dana))["successful"] is False
-    company.vendor.call("add_person", company.domain, "Somebody Else", NUMBER)
-    time.sleep(LAG)
-    found = me.log_call(call("6", company.dana))
-    assert (found["successful"], found["logId"]) == (True, company.activity()["id"])
-    assert me.logged("6")[0]["logId"] == company.activity()["id"]
-
-
-def test_a_call_that_never_arrived_is_written_though_one_like_it_stands_there(company):
-    me = company.login()
-    other = call("8", company.dana, info={"duration": 30})
-    assert me.log_call(other)["successful"] is True  # the same person in the same minute
+    twin = call("8", company.dana, info={"duration": 30})
+    assert me.log_call(twin)["logId"]  # the same person in the same minute as the calls below
+    arrived, lost = call("6", company.dana), call("9", company.dana, info={"duration": 400})
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 2})
+    assert me.log_call(arrived)["returnMessage"]["message"] == SAVED
+    assert me.log_messages(conversation("c", company.dana, 2))["successful"] is True
     company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "before", "times": 1})
-    assert me.log_call(call("9", company.dana))["successful"] is False
+    assert me.log_call(lost)["returnMessage"]["message"] == SAVED
+    assert me.logged("6")[0]["matched"] is False
+    company.vendor.requests()
+    assert me.log_call(arrived)["returnMessage"]["message"] == SAVED
+    assert company.vendor.requests() == []  # a list of activities shows a new one only after a moment
     time.sleep(LAG)
-    assert me.log_call(call("9", company.dana))["successful"] is True
-    assert [row["duration"] for row in company.records("activities")] == ["00:01:00", "00:04:00"]
+
+    found = me.log_call(arrived)["logId"]
+    written = me.log_call(lost)["logId"]
+    me.log_messages(conversation("c", company.dana, 3))
+    _, first, day, second = company.records("activities")
+    assert (first["id"], first["duration"]) == (found, "00:04:00")
+    assert (second["id"], second["duration"]) == (written, "00:07:00")
+    assert [row["logId"] for row in me.logged("6", "9")] == [found, written]
+    assert [day["note"].count(f"text number {index} ") for index in range(3)] == [1] * 3
+    assert "Conversation(3 messages)" in day["note"]
 
 
-def test_messages_whose_answer_was_lost_are_found_again_and_not_doubled(company):
+def test_messages_added_without_an_answer_are_not_added_again(company):
     me = company.login()
-    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 1})
-    assert me.log_messages(conversation("c", company.dana, 2))["successful"] is False
-    assert len(me.log_messages(conversation("c", company.dana, 3))["logIds"]) == 3
+    me.log_messages(conversation("c", company.dana, 2))
     company.vendor.fail({"method": "PATCH", "drop": "after", "times": 1})
-    assert me.log_messages(conversation("c", company.dana, 4))["successful"] is False
-    assert len(me.log_messages(conversation("c", company.dana, 5))["logIds"]) == 2
+    me.log_messages(conversation("c", company.dana, 4))
+    time.sleep(LAG)
+    me.log_messages(conversation("c", company.dana, 5))
     note = company.activity()["note"]
     assert [note.count(f"text number {index} ") for index in range(5)] == [1] * 5
     assert "Conversation(5 messages)" in note
 
 
-def test_an_edit_that_cannot_read_the_note_leaves_it_alone(company):
+def test_an_edit_that_cannot_read_the_note_waits_and_leaves_it_alone(company):
     me = company.login()
     me.log_call(call("7", company.dana))
     before = company.activity()
     company.vendor.fail({"method": "GET", "path": "/api/v2/activities/.*", "status": 500})
-    assert me.edit_call("7", note="Second note")["successful"] is False
-    company.vendor.fail()
+    assert "saved" in me.edit_call("7", note="Second note")["returnMessage"]["message"]
     assert company.activity() == before
-    company.vendor.call("change", company.domain, "activities", before["id"], is_deleted=True)
-    gone = me.edit_call("7", note="Second note")
+    company.vendor.fail()
+    time.sleep(0.3)
+    assert me.edit_call("7", subject="Callback")["successful"] is True
+    record = company.activity()
+    assert (record["subject"], "Second note" in record["note"]) == ("Callback", True)
+    company.vendor.call("change", company.domain, "activities", record["id"], is_deleted=True)
+    gone = me.edit_call("7", note="Third note")
     assert "no longer exists in Pipedrive" in str(gone["returnMessage"])
+
+
+def test_what_waits_for_one_company_is_never_sent_to_another(company):
+    me = company.login()
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "status": 503})
+    assert me.log_call(call("20", company.dana))["returnMessage"]["message"] == SAVED
+    company.vendor.fail()
+    other = Company(company.vendor, company.server)
+    company.vendor.call("add_user", other.domain, "Robin Vale", user=company.user)
+    company.vendor.call("add_person", other.domain, "Somebody Else", "+16505550199", number=company.dana["id"])
+    other.login(user=company.user)
+    time.sleep(LAG)
+    company.server.manage("deliver")
+    assert other.records("activities") == []
+    assert company.records("activities") == []
+    company.login()
+    company.server.manage("deliver")
+    assert other.records("activities") == []
+    assert company.activity()["person_id"] == company.dana["id"]
 
 
 # --- logging for somebody else -----------------------------------------------------------------------------

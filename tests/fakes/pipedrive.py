@@ -105,8 +105,10 @@ class FakePipedrive(FakeVendor):
         self.codes[code] = {"domain": domain, "user": user, "scope": scope}
         return code
 
-    def add_person(self, domain: str, name: str, phone: str, org: int | None = None, org_name: str = "") -> int:
-        number = next(self._ids)
+    def add_person(
+        self, domain: str, name: str, phone: str, *, org: int | None = None, org_name: str = "", number: int = 0
+    ) -> int:
+        number = number or next(self._ids)  # numbers are a company's own: another has the same ones
         self.companies[domain]["persons"][number] = {
             "id": number,
             "name": name,
