@@ -37,8 +37,8 @@ SCOPE_KEY = "itemSearch"
 GRANTED_SCOPE_KEY = "itemSearch:granted"
 SCOPE_MAX_AGE = timedelta(days=1)
 #: On every plan ten searches in two seconds, whatever else may be sent ("Rate limiting"). Half of that, because a pace
-#: counts the requests of one process, and two are usual.
-SEARCH_PACE = Pace(starts=5, seconds=2)
+#: counts the requests of one process, and two are usual; a little longer, because some requests take longer to arrive.
+SEARCH_PACE = Pace(starts=5, seconds=2.2)
 ITEM_PAGE = 100  # the vendor's maximum for itemSearch
 LIST_PAGE = 500  # the vendor's maximum for other lists
 IDS_PER_REQUEST = 100
