@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,6 @@ from adapters.contract import (
     NoticeLevel,
     OAuthCallback,
     PhoneNumber,
-    RecordNotFound,
     Reply,
     RouteReply,
     RouteRequest,
@@ -48,15 +47,14 @@ from adapters.contract import (
     rows,
     run_together,
 )
-from adapters.pipedrive import activities, activity_types, install_page, login, replies
-from adapters.pipedrive.lookup import IDS_PER_REQUEST, LIST_PAGE, Lookup, verified
+from adapters.pipedrive import activities, activity_types, install_page, login, records, replies
+from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup, verified
 from adapters.pipedrive.replies import nothing_written
 
 #: Serves every company; the company's own host is the one the vendor recommends.
 ANY_COMPANY = "api.pipedrive.com"
 #: Clocks differ: how much earlier than its call a log may seem to have been written.
 _CLOCK_SKEW = timedelta(minutes=5)
-_FIND_PAGES = 5
 _MIN_TERM = 2
 #: How long a person whom this server created is looked up by id too: the search knows them only after a moment.
 _UNTIL_SEARCHABLE = timedelta(minutes=5)
@@ -168,42 +166,42 @@ class Adapter(CrmAdapter):
         contact = ref.contact
 
         def name() -> str:
-            return self._names([contact.id]).get(activities.number(contact.id), "") if contact else ""
+            return records.names(self.http, [contact.id]).get(activities.number(contact.id), "") if contact else ""
 
-        reads: tuple[Callable[[], Any], ...] = (partial(self._activity, ref.log_id), name)
+        reads: tuple[Callable[[], Any], ...] = (partial(records.activity, self.http, ref.log_id), name)
         record, known = fan_out_outcomes(lambda read: read(), reads)
         if isinstance(record, ConnectorError):
             raise record
         if isinstance(known, CredentialsRejected):
             raise known
         if not known and contact is None and (person := dig(record, "person_id", int, 0)):
-            known = self._names([person]).get(person, "")
+            known = records.names(self.http, [person]).get(person, "")
         return activities.logged_call(record, known if isinstance(known, str) else "")
 
     def get_call_logs(self, refs: Sequence[LogRef]) -> list[LoggedCall | ConnectorError]:
         """Two requests at once for up to 100 logs: the activities and the persons, each by a list of ids."""
         if len(refs) == 1:
             return [self._outcome(refs[0])]
-        records: dict[int, Mapping[str, Any]] = {}
+        logs: dict[int, Mapping[str, Any]] = {}
         names: dict[int, str] = {}
         people = list(dict.fromkeys(ref.contact.id for ref in refs if ref.contact))
         reads: list[tuple[dict[Any, Any], Callable[[], Mapping[Any, Any]]]] = [
-            (records, partial(self._activities, part)) for part in _parts([ref.log_id for ref in refs])
+            (logs, partial(records.activities, self.http, part)) for part in records.parts([ref.log_id for ref in refs])
         ]
-        reads += [(names, partial(self._names, part)) for part in _parts(people)]
+        reads += [(names, partial(records.names, self.http, part)) for part in records.parts(people)]
         for (target, _), outcome in zip(reads, fan_out_outcomes(lambda read: read[1](), reads), strict=True):
             if not isinstance(outcome, ConnectorError):
                 target.update(outcome)
-            elif target is records or isinstance(outcome, CredentialsRejected):
+            elif target is logs or isinstance(outcome, CredentialsRejected):
                 return [outcome for _ in refs]
         unnamed = [
             person
             for ref in refs
-            if ref.contact is None and (person := dig(records.get(activities.number(ref.log_id)), "person_id", int, 0))
+            if ref.contact is None and (person := dig(logs.get(activities.number(ref.log_id)), "person_id", int, 0))
         ]
         if unnamed:
-            names.update(self._names(unnamed[:IDS_PER_REQUEST]))
-        return [self._logged_call(ref, records, names) for ref in refs]
+            names.update(records.names(self.http, unnamed[:IDS_PER_REQUEST]))
+        return [self._logged_call(ref, logs, names) for ref in refs]
 
     def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
         current = change.current or LoggedCall()
@@ -256,7 +254,7 @@ class Adapter(CrmAdapter):
                 body["note"] = change.body
         elif change.messages:
             with nothing_written():
-                note = dig(self._activity(ref.log_id), "note", str, "")
+                note = dig(records.activity(self.http, ref.log_id), "note", str, "")
             extended = change.append(note, change.messages)
             if extended != note:
                 body["note"] = extended
@@ -296,9 +294,9 @@ class Adapter(CrmAdapter):
         person = activities.number(contact.id)
         with nothing_written():
             if types is not None and activity_types.is_settled(types, keyword=keyword, options=self.options):
-                organisation = self._organisation(person)
+                organisation = records.organisation(self.http, person)
             else:
-                answers: list[Any] = run_together(partial(self._organisation, person), self._fetch_types)
+                answers: list[Any] = run_together(partial(records.organisation, self.http, person), self._fetch_types)
                 organisation, types = answers[0], activity_types.keep_or_fall_back(self.cache, answers[1])
         type_key = activity_types.choose(types, keyword=keyword, options=self.options)
         if not type_key:
@@ -310,11 +308,6 @@ class Adapter(CrmAdapter):
             return activity_types.fetch(self.http)
         except ConnectorError as error:
             return error
-
-    def _organisation(self, person: int) -> dict[str, int]:
-        record = require(self.http.get(f"/api/v2/persons/{person}"), "data", dict)
-        organisation = dig(record, "org_id", int, 0)
-        return {"org_id": organisation} if organisation else {}
 
     def _owner(self, assignee: Assignee | None) -> Id:
         return assignee.user_id if assignee else self.user.id
@@ -330,37 +323,18 @@ class Adapter(CrmAdapter):
             require_id(self.http.patch(f"/api/v2/activities/{log_id}", json=body), "data.id")
         return LogResult(log_id=log_id)
 
-    def _activity(self, log_id: str) -> Mapping[str, Any]:
-        payload = self.http.get(f"/api/v2/activities/{activities.number(log_id)}")
-        record = require(payload, "data", dict)
-        if dig(record, "is_deleted", bool, False):  # deleted records stay readable for 30 days
-            raise RecordNotFound("This record no longer exists in Pipedrive.")
-        return record
-
-    def _activities(self, log_ids: Sequence[Id]) -> dict[int, Mapping[str, Any]]:
-        ids = ",".join(str(activities.number(log_id)) for log_id in log_ids)
-        payload = self.http.get("/api/v2/activities", params={"ids": ids, "limit": IDS_PER_REQUEST})
-        return {
-            require(row, "id", int): row for row in rows(payload, "data") if not dig(row, "is_deleted", bool, False)
-        }
-
     def _outcome(self, ref: LogRef) -> LoggedCall | ConnectorError:
         try:
             return self.get_call_log(ref)
         except ConnectorError as error:
             return error
 
-    def _names(self, people: Sequence[Id]) -> dict[int, str]:
-        ids = ",".join(str(activities.number(person)) for person in people)
-        payload = self.http.get("/api/v2/persons", params={"ids": ids, "limit": IDS_PER_REQUEST})
-        return {require(row, "id", int): dig(row, "name", str, "") for row in rows(payload, "data")}
-
     def _logged_call(
-        self, ref: LogRef, records: Mapping[int, Mapping[str, Any]], names: Mapping[int, str]
+        self, ref: LogRef, logs: Mapping[int, Mapping[str, Any]], names: Mapping[int, str]
     ) -> LoggedCall | ConnectorError:
-        record = records.get(activities.number(ref.log_id))
+        record = logs.get(activities.number(ref.log_id))
         if record is None:
-            return RecordNotFound("This record no longer exists in Pipedrive.")
+            return records.gone()
         person = activities.number(ref.contact.id) if ref.contact else dig(record, "person_id", int, 0)
         return activities.logged_call(record, names.get(person, ""))
 
@@ -371,27 +345,11 @@ class Adapter(CrmAdapter):
         """
         if marker.started_at is None:
             return None
-        written = self._written_since(marker, marker.started_at - _CLOCK_SKEW)
+        owner = self._owner(marker.assignee)
+        since = marker.started_at - _CLOCK_SKEW
+        written = records.written_since(self.http, since, person=marker.contact.id, owner=owner)
         return max((require(row, "id", int) for row in written if activities.is_log_of(row, marker)), default=None)
-
-    def _written_since(self, marker: LogMarker, moment: datetime) -> Iterator[Mapping[str, Any]]:
-        params: dict[str, Any] = {
-            "person_id": activities.number(marker.contact.id),
-            "owner_id": activities.number(self._owner(marker.assignee)),
-            "updated_since": f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",  # fractions of a second are refused
-            "limit": LIST_PAGE,
-        }
-        for _ in range(_FIND_PAGES):
-            payload = self.http.get("/api/v2/activities", params=params)
-            yield from rows(payload, "data")
-            params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
-            if not params["cursor"]:
-                return
 
 
 def _created_key(phone: PhoneNumber) -> str:
     return f"created:{phone.e164 or phone.raw.strip()}"
-
-
-def _parts(ids: Sequence[Id]) -> list[Sequence[Id]]:
-    return [ids[start : start + IDS_PER_REQUEST] for start in range(0, len(ids), IDS_PER_REQUEST)]
