@@ -288,6 +288,10 @@ def test_writes_whose_answer_was_lost_are_looked_for_and_not_doubled(company):
     assert me.log_messages(conversation("c", company.dana, 2))["successful"] is True
     company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "before", "times": 1})
     assert me.log_call(lost)["returnMessage"]["message"] == SAVED
+    company.vendor.call("set", search_lag=3)
+    company.vendor.fail({"method": "POST", "path": "/api/v2/persons", "drop": "after", "times": 1})
+    assert me.create_contact("+12125550177", "Ada Park")["successful"] is False
+    assert me.create_contact("+12125550177", "Ada Park")["successful"] is False  # it may not be searchable yet
     assert me.logged("6")[0]["matched"] is False
     company.vendor.requests()
     assert me.log_call(arrived)["returnMessage"]["message"] == SAVED
@@ -303,6 +307,8 @@ def test_writes_whose_answer_was_lost_are_looked_for_and_not_doubled(company):
     assert [row["logId"] for row in me.logged("6", "9")] == [found, written]
     assert [day["note"].count(f"text number {index} ") for index in range(3)] == [1] * 3
     assert "Conversation(3 messages)" in day["note"]
+    ada = me.create_contact("+12125550177", "Ada Park")["contact"]["id"]
+    assert [row["id"] for row in company.records("persons") if row["name"] == "Ada Park"] == [ada]
 
 
 def test_messages_added_without_an_answer_are_not_added_again(company):
