@@ -56,6 +56,11 @@ class OwnedLog(models.Model):
         """The CRM's id in the vendor's own JSON type."""
         return int(self.crm_log_id) if self.crm_log_id_is_number else self.crm_log_id
 
+    def belongs_to_another(self, log_id: str | int) -> bool:
+        """Whether that record of the CRM is the one of another row: what looks like ours is not."""
+        rows = type(self)._default_manager.filter(platform=self.platform, owner=self.owner, crm_log_id=str(log_id))
+        return rows.exclude(pk=self.pk).exists()
+
     def move_to(self, state: LogState, *, error: str = "") -> None:
         """Sets the state, and the class of the error that led to it."""
         self.state, self.last_error = state, error[:64]

@@ -121,6 +121,16 @@ def test_a_write_of_unknown_outcome_is_looked_for_before_it_is_sent_again(me, lu
     assert me.logged(session)[0]["matched"]
 
 
+def test_a_record_that_is_another_calls_is_not_taken_for_the_lost_one(me, luke, sandbox, session, monkeypatch):
+    other = me.log_call(call(session + "-other", luke))["logId"]
+    sandbox.fail({**WRITES, "drop": "before", "times": 1})
+    me.log_call(call(session, luke))
+    monkeypatch.setattr("adapters.testcrm.adapter.Adapter.find_call_log", lambda adapter, marker: other)
+    send()
+    assert len(records(sandbox, session)) == 1
+    assert CallLog.objects.filter(state=LogState.LOGGED).count() == 2
+
+
 def test_a_rate_limit_is_waited_out_by_workers_and_by_the_user_who_asks_again(me, luke, sandbox, session):
     sandbox.fail({**WRITES, "status": 429, "retry_after": 2, "times": 1})
     reply = me.log_call(call(session, luke))

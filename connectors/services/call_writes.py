@@ -76,7 +76,7 @@ def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
 
     def write(adapter: CrmAdapter) -> LogResult:
         entry = replace(submission.entry, body=_composed(adapter, submission), created=log.created)
-        if log.state == LogState.UNCERTAIN and (found := _found(adapter, entry)) is not None:
+        if log.state == LogState.UNCERTAIN and (found := _found(adapter, log, entry)) is not None:
             log.created(found)
             return adapter.complete_call_log(found, entry)
         if log.state != LogState.CLAIMED:
@@ -88,11 +88,12 @@ def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
     )
 
 
-def _found(adapter: CrmAdapter, entry: CallLogEntry) -> Id | None:
+def _found(adapter: CrmAdapter, log: CallLog, entry: CallLogEntry) -> Id | None:
     try:
-        return adapter.find_call_log(entry.as_marker())
+        found = adapter.find_call_log(entry.as_marker())
     except UnsupportedOperation:
         raise Undecidable from None
+    return None if found is None or log.belongs_to_another(found) else found
 
 
 def _composed(adapter: CrmAdapter, submission: CallSubmission) -> str:

@@ -51,7 +51,7 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
 
     def attempt(adapter: CrmAdapter) -> LogResult:
         entry = _entry(adapter, row, conversation)
-        if row.state == LogState.UNCERTAIN and (found := _found(adapter, entry)) is not None:
+        if row.state == LogState.UNCERTAIN and (found := _found(adapter, row, entry)) is not None:
             row.created(found)
         if row.crm_log_id:
             ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
@@ -68,11 +68,12 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
     )
 
 
-def _found(adapter: CrmAdapter, entry: MessageLogEntry) -> Id | None:
+def _found(adapter: CrmAdapter, row: ConversationLog, entry: MessageLogEntry) -> Id | None:
     try:
-        return adapter.find_message_log(entry.as_marker())
+        found = adapter.find_message_log(entry.as_marker())
     except UnsupportedOperation:
         raise Undecidable from None
+    return None if found is None or row.belongs_to_another(found) else found
 
 
 def _entry(adapter: CrmAdapter, row: ConversationLog, conversation: Conversation) -> MessageLogEntry:
