@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HOST PORT SANDBOX_PORT
 
-.PHONY: run dev test check test-services test-browser requirements
+.PHONY: run dev test check test-services chaos requirements
 
 .venv/base: requirements/base.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -35,6 +35,10 @@ test-services: .venv/dev
 	@if $(BIN)/python -m tests.services; then \
 	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2; \
 	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
+
+# Kills servers and workers while calls are logged at a CRM that misbehaves; prints what was logged, lost and doubled.
+chaos: .venv/dev
+	$(BIN)/python -m tests.chaos --seconds $${CHAOS_SECONDS:-120} --calls $${CHAOS_CALLS:-500} --conversations 100
 
 # Compiles the pinned files anew from the *.in files.
 requirements: .venv/dev

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +146,8 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
 class Client:
     """Sends a known set of calls and texts, each until it is accepted or refused by name."""
 
-    def __init__(self, urls: list[str], token: str, contact: dict[str, Any], figures: Figures) -> None:
-        self.urls, self.token, self.contact, self.figures = urls, token, contact, figures
+    def __init__(self, urls: list[str], token: str, contacts: list[dict[str, Any]], figures: Figures) -> None:
+        self.urls, self.token, self.contacts, self.figures = urls, token, contacts, figures
         self.lock = threading.Lock()
         self.accepted_calls: set[str] = set()
         self.accepted_messages: dict[str, set[str]] = {}
@@ -153,6 +155,7 @@ class Client:
     def _sent(self, method: str, path: str, body: Any) -> dict[str, Any]:
         """The reply to a request that is repeated until a server lives to answer it."""
         while True:
+            time.sleep(random.uniform(0, 0.6))
             one = Extension(random.choice(self.urls), "pipedrive")
             one.token = self.token
             with self.lock:
@@ -160,7 +163,6 @@ class Client:
             try:
                 reply = one.send(method, path, body)
             except requests.RequestException:
-                time.sleep(0.2)
                 continue
             if reply.status_code == 200:
                 found: dict[str, Any] = reply.json()
@@ -170,10 +172,10 @@ class Client:
                 return found
             with self.lock:
                 self.figures.answers[f"HTTP {reply.status_code}"] += 1
-            time.sleep(0.2)
 
     def log_call(self, session: str) -> None:
-        body = call(session, self.contact, note=f"note of {session}")
+        started = datetime(2026, 5, 4, tzinfo=UTC) + timedelta(minutes=int(session.split("-")[1]))
+        body = call(session, self.contacts[0], note=f"note of {session}", info={"startTime": started.isoformat()})
         for _ in range(40):
             reply = self._sent("POST", "/callLog", body)
             message = (reply.get("returnMessage") or {}).get("message", "")
@@ -186,7 +188,7 @@ class Client:
 
     def log_messages(self, name: str) -> None:
         for count in (2, 5):
-            body = conversation(name, self.contact, count)
+            body = conversation(name, self.contacts[int(name.split("-")[1])], count)
             ids = {f"{name}-{message['id']}" for message in body["logInfo"]["messages"]}
             for message in body["logInfo"]["messages"]:
                 message["id"] = f"{name}-{message['id']}"
@@ -215,13 +217,12 @@ def run(
         vendor.call("set", lifetime=130)  # a token is renewed two minutes before its end: here, all the time
         vendor.call("add_company", _DOMAIN)
         user = vendor.call("add_user", _DOMAIN, "Robin Vale")
-        person = vendor.call("add_person", _DOMAIN, "Dana Fox", "+16505550112")
-        contact = {"id": person, "name": "Dana Fox", "type": "contact", "phone": "+16505550112"}
+        contacts = [_contact(vendor, number) for number in range(conversations or 1)]
         processes = Processes(folder, database_url, vendor, servers=servers, workers=workers)
         try:
             processes.wait_until_alive()
             token = _login(processes.urls[0], vendor, user)
-            client = Client(processes.urls, token, contact, figures)
+            client = Client(processes.urls, token, contacts, figures)
             vendor.fail(*_FAULTS)
             _send_under_fire(client, processes, figures, seconds=seconds, calls=calls, conversations=conversations)
             figures.faults = Counter(_fault_of(row) for row in vendor.requests() if _fault_of(row))
@@ -232,6 +233,12 @@ def run(
             processes.stop()
     figures.seconds = round(time.monotonic() - started, 1)
     return figures
+
+
+def _contact(vendor: Vendor, number: int) -> dict[str, Any]:
+    name, phone = f"Dana Fox {number}", f"+1650555{number:04d}"
+    person = vendor.call("add_person", _DOMAIN, name, phone)
+    return {"id": person, "name": name, "type": "contact", "phone": phone}
 
 
 def _login(url: str, vendor: Vendor, user: int) -> str:
@@ -298,9 +305,8 @@ def _compare(figures: Figures, client: Client, processes: Processes, vendor: Ven
     figures.uncertain = sum(state == "uncertain" for state in state_of.values()) + len(unsure)
     figures.failed = sum(state == "failed" for state in state_of.values())
     for session in sorted(client.accepted_calls):
-        _judge(
-            figures, session, sum(f"note of {session}<" in note for note in notes), state_of.get(session) != "logged"
-        )
+        found = sum(bool(re.search(rf"note of {session}(?![0-9])", note)) for note in notes)
+        _judge(figures, session, found, state_of.get(session) != "logged")
     for name, ids in sorted(client.accepted_messages.items()):
         for message in sorted(ids):
             found = sum(note.count(f"text {message}.") for note in notes)
@@ -339,7 +345,7 @@ def main() -> None:
             database_url=url,
         )
         log = (Path(folder) / "chaos.log").read_text()
-    sys.stdout.write(json.dumps(asdict(figures), indent=2) + "\n")
+    sys.stdout.write(json.dumps(vars(figures), indent=2) + "\n")
     sys.stdout.write(f"tracebacks in the log: {log.count('Traceback')}\n")
     sys.exit(1 if figures.lost or figures.doubled else 0)
 

@@ -84,12 +84,11 @@ def live_server(
         server.stop()
 
 
-def start_server(
-    folder: Path, *, workers: int = 1, threads: int = 8, database_url: str = "", **environment: str
-) -> LiveServer:
-    """The same, for tests that stop and start it themselves."""
-    port = free_port()
-    variables = {
+def server_environment(
+    folder: Path, port: int, *, threads: int = 8, database_url: str = "", **more: str
+) -> dict[str, str]:
+    """The environment of a server at that port and of its workers, with a database in ``folder`` or at that URL."""
+    return {
         **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")},
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "APP_SERVER_SECRET_KEY": "a-secret-key-for-live-tests-0123456789",
@@ -98,14 +97,27 @@ def start_server(
         "APP_SERVER": f"http://127.0.0.1:{port}",
         "DATABASE_URL": database_url or f"sqlite:///{folder / 'switchboard.sqlite3'}",
         "WEB_THREADS": str(threads),
-        **environment,
+        **more,
     }
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=variables, cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "manage.py", "createcachetable", "-v0"], env=variables, cwd=ROOT, check=True)
+
+
+def server_command(port: int, *, workers: int, threads: int) -> list[str]:
+    """The command that serves at that port of loopback."""
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--no-ws"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    command += ["--blocking-threads", str(threads), "--log-level", "warning"]
+    return [*command, "--blocking-threads", str(threads), "--log-level", "warning"]
+
+
+def start_server(
+    folder: Path, *, workers: int = 1, threads: int = 8, database_url: str = "", **environment: str
+) -> LiveServer:
+    """The same, for tests that stop and start it themselves."""
+    port = free_port()
+    variables = server_environment(folder, port, threads=threads, database_url=database_url, **environment)
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=variables, cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "manage.py", "createcachetable", "-v0"], env=variables, cwd=ROOT, check=True)
     log = (folder / "server.log").open("ab")
+    command = server_command(port, workers=workers, threads=threads)
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     give_up = time.monotonic() + 40
@@ -113,7 +125,7 @@ def start_server(
         try:
             if requests.get(f"{url}/isAlive", timeout=2).ok:
                 return LiveServer(url=url, environment=variables, process=process)
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.05)
     process.kill()
     raise RuntimeError((folder / "server.log").read_text()[-2000:])
