@@ -67,7 +67,7 @@ class Adapter(CrmAdapter):
     @classmethod
     def auth_headers(cls, context: AdapterContext) -> dict[str, str]:
         """The session token; as a query parameter it would end up in logs."""
-        token = dig(context.credentials.extra, "bh_rest_token", str, "")
+        token = context.credentials.access_token
         return {"BhRestToken": token} if token else {}
 
     def explain(self, reply: Reply) -> ConnectorError | None:
@@ -108,8 +108,12 @@ class Adapter(CrmAdapter):
         token_url = dig(credentials.extra, "token_url", str, "") or self.oauth_app("").token_url
         grant = {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
         tokens = sign_in.request_tokens(self.http, self.oauth_app(""), token_url, grant, now=now)
-        extra = {**credentials.extra, **tokens.extra}
-        fresh = replace(tokens, hostname=credentials.hostname, extra=extra)
+        fresh = replace(
+            tokens,
+            access_token=credentials.access_token,
+            hostname=credentials.hostname,
+            extra={**credentials.extra, **tokens.extra},
+        )
         keep(fresh)  # the old refresh token is spent: should the login below fail, this pair must not be lost
         return sign_in.open_session(self.http, fresh, now=now)
 
@@ -129,7 +133,7 @@ class Adapter(CrmAdapter):
 
     def revoke(self) -> None:
         """Ends the session, which counts against the customer's 50; Bullhorn documents no revocation of tokens."""
-        if self.auth_headers(self.context):
+        if self.credentials.access_token:
             self.http.get("logout")
 
     def validate_session(self) -> bool:

@@ -1,5 +1,8 @@
 """Bullhorn's two-step login: OAuth tokens from the user's data centre, then a REST session.
 
+``Credentials.access_token`` is the session token, which is what opens Bullhorn and what others wait for while one
+renews it; the OAuth access token only opens sessions and is kept as ``oauth_access_token`` in ``extra``.
+
 Source: Bullhorn REST API documentation, "Getting started" (authorisation, login, data centres).
 """
 
@@ -91,7 +94,9 @@ def data_centre(http: HttpClient, callback: OAuthCallback) -> DataCentre:
 def request_tokens(
     http: HttpClient, app: OAuthApp, token_url: str, grant: Mapping[str, str], *, now: datetime
 ) -> Credentials:
-    """A token pair; ``extra`` holds ``token_url`` (after redirects) and ``access_expires_at``.
+    """A token pair without a session yet.
+
+    ``extra`` holds ``oauth_access_token``, ``access_expires_at``, and ``token_url`` (after redirects).
 
     Bullhorn takes everything in the query string, the client secret included, and no ``Authorization`` header.
     Raises ``CredentialsRejected``; ``final`` where the code or refresh token is spent.
@@ -105,30 +110,32 @@ def request_tokens(
         raise CredentialsRejected(reason="the token reply holds no access token")
     lifetime = dig(reply.body, "expires_in", float, 600.0)
     return Credentials(
-        access_token=access_token,
         # Single use: every refresh returns a new one; a reply without one leaves the old one valid.
         refresh_token=dig(reply.body, "refresh_token", str, "") or grant.get("refresh_token", ""),
         expires_at=now,  # no session yet, so whoever reads this has to finish the login first
-        extra={"token_url": token_url, "access_expires_at": (now + timedelta(seconds=lifetime)).isoformat()},
+        extra={
+            "oauth_access_token": access_token,
+            "access_expires_at": (now + timedelta(seconds=lifetime)).isoformat(),
+            "token_url": token_url,
+        },
     )
 
 
 def open_session(http: HttpClient, credentials: Credentials, *, now: datetime) -> Credentials:
     """The credentials with a new REST session in them. An access token serves several logins while it lives."""
     login_url = dig(credentials.extra, "login_url", str, "") or ANY_LOGIN_URL
-    params = {"version": "2.0", "access_token": credentials.access_token, "ttl": str(SESSION_MINUTES)}
+    access_token = require(credentials.extra, "oauth_access_token", str)
+    params = {"version": "2.0", "access_token": access_token, "ttl": str(SESSION_MINUTES)}
     reply, login_page = _post_following(http, login_url + "/login", params)
     rest_url = require(reply.body, "restUrl", str)
     if not corporation_of(rest_url):
         raise UnexpectedResponse(reason="the login reply names a base URL outside Bullhorn")
-    expires_at = now + timedelta(minutes=SESSION_MINUTES)
-    session = {
-        "bh_rest_token": require(reply.body, "BhRestToken", str),
-        "rest_url": rest_url,
-        "login_url": login_page.removesuffix("/login"),
-        "session_expires_at": expires_at.isoformat(),
-    }
-    return replace(credentials, expires_at=expires_at, extra={**credentials.extra, **session})
+    return replace(
+        credentials,
+        access_token=require(reply.body, "BhRestToken", str),
+        expires_at=now + timedelta(minutes=SESSION_MINUTES),
+        extra={**credentials.extra, "rest_url": rest_url, "login_url": login_page.removesuffix("/login")},
+    )
 
 
 def has_live_access_token(credentials: Credentials, *, now: datetime) -> bool:
@@ -137,7 +144,7 @@ def has_live_access_token(credentials: Credentials, *, now: datetime) -> bool:
         expires_at = datetime.fromisoformat(dig(credentials.extra, "access_expires_at", str, ""))
     except ValueError:
         return False
-    return bool(credentials.access_token) and expires_at > now + timedelta(seconds=30)
+    return bool(dig(credentials.extra, "oauth_access_token", str, "")) and expires_at > now + timedelta(seconds=30)
 
 
 def session_user(http: HttpClient, credentials: Credentials) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from adapters.contract import (
 MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
 BASE = "https://rest30.bullhornstaffing.com/rest-services/e999/"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-SESSION = {"bh_rest_token": "session-one", "rest_url": BASE}
+SESSION = {"oauth_access_token": "access-one", "rest_url": BASE}
 
 
 class Memory:
@@ -52,7 +52,7 @@ def connected(*, cache: Memory | None = None, **extra: Any) -> Adapter:
     context = AdapterContext(
         manifest=MANIFEST,
         user=UserProfile(id=9001, name="Agent Kim"),
-        credentials=Credentials(access_token="access-one", refresh_token="refresh-one", extra={**SESSION, **extra}),
+        credentials=Credentials(access_token="session-one", refresh_token="refresh-one", extra={**SESSION, **extra}),
         options=Options(),
         secrets={"BULLHORN_CLIENT_ID": "client-id", "BULLHORN_CLIENT_SECRET": "client-secret"},
         cache=cache or Memory(),
