@@ -11,17 +11,21 @@ class ConnectorError(Exception):
     #: Whether the same request may succeed later without anybody changing anything.
     try_later = False
 
-    def __init__(self, message: str = "", *, reason: str = "", maybe_applied: bool = False, status: int = 0) -> None:
+    def __init__(
+        self, message: str = "", *, reason: str = "", maybe_applied: bool = False, status: int = 0, advice: str = ""
+    ) -> None:
         """
         ``message``: a sentence for the user; default: the first line of the class docstring.
         ``reason``: the vendor's own explanation, shown as a detail; never a secret, never a phone number.
         ``maybe_applied``: for a write, whether the CRM may have carried it out all the same.
         ``status``: the vendor's HTTP status, 0 where there was none.
+        ``advice``: what the user can do about it, in place of the general advice; ``message`` is then the headline.
         """
         self.message = message or (inspect.getdoc(type(self)) or "").split("\n", 1)[0]
         self.reason = reason
         self.maybe_applied = maybe_applied
         self.status = status
+        self.advice = advice
         super().__init__(self.message)
 
 

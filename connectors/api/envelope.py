@@ -114,7 +114,9 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
     advice = advice.format(crm=crm)
     lines = [line for line in (error.message, error.reason) if line]
     message, ttl = title, 5000
-    if isinstance(error, RateLimited):
+    if error.advice:
+        message, ttl, lines = error.message, 3000, [line for line in (error.advice, error.reason) if line]
+    elif isinstance(error, RateLimited):
         message = "Rate limit exceeded"
         wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in the next minute"
         lines = [

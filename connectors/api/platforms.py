@@ -150,5 +150,6 @@ class AccountDataViewSet(WireViewSet):
         offered = registry.manifests()[user.platform].server.account_data
         if unknown := [key for key in keys if key not in offered]:
             raise PlainText(f"Unknown account data key(s): {', '.join(unknown)[:200]}")
-        data = with_adapter(user, lambda adapter: {key: adapter.account_data(key) for key in keys})
+        force = request.query_params.get("forceRefresh", "").lower() == "true"
+        data = with_adapter(user, lambda adapter: {key: adapter.account_data(key) for key in keys}, read_anew=force)
         return Response({"successful": True, "data": data})

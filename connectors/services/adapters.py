@@ -49,6 +49,7 @@ def build_adapter(
     options: Options | None = None,
     owner: str = "",
     pace_key: str = "",
+    read_anew: bool = False,
 ) -> CrmAdapter:
     """An adapter for these credentials; nothing is read or written, no request is made."""
     manifest = registry.manifests()[platform]
@@ -59,7 +60,7 @@ def build_adapter(
         credentials=credentials,
         options=options or Options(),
         secrets=registry.secrets_for(manifest),
-        cache=SharedAccountCache(platform=platform, owner=owner),
+        cache=SharedAccountCache(platform=platform, owner=owner, read_anew=read_anew),
         server_url=settings.APP_SERVER,
     )
     http = HttpClient(
@@ -83,7 +84,7 @@ def build_adapter(
     return adapter(http=http, context=context)
 
 
-def _adapter_of(user: CrmUser) -> CrmAdapter:
+def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
     return build_adapter(
         platform=user.platform,
         user=user.profile(),
@@ -91,24 +92,30 @@ def _adapter_of(user: CrmUser) -> CrmAdapter:
         options=effective_options(user),
         owner=user.owner,
         pace_key=str(user.pk),
+        read_anew=read_anew,
     )
 
 
-def open_adapter(user: CrmUser) -> CrmAdapter:
+def open_adapter(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
     """The user's adapter, its credentials refreshed when they are about to expire."""
     if user.needs_refresh(timezone.now()):
         refresh_credentials(user, used=user.access_token)
-    return _adapter_of(user)
+    return _adapter_of(user, read_anew=read_anew)
 
 
 def with_adapter(
-    user: CrmUser, operation: Callable[[CrmAdapter], Result], *, may_repeat: Callable[[], bool] = lambda: True
+    user: CrmUser,
+    operation: Callable[[CrmAdapter], Result],
+    *,
+    may_repeat: Callable[[], bool] = lambda: True,
+    read_anew: bool = False,
 ) -> Result:
     """Runs an operation; after a 401 once more with fresh credentials, if ``may_repeat()`` says so then.
 
+    ``read_anew``: what the account's cache holds does not count as fresh.
     Raises ``SessionEnded`` when the CRM refused the refresh token, and any ``ConnectorError`` of the operation.
     """
-    adapter = open_adapter(user)
+    adapter = open_adapter(user, read_anew=read_anew)
     used = adapter.credentials.access_token
     try:
         return operation(adapter)
@@ -116,7 +123,7 @@ def with_adapter(
         if not _can_refresh(adapter) or not may_repeat():
             raise
     refresh_credentials(user, used=used)
-    return operation(_adapter_of(user))
+    return operation(_adapter_of(user, read_anew=read_anew))
 
 
 def refuses_before_acting(platform: str) -> bool:

@@ -35,7 +35,8 @@ def find_contacts(
 ) -> Rendered:
     """The contacts with this number, as ``render`` shapes them; from the cache while it is fresh.
 
-    An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case.
+    An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case, for the choices of
+    forms as well.
     """
     key = _key(phone)
     kept = ContactMatch.objects.filter(user=user, key=key).first()
@@ -46,7 +47,7 @@ def find_contacts(
         count_calls() as calls,
     ):
         try:
-            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone))
+            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
             event.crm_calls = calls.value
