@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from adapters.bullhorn.notes import PENDING_ACTION
 from adapters.contract import (
     AccountCache,
     Choice,
@@ -65,21 +66,24 @@ class AccountLists:
         reads = self.missing_reads(keys)
         self.take(fan_out_outcomes(lambda read: read(), reads))
 
-    def read_anew(self) -> dict[str, list[Option]]:
-        """All four from Bullhorn. Raises the error only where none could be read and none is known."""
-        self._asked = KEYS
-        outcomes = fan_out_outcomes(self._read, KEYS)
+    def all(self) -> dict[str, list[Option]]:
+        """All four. Raises the error only where none could be read and none is known."""
+        outcomes = fan_out_outcomes(lambda read: read(), self.missing_reads())
         self.take(outcomes)
         if not any(self._lists.values()):
             for outcome in outcomes:
                 if isinstance(outcome, ConnectorError):
                     raise outcome
-        return dict(self._lists)
+        return {key: self._lists[key] for key in KEYS}
 
     def contact_info(self) -> Info:
-        """``additionalInfo`` of a contact. The check box is shown only where its key is present."""
-        actions = _choices(self._lists.get(ACTIONS, ()))
-        return {"copyToContactComments": False} | ({"noteActions": actions} if actions else {})
+        """``additionalInfo`` of a contact.
+
+        The check box is shown only where its key is present, and a form whose selection is missing breaks in the
+        extension: where no action is known, the one written by default is the only choice.
+        """
+        actions = _choices(self._lists.get(ACTIONS, ())) or (Choice(const=PENDING_ACTION, title=PENDING_ACTION),)
+        return {"copyToContactComments": False, "noteActions": actions}
 
     def offer_info(self) -> Info:
         """``additionalInfo`` of the offer to create a contact: statuses by type, and what every contact has."""

@@ -47,8 +47,12 @@ from adapters.contract import (
     require_id,
 )
 
-_NOTES_MAY_NOT_BE_EDITED = (
-    "Your Bullhorn account may not edit notes. Turn on one-time call logging in the logging settings, "
+_NOTES_READ_ONLY = (
+    "It seems like your Bullhorn account does not have permission to update Note. "
+    "Refer to details for more information."
+)
+_NOTES_READ_ONLY_ADVICE = (
+    "Turn on one-time call logging in the logging settings, so that a call is logged once, when it is over; "
     "or ask your Bullhorn administrator for permission to edit notes."
 )
 
@@ -192,7 +196,10 @@ class Adapter(CrmAdapter):
         wanted = list(dict.fromkeys(str(note) for note in ids if isinstance(note, int)))
         if len(wanted) < 2:
             return super().get_call_logs(refs)
-        reply = self.http.get(f"entity/Note/{','.join(wanted)}", params={"fields": notes.READ_FIELDS})
+        try:
+            reply = self.http.get(f"entity/Note/{','.join(wanted)}", params={"fields": notes.READ_FIELDS})
+        except RecordNotFound:  # all of them
+            reply = {"data": []}
         found = {require_id(row, "id"): row for row in search.found_rows(reply)}
         return [
             note if isinstance(note, ConnectorError) else notes.logged_call(found[note]) if note in found
@@ -254,7 +261,9 @@ class Adapter(CrmAdapter):
         try:
             reply = self.http.post(f"entity/Note/{note_id}", json=fields)
         except AccessDenied as error:
-            raise AccessDenied(_NOTES_MAY_NOT_BE_EDITED, reason=error.reason, status=error.status) from None
+            raise AccessDenied(
+                _NOTES_READ_ONLY, advice=_NOTES_READ_ONLY_ADVICE, reason=error.reason, status=error.status
+            ) from None
         require_id(reply, "changedEntityId")
 
     def _copy_note(self, contact: ContactRef, note: str, moment: Any) -> Notice | None:
@@ -307,10 +316,10 @@ class Adapter(CrmAdapter):
         return people.read_users(self.http)
 
     def account_data(self, key: str) -> Any:
-        """``bullhornData``: note actions, and the statuses of each kind of person, always read anew."""
+        """``bullhornData``: note actions, and the statuses of each kind of person."""
         if key != "bullhornData":
             raise UnsupportedOperation(key)
-        return AccountLists(self.http, self.cache).read_anew()
+        return AccountLists(self.http, self.cache).all()
 
 
 def _id_or_error(ref: LogRef) -> int | ConnectorError:

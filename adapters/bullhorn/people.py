@@ -55,23 +55,23 @@ def create(http: HttpClient, cache: AccountCache, kind: PersonKind, person: Mapp
     if kind.entity != "ClientContact":
         return require_id(http.put(path, json=person), "changedEntityId")
     remembered = cache.get(_COMPANY_KEY, max_age=_COMPANY_AGE)
-    company = remembered if remembered is not None else _placeholder_company(http)
+    company = remembered if remembered is not None else _placeholder_company(http, cache)
     try:
         reply = http.put(path, json={**person, "clientCorporation": {"id": company}})
     except (RequestRejected, RecordNotFound):
-        found = _placeholder_company(http) if remembered is not None else company
+        found = _placeholder_company(http, cache) if remembered is not None else company
         if found == company:
             raise
         company = found  # the remembered company was deleted, and nothing has been created yet
         reply = http.put(path, json={**person, "clientCorporation": {"id": company}})
-    cache.put(_COMPANY_KEY, company)
     return require_id(reply, "changedEntityId")
 
 
-def _placeholder_company(http: HttpClient) -> Id:
+def _placeholder_company(http: HttpClient, cache: AccountCache) -> Id:
     """The id of the placeholder company; made where there is none yet.
 
-    Only the exact name counts. Of several (made at the same moment, before the index knew) the oldest is everyone's.
+    It is remembered at once, since the index does not know a new company for some seconds. Only the exact name
+    counts. Of several (made at the same moment, before the index knew) the oldest is everyone's.
     """
     reply = http.post(
         "search/ClientCorporation",
@@ -81,9 +81,12 @@ def _placeholder_company(http: HttpClient) -> Id:
     )
     ids = [require_id(row, "id") for row in found_rows(reply) if row.get("name") == PLACEHOLDER_COMPANY]
     if ids:
-        return min(ids, key=int)
-    company = {"name": PLACEHOLDER_COMPANY, "companyDescription": _COMPANY_DESCRIPTION}
-    return require_id(http.put("entity/ClientCorporation", json=company), "changedEntityId")
+        company = min(ids, key=int)
+    else:
+        fields = {"name": PLACEHOLDER_COMPANY, "companyDescription": _COMPANY_DESCRIPTION}
+        company = require_id(http.put("entity/ClientCorporation", json=fields), "changedEntityId")
+    cache.put(_COMPANY_KEY, company)
+    return company
 
 
 def minutes_from_utc(offset_from_est: float) -> float:

@@ -34,6 +34,11 @@ def explain(reply: Reply) -> ConnectorError | None:
         return CredentialsRejected(status=reply.status)  # a login with an access token older than ten minutes
     if reply.status in (400, 401) and dig(reply.body, "error", str, "") == "invalid_grant":
         return CredentialsRejected(final=True, status=reply.status)  # code or refresh token spent or revoked
+    if dig(reply.body, "error", str, "") in ("invalid_client", "unauthorized_client"):
+        return RequestRejected(  # 401, but nothing that a new login of the user could mend
+            "Bullhorn does not accept this server's client id and secret. Tell your administrator.",
+            status=reply.status,
+        )
     if reply.status == 403:
         return AccessDenied(
             "Your Bullhorn account does not have the permission that this needs. Ask your Bullhorn administrator.",

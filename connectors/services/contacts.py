@@ -35,8 +35,8 @@ def find_contacts(
 ) -> Rendered:
     """The contacts with this number, as ``render`` shapes them; from the cache while it is fresh.
 
-    An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case, for the choices of
-    forms as well.
+    An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case, also for
+    the choices of forms.
     """
     key = _key(phone)
     kept = ContactMatch.objects.filter(user=user, key=key).first()
