@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -40,7 +41,7 @@ def vendor(tmp_path_factory):
 def server(tmp_path_factory, vendor):
     """Two processes, so that what must happen once has to happen once over all of them."""
     variables = {"BULLHORN_CLIENT_ID": CLIENT[0], "BULLHORN_CLIENT_SECRET": CLIENT[1], **vendor.environment}
-    variables["THROTTLE_LOGIN"] = "600/min"  # every test signs in a user of its own
+    variables |= {"THROTTLE_LOGIN": "600/min", "DELIVERY_RETRY_SECONDS": "0.1"}  # every test signs in a user of its own
     with live_server(tmp_path_factory.mktemp("server"), workers=2, threads=8, **variables) as server:
         yield server
 
@@ -575,13 +576,32 @@ def test_a_call_whose_answer_was_lost_is_found_by_its_session_and_not_written_ag
     assert [short(row) for row in vendor.requests()] == [f"GET {API}/entity/Lead/{{id}}/notes"]
 
 
-def test_messages_whose_answer_was_lost_are_found_by_their_day_and_not_written_again(me, vendor):
+def test_messages_whose_answer_was_lost_are_found_by_their_day_and_not_written_again(me, vendor, server):
     contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550176")
     vendor.fail({"method": "PUT", "path": ".*/entity/Note", "drop": "after", "times": 1})
     me.log_messages(_messages("32", contact, 2))
-    me.log_messages(_messages("32", contact, 3))
+    _deliver(server)
+    assert me.log_messages(_messages("32", contact, 2))["logIds"] == []
+    assert len(me.log_messages(_messages("32", contact, 3))["logIds"]) == 1
     (note,) = _notes(vendor, contact)
     assert note["comments"] == _sms_body(contact, _texts(contact, 3), 3)
+
+
+def test_a_call_that_bullhorn_has_no_room_for_is_kept_and_logged_once(me, vendor, server):
+    contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550177")
+    vendor.fail({"method": "PUT", "path": ".*/entity/Note", "status": 429, "body": {}, "times": 1})
+    told = me.log_call(call("9405", contact))["returnMessage"]
+    assert told["message"] == "Call log saved. It will be sent when Bullhorn is back."
+    _deliver(server)
+    (note,) = _notes(vendor, contact)
+    assert me.logged("9405")[0]["logId"] == note["id"]
+
+
+def _deliver(server):
+    """Lets the worker send what is kept."""
+    give_up = time.monotonic() + 30
+    while server.rows("Delivery.objects.count()") and time.monotonic() < give_up:
+        server.manage("deliver")
 
 
 # --- vendor requests and rounds ----------------------------------------------------------------------
