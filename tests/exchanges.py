@@ -235,6 +235,7 @@ def run(case: Case, document: Mapping[str, Any]) -> Outcome:
             }
             if case.operation == "refresh":
                 arguments.setdefault("credentials", adapter.credentials)
+            if "keep" in hints:
                 arguments["keep"] = outcome.kept.append
             outcome.result = getattr(adapter, case.operation)(**arguments)
         except Exception as error:

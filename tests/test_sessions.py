@@ -41,6 +41,8 @@ PROTECTED = [
     ("get", "/admin/settings"),
     ("post", "/user/refreshInfo"),
     ("get", "/accountData?keys=x"),
+    ("get", "/admin/serverLoggingSettings"),
+    ("post", "/admin/serverLoggingSettings"),
 ]
 
 
@@ -63,6 +65,16 @@ def test_without_a_valid_token_every_route_says_the_same_plain_sentence(client, 
     )
     assert (reply.status_code, reply.content.decode()) == (400, NO_TOKEN)
     assert reply["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.django_db
+def test_a_crm_without_fields_for_server_logging_shows_none_and_takes_none(client):
+    path = f"/admin/serverLoggingSettings?jwtToken={issue_token(CrmUserFactory())}"
+    assert client.get(path).json() == {}
+    refused = client.post(path, {"additionalFieldValues": {"apiUsername": "x"}}, content_type="application/json").json()
+    assert (refused["successful"], refused["returnMessage"]["messageType"]) == (False, "warning")
+    missing = client.post(path, {}, content_type="application/json")
+    assert (missing.status_code, missing.content.decode()) == (400, "Missing additionalFieldValues")
 
 
 @pytest.mark.django_db

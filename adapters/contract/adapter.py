@@ -132,6 +132,10 @@ class CrmAdapter(ABC):
         """
         return self.http.oauth(self.oauth_app(credentials.hostname)).refresh(credentials)
 
+    def after_login(self, credentials: Credentials, previous: Credentials) -> Credentials:
+        """What a new login keeps of the user's previous one, which is empty after a logout; default: nothing."""
+        return credentials
+
     @abstractmethod
     def user_profile(self) -> UserProfile:
         """The user whose credentials these are, as the CRM reports them."""
@@ -225,6 +229,19 @@ class CrmAdapter(ABC):
     def account_data(self, key: str) -> Any:
         """Account-wide choices for forms, by a key of the manifest's ``account_data``; JSON as the client reads it."""
         raise UnsupportedOperation("account data")
+
+    def server_logging_settings(self) -> Mapping[str, str]:
+        """The manifest's ``serverSideLogging.additionalFields`` as stored, by ``const``; secrets as a placeholder."""
+        raise UnsupportedOperation("server logging settings")
+
+    def save_server_logging_settings(
+        self, fields: Mapping[str, str], *, keep: Callable[[Credentials], None]
+    ) -> tuple[Credentials | None, Notice]:
+        """The credentials with these fields in them, and what to tell the user; None: refused, nothing changes.
+
+        Called as ``refresh`` is, with the same ``keep``.
+        """
+        raise UnsupportedOperation("server logging settings")
 
     def setting_options(self) -> Mapping[str, Any]:
         """Choices for settings with ``dynamicOptions``: setting id -> ``[{"id", "name"}]``; read after login."""

@@ -22,6 +22,8 @@ OPTIONAL_OPERATIONS = (
     "validate_session",
     "refresh_user",
     "account_data",
+    "server_logging_settings",
+    "save_server_logging_settings",
 )
 AUTH_TYPES = ("oauth", "api_key", "password")
 TOKEN_AUTHS = ("basic", "post", "query")

@@ -11,15 +11,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adapters.contract import ConnectorError
-from audit.recorder import record
-from connectors.api.envelope import PlainText, text_reply
-from connectors.api.wire import WireViewSet, ringcentral_token, token_user
+from adapters.contract import ConnectorError, UnsupportedOperation
+from audit.recorder import audited, record
+from connectors.api.envelope import PlainText, from_notice, text_reply
+from connectors.api.wire import WireViewSet, connected_user, ringcentral_token, token_user
 from connectors.models import AccountSettings
+from connectors.services.adapters import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
 from connectors.services.settings import effective, save_user_settings
 
 _MOST_KEYS = 500
+_LONGEST_FIELD = 1000
 
 
 class UserSettingsBody(serializers.Serializer[Any]):
@@ -123,3 +125,27 @@ class AdminSettingsViewSet(WireViewSet):
             detail={"members": sorted(changes)},
         )
         return text_reply("Admin settings updated")
+
+
+class ServerLoggingViewSet(WireViewSet):
+    """``/admin/serverLoggingSettings``: what a CRM needs to log calls while nobody is signed in."""
+
+    operation = "serverLoggingSettings"
+
+    def read(self, request: Request) -> Response:
+        user = connected_user(request)
+        try:
+            return Response(with_adapter(user, lambda adapter: dict(adapter.server_logging_settings())))
+        except UnsupportedOperation:
+            return Response({})
+
+    def write(self, request: Request) -> Response:
+        user = connected_user(request)
+        given = request.data.get("additionalFieldValues") if isinstance(request.data, dict) else None
+        if not isinstance(given, dict):
+            raise PlainText("Missing additionalFieldValues")
+        fields = {key: value for key, value in given.items() if isinstance(value, str) and len(value) <= _LONGEST_FIELD}
+        with audited("server_logging.write", actor=user.actor, platform=user.platform, owner=user.owner) as event:
+            accepted, notice = change_server_logging(user, fields)
+            event.detail["accepted"] = accepted
+        return Response({"successful": accepted, "returnMessage": from_notice(notice)})

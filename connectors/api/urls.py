@@ -25,6 +25,7 @@ urlpatterns = [
     path("user/settings", settings.UserSettingsViewSet.as_view({"get": "read", "post": "write"})),
     path("user/preloadSettings", settings.UserSettingsViewSet.as_view({"get": "preload"})),
     path("admin/settings", settings.AdminSettingsViewSet.as_view({"get": "read", "post": "write"})),
+    path("admin/serverLoggingSettings", settings.ServerLoggingViewSet.as_view({"get": "read", "post": "write"})),
     path(
         "contact",
         by_method(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from adapters.contract import (
     CrmAdapter,
     CrmUnavailable,
     HttpClient,
+    Notice,
     Options,
     OutboundPolicy,
     UserProfile,
@@ -28,6 +30,7 @@ from connectors.services.account_cache import SharedAccountCache
 from connectors.services.settings import effective_options
 
 Result = TypeVar("Result")
+Keep = Callable[[Credentials], None]
 
 #: Longer than the HTTP timeouts of a two-step refresh together: a lease that runs out belongs to a dead process.
 _LEASE = timedelta(seconds=60)
@@ -141,12 +144,36 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     One process holds the lease and asks the CRM, the others wait and take what it stored. No transaction is open
     meanwhile. Raises ``SessionEnded`` after ``invalid_grant``, other ``ConnectorError``s for passing trouble.
     """
+    with _renewing(user, is_done=lambda: user.access_token != used) as keep:
+        if keep:
+            adapter = _adapter_of(user)
+            keep(adapter.refresh(adapter.credentials, keep=keep))
+
+
+def change_server_logging(user: CrmUser, fields: Mapping[str, str]) -> tuple[bool, Notice]:
+    """Whether the CRM accepted an administrator's fields for logging on the server, and what to tell the user.
+
+    Raises as ``refresh_credentials``, and ``UnsupportedOperation`` where there are no such fields.
+    """
+    with _renewing(user) as keep:
+        assert keep is not None
+        credentials, notice = _adapter_of(user).save_server_logging_settings(fields, keep=keep)
+        if credentials:
+            keep(credentials)
+        return credentials is not None, notice
+    raise CrmUnavailable("The login was renewed meanwhile; please try again.")
+
+
+@contextmanager
+def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> Iterator[Keep | None]:
+    """The sole right to change a login, as the function that stores it; None when another process has done it."""
     give_up = time.monotonic() + _WAIT_FOR_REFRESH
     while True:
         user.refresh_from_db()
         if not user.is_connected:
             raise SessionEnded(final=True)
-        if user.access_token != used:
+        if is_done():
+            yield None
             return
         lease = user.take_refresh_lease(now=timezone.now(), lifetime=_LEASE)
         if lease:
@@ -161,9 +188,7 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
 
     try:
         user.refresh_from_db()
-        if user.access_token == used:  # nobody finished between our read and the lease
-            adapter = _adapter_of(user)
-            keep(adapter.refresh(adapter.credentials, keep=keep))
+        yield None if is_done() else keep  # somebody may have finished between our read and the lease
     except CredentialsRejected as error:
         if not error.final:
             raise

@@ -20,6 +20,7 @@ from adapters.contract import (
     OAuthCallback,
     UserProfile,
 )
+from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind
 from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser, NoteDraft
@@ -80,8 +81,11 @@ def _connected(
     if not str(profile.id):
         raise CredentialsRejected("The CRM did not say who you are.")
     user = _row_of(platform, profile)
+    previous = _previous_login(user)
     if user.crm_account_id != profile.account_id:  # one person in two companies has one wire id
         _drop_what_was_kept(user)
+        previous = Credentials()
+    credentials = adapter.after_login(credentials, previous)
     user.crm_user_id, user.crm_user_id_is_number = str(profile.id), isinstance(profile.id, int)
     user.name, user.host, user.timezone = profile.name, profile.hostname, profile.timezone
     user.email, user.crm_account_id = profile.email, profile.account_id
@@ -96,6 +100,13 @@ def _connected(
     _offer_setting_choices(user, adapter)
     user.save()
     return user, _with_waiting(adapter.connected_notice(), wake(user))
+
+
+def _previous_login(user: CrmUser) -> Credentials:
+    try:
+        return user.credentials()
+    except Undecipherable:  # keys that are gone must not keep anybody from logging in again
+        return Credentials()
 
 
 def _with_waiting(notice: Notice, waiting: int) -> Notice:
