@@ -509,6 +509,62 @@ def test_a_wrong_client_secret_is_told_and_logs_nobody_out(me, vendor):
     assert me.look_up("+16505550112")["successful"]
 
 
+# --- the API user for logging on the server ----------------------------------------------------------
+
+
+def _authors(vendor, contact):
+    names = {str(user["id"]): user["username"] for user in vendor.state()["users"].values()}
+    return [names[str(note["commentingPerson"]["id"])] for note in _notes(vendor, contact)]
+
+
+def _store_api_user(me, username, password):
+    fields = {"apiUsername": username, "apiPassword": password}
+    return me.json("POST", "/admin/serverLoggingSettings", {"additionalFieldValues": fields})
+
+
+def test_the_api_user_logs_until_it_is_cleared_and_then_the_users_own_login_is_back(me, server, vendor):
+    service = Agent(server, vendor)
+    password = vendor.call("password_of", service.username)
+    contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550191")
+    assert me.json("GET", "/admin/serverLoggingSettings") == {"apiUsername": "", "apiPassword": ""}
+    refused = _store_api_user(me, service.username, "wrong")
+    assert refused["successful"] is False
+    assert refused["returnMessage"] == {
+        "message": "Server logging settings update failed. Please check your username and password.",
+        "messageType": "warning",
+        "ttl": 10000,
+    }
+    me.log_call(call("9601", contact))
+    assert _store_api_user(me, service.username, password)["returnMessage"]["message"] == (
+        "Server logging settings updated"
+    )
+    assert me.json("GET", "/admin/serverLoggingSettings") == {
+        "apiUsername": service.username,
+        "apiPassword": "********",
+    }
+    assert _store_api_user(me, service.username, "********")["successful"]
+    assert (vendor.call("live_sessions", me.username), vendor.call("live_sessions", service.username)) == (0, 1)
+    me.log_call(call("9602", contact))
+    for what in ("sessions", "access_tokens", "refresh_tokens"):  # the password outlives them all
+        vendor.call("end", what, service.username)
+    me.log_call(call("9603", contact))
+    assert _store_api_user(me, "", "")["returnMessage"]["message"] == "Server logging settings cleared"
+    assert vendor.call("live_sessions", service.username) == 0
+    me.log_call(call("9604", contact))
+    assert _authors(vendor, contact) == [me.username, service.username, service.username, me.username]
+    assert me.json("GET", "/admin/serverLoggingSettings") == {"apiUsername": "", "apiPassword": ""}
+
+
+def test_a_new_login_of_the_user_keeps_the_api_user(me, server, vendor):
+    service = Agent(server, vendor)
+    _store_api_user(me, service.username, vendor.call("password_of", service.username))
+    me.code = vendor.call("new_code", me.username)
+    me.login()
+    contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550193")
+    me.log_call(call("9605", contact))
+    assert _authors(vendor, contact) == [service.username]
+
+
 # --- refusals and lost answers -----------------------------------------------------------------------
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from adapters.bullhorn import lookup, notes, people, search, sign_in
+from adapters.bullhorn import comments, lookup, notes, people, search, service_user, sign_in
 from adapters.bullhorn.account_data import ACTIONS, AccountLists
 from adapters.bullhorn.refusals import explain
 from adapters.contract import (
@@ -107,19 +109,39 @@ class Adapter(CrmAdapter):
                 return sign_in.open_session(self.http, credentials, now=now)
             except CredentialsRejected:
                 pass  # the token did not live as long as it was said to
+        try:
+            fresh = self._renewed(credentials, now)
+        except CredentialsRejected as error:
+            api_user = service_user.stored_user(credentials)
+            if not error.final or not all(api_user):
+                raise
+            return service_user.login_as(self.http, self.oauth_app(""), credentials, api_user, now=now)
+        keep(fresh)  # the old refresh token is spent: should the login below fail, this pair must not be lost
+        return sign_in.open_session(self.http, fresh, now=now)
+
+    def _renewed(self, credentials: Credentials, now: datetime) -> Credentials:
+        """The credentials with a new token pair and the old session."""
         if not credentials.refresh_token:
             raise CredentialsRejected(final=True)
         token_url = dig(credentials.extra, "token_url", str, "") or self.oauth_app("").token_url
         grant = {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token}
         tokens = sign_in.request_tokens(self.http, self.oauth_app(""), token_url, grant, now=now)
-        fresh = replace(
+        return replace(
             tokens,
             access_token=credentials.access_token,
             hostname=credentials.hostname,
             extra={**credentials.extra, **tokens.extra},
         )
-        keep(fresh)  # the old refresh token is spent: should the login below fail, this pair must not be lost
-        return sign_in.open_session(self.http, fresh, now=now)
+
+    def after_login(self, credentials: Credentials, previous: Credentials) -> Credentials:
+        """The API user's session in place of the user's own, where one is stored and can sign in."""
+        api_user = service_user.stored_user(previous)
+        if not all(api_user):
+            return credentials
+        try:
+            return self._as_api_user(credentials, api_user)
+        except ConnectorError:  # the user's own login is good, and the API user is kept for the next renewal
+            return service_user.with_user(credentials, api_user)
 
     def user_profile(self) -> UserProfile:
         """The user of the session. The caller's user name decides nothing while Bullhorn says who signed in."""
@@ -181,9 +203,10 @@ class Adapter(CrmAdapter):
         reply = self.http.put("entity/Note", json=notes.call_note(entry))
         log_id = require_id(reply, "changedEntityId")
         entry.created(log_id)
-        if not _wants_copy(entry.submission) or not entry.note.strip():
+        if not comments.is_wanted(entry.submission, entry.note):
             return LogResult(log_id=log_id)
-        return LogResult(log_id=log_id, notice=self._copy_note(entry.contact, entry.note, entry.started_at))
+        notice = comments.copy_note(self.http, entry.contact, entry.note, entry.started_at, self.zone())
+        return LogResult(log_id=log_id, notice=notice)
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         """The note as it stands now."""
@@ -221,14 +244,16 @@ class Adapter(CrmAdapter):
         changed = {name: value for name, value in fields.items() if name not in raw or raw[name] != value}
         if changed:
             self._write_note(note_id, changed)
-        if not _wants_copy(change.submission) or not (change.note or "").strip():
+        if not comments.is_wanted(change.submission, change.note):
             return LogResult(log_id=note_id)
         linked = notes.person_of(raw)
         contact = ref.contact or (ContactRef(id=linked[1], type=linked[0].type) if linked else None)
         if contact and linked and not search.kind_of(contact.type):
             contact = replace(contact, type=linked[0].type)
         moment = change.started_at or (change.current.started_at if change.current else None) or self.context.now()
-        notice = self._copy_note(contact, change.note or "", moment) if contact else None
+        if contact is None:
+            return LogResult(log_id=note_id)
+        notice = comments.copy_note(self.http, contact, change.note or "", moment, self.zone())
         return LogResult(log_id=note_id, notice=notice)
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
@@ -266,26 +291,6 @@ class Adapter(CrmAdapter):
             ) from None
         require_id(reply, "changedEntityId")
 
-    def _copy_note(self, contact: ContactRef, note: str, moment: Any) -> Notice | None:
-        """Copies the note; a failure is only told, since the call itself is logged and must not be logged again."""
-        kind = search.kind_of(contact.type)
-        if kind is None:
-            return None
-        try:
-            path = f"entity/{kind.entity}/{notes.record_id(contact.id)}"
-            reply = self.http.get(path, params={"fields": "id,comments"})
-            comments = dig(require(reply, "data", dict), "comments", str, "")
-            combined = notes.with_comment(comments, note, moment, self.zone())
-            if combined is not None:
-                self.http.post(path, json={"comments": combined})
-        except ConnectorError as error:
-            return Notice(
-                message="Call logged, but the note could not be copied to the contact's comments.",
-                level=NoticeLevel.WARNING,
-                details=(error.message,),
-            )
-        return None
-
     # --- message logs ------------------------------------------------------------------------------
 
     def create_message_log(self, entry: MessageLogEntry) -> LogResult:
@@ -309,6 +314,44 @@ class Adapter(CrmAdapter):
         """As for calls: the conversation day is kept in the same field."""
         return self.find_call_log(marker)
 
+    # --- logging on the server ---------------------------------------------------------------------
+
+    def server_logging_settings(self) -> Mapping[str, str]:
+        """The API user's name; the password never leaves, a placeholder stands for it."""
+        username, password = service_user.stored_user(self.credentials)
+        return {"apiUsername": username, "apiPassword": service_user.PLACEHOLDER if password else ""}
+
+    def save_server_logging_settings(
+        self, fields: Mapping[str, str], *, keep: Any
+    ) -> tuple[Credentials | None, Notice]:
+        """Signs the API user in and stores name and password; without either, the user's own login comes back."""
+        stored = service_user.stored_user(self.credentials)
+        username, password = fields.get("apiUsername", "").strip(), fields.get("apiPassword", "")
+        if not username or not password:
+            cleared = self.credentials
+            if all(stored):
+                cleared = self.refresh(service_user.own_login(self.credentials), keep=keep)
+                self._leave_session()
+            return cleared, Notice(message="Server logging settings cleared")
+        if password == service_user.PLACEHOLDER and username == stored[0]:
+            password = stored[1]
+        try:
+            credentials = self._as_api_user(self.credentials, (username, password))
+        except CredentialsRejected:
+            refused = "Server logging settings update failed. Please check your username and password."
+            return None, Notice(message=refused, level=NoticeLevel.WARNING, ttl=10_000)
+        return credentials, Notice(message="Server logging settings updated", ttl=5000)
+
+    def _as_api_user(self, credentials: Credentials, api_user: tuple[str, str]) -> Credentials:
+        found = service_user.login_as(self.http, self.oauth_app(""), credentials, api_user, now=self.context.now())
+        self._leave_session()
+        return found
+
+    def _leave_session(self) -> None:
+        """Ends a session that another has replaced; those left open count against the customer's 50."""
+        with contextlib.suppress(ConnectorError):
+            self.revoke()
+
     # --- the rest ----------------------------------------------------------------------------------
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
@@ -327,7 +370,3 @@ def _id_or_error(ref: LogRef) -> int | ConnectorError:
         return notes.note_id(ref)
     except RecordNotFound as error:
         return error
-
-
-def _wants_copy(submission: Mapping[str, Any]) -> bool:
-    return submission.get("copyToContactComments") in (True, "true")

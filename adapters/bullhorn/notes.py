@@ -6,9 +6,7 @@ Source: Bullhorn REST API documentation, "Note" in the entity reference (field t
 from __future__ import annotations
 
 import hashlib
-import html
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
 from typing import Any
 
 from adapters.bullhorn.search import KINDS, PersonKind, kind_of, milliseconds_of, moment_of
@@ -156,12 +154,3 @@ def _first_name(note: Mapping[str, Any]) -> str:
         for person in rows(note, f"{_ASSOCIATIONS[kind.type]}.data") if _has(note, kind) else ():
             return f"{dig(person, 'firstName', str, '')} {dig(person, 'lastName', str, '')}".strip()
     return ""
-
-
-def with_comment(comments: str, note: str, moment: datetime, zone: tzinfo) -> str | None:
-    """A person's comments with the dated note in front; None when it is there already."""
-    text = html.escape(note.strip(), quote=False).replace("\n", "<br>")
-    line = f"{moment.astimezone(zone):%Y-%m-%d}: {text}"
-    if line in comments:
-        return None
-    return f"{line}<br>{comments}" if comments else line

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from adapters.bullhorn.sign_in import OtherDataCentre
+from adapters.bullhorn.sign_in import Redirected
 from adapters.contract import (
     AccessDenied,
     ConnectorError,
@@ -26,8 +26,8 @@ def explain(reply: Reply) -> ConnectorError | None:
     if reply.status < 300:
         return None
     key = dig(reply.body, "errorMessageKey", str, "")
-    if reply.status == 307:
-        return OtherDataCentre(reply.headers.get("location", ""))
+    if reply.status in (302, 307):
+        return Redirected(reply.headers.get("location", ""), status=reply.status)
     if reply.status == 412:  # no session token was sent
         return CredentialsRejected(status=reply.status)
     if reply.status == 400 and key == "errors.authentication.invalidOAuthToken":

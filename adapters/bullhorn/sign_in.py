@@ -44,11 +44,11 @@ _HOST = r"https://(?:[a-z0-9-]+\.)+bullhornstaffing\.com"
 _REST_URL = re.compile(_HOST + r"/rest-services/([A-Za-z0-9_-]+)/", re.ASCII)
 
 
-class OtherDataCentre(UnexpectedResponse):
-    """Bullhorn names another data centre for this user."""
+class Redirected(UnexpectedResponse):
+    """307: the user lives in another data centre. 302: the sign-in ended at the application's address."""
 
-    def __init__(self, location: str) -> None:
-        super().__init__(status=307)
+    def __init__(self, location: str, *, status: int) -> None:
+        super().__init__(status=status)
         self.location = location
 
 
@@ -102,7 +102,7 @@ def request_tokens(
     Raises ``CredentialsRejected``; ``final`` where the code or refresh token is spent.
     """
     params = {**grant, "client_id": app.client_id, "client_secret": app.client_secret}
-    reply, token_url = _post_following(http, token_url, params)
+    reply, token_url = _send_following(http, "POST", token_url, params)
     if not reply.is_json:
         raise UnexpectedResponse(reason="the token reply is not JSON", status=reply.status)
     access_token = dig(reply.body, "access_token", str, "")
@@ -126,7 +126,7 @@ def open_session(http: HttpClient, credentials: Credentials, *, now: datetime) -
     login_url = dig(credentials.extra, "login_url", str, "") or ANY_LOGIN_URL
     access_token = require(credentials.extra, "oauth_access_token", str)
     params = {"version": "2.0", "access_token": access_token, "ttl": str(SESSION_MINUTES)}
-    reply, login_page = _post_following(http, login_url + "/login", params)
+    reply, login_page = _send_following(http, "POST", login_url + "/login", params)
     rest_url = require(reply.body, "restUrl", str)
     if not corporation_of(rest_url):
         raise UnexpectedResponse(reason="the login reply names a base URL outside Bullhorn")
@@ -166,7 +166,16 @@ def session_user(http: HttpClient, credentials: Credentials) -> dict[str, Any]:
     return row
 
 
-def _post_following(http: HttpClient, url: str, params: Mapping[str, Any]) -> tuple[Reply, str]:
+def get_redirect(http: HttpClient, url: str, params: Mapping[str, Any]) -> str | None:
+    """Where Bullhorn sends the browser; None where it answers with a page instead."""
+    try:
+        _send_following(http, "GET", url, params)
+    except Redirected as sent:
+        return sent.location
+    return None
+
+
+def _send_following(http: HttpClient, method: str, url: str, params: Mapping[str, Any]) -> tuple[Reply, str]:
     """The reply and the URL that gave it. Only a 307 to the same path of another Bullhorn host is followed.
 
     Our own parameters are sent again, whatever query the ``Location`` carries: they hold secrets.
@@ -174,8 +183,10 @@ def _post_following(http: HttpClient, url: str, params: Mapping[str, Any]) -> tu
     path = urlsplit(url).path
     for _ in range(_MAX_HOPS + 1):
         try:
-            return http.send("POST", url, params=params, authenticated=False), url
-        except OtherDataCentre as moved:
+            return http.send(method, url, params=params, authenticated=False), url
+        except Redirected as moved:
+            if moved.status != 307:
+                raise
             url = moved.location.split("?", 1)[0]
             if not is_service(url, path):
                 raise UnexpectedResponse(reason="redirected outside Bullhorn", status=307) from None

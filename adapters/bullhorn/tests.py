@@ -16,6 +16,7 @@ import responses
 from adapters.bullhorn.adapter import Adapter
 from adapters.contract import (
     AdapterContext,
+    ConnectorError,
     Credentials,
     CredentialsRejected,
     HttpClient,
@@ -124,3 +125,32 @@ def test_tokens_and_secrets_of_a_failed_refresh_are_in_no_log_and_no_error(
     assert "oauth/token" in told
     for secret in ("refresh-one", "client-secret", "access-one"):
         assert secret not in told
+
+
+@pytest.mark.parametrize("answer", [{"status": 500}, {"status": 200, "body": "<p class='error'>"}, {"status": 404}])
+def test_the_api_users_password_is_in_no_log_and_no_error(
+    bullhorn: responses.RequestsMock, caplog: pytest.LogCaptureFixture, answer: dict[str, Any]
+) -> None:
+    bullhorn.get("https://auth.bullhornstaffing.com/oauth/authorize", **answer)
+    told = ""
+    fields = {"apiUsername": "api.user", "apiPassword": "pass-word-one"}
+    with caplog.at_level(logging.DEBUG):
+        try:
+            told = str(connected().save_server_logging_settings(fields, keep=lambda fresh: None))
+        except ConnectorError as error:
+            told = str(vars(error)) + str(error)
+    assert "oauth/authorize" in caplog.text
+    assert "pass-word-one" not in caplog.text + told
+    assert "client-secret" not in caplog.text + told
+
+
+def test_an_api_user_who_cannot_sign_in_now_stays_stored_beside_the_users_own_new_login(
+    bullhorn: responses.RequestsMock,
+) -> None:
+    bullhorn.get("https://auth.bullhornstaffing.com/oauth/authorize", status=503)
+    adapter = connected()
+    previous = Credentials(extra={"api_username": "api.user", "api_password": "pass-word-one"})
+    kept = adapter.after_login(adapter.credentials, previous)
+    assert (kept.access_token, kept.refresh_token) == ("session-one", "refresh-one")
+    assert (kept.extra["api_username"], kept.extra["api_password"]) == ("api.user", "pass-word-one")
+    assert adapter.after_login(adapter.credentials, Credentials()) == adapter.credentials

@@ -40,6 +40,7 @@ class FakeBullhorn(FakeVendor):
         #: What happened to tokens and sessions, by user name: "code", "refresh", "refused", "login", "logout".
         self.sign_ins: list[tuple[str, str]] = []
         self._codes: dict[str, str] = {}
+        self._passwords: dict[str, str] = {}
         self._access: dict[str, tuple[str, float]] = {}
         self._refresh: dict[str, tuple[str]] = {}
         self._spent: dict[str, str] = {}
@@ -60,8 +61,16 @@ class FakeBullhorn(FakeVendor):
             "lastName": last, "email": f"{username}@example.com", "timeZoneOffsetEST": -180, "isDeleted": False,
             "enabled": True,
         }  # fmt: skip
-        self._codes[f"code-{number}"] = username
-        return f"code-{number}"
+        self._passwords[username] = f"password-{number}"
+        return self.new_code(username)
+
+    def new_code(self, username: str) -> str:
+        code = f"code-{next(self._ids)}"
+        self._codes[code] = username
+        return code
+
+    def password_of(self, username: str) -> str:
+        return self._passwords[username]
 
     def add_person(self, entity: str, name: str, **fields: Any) -> int:
         first, _, last = name.partition(" ")
@@ -107,6 +116,9 @@ class FakeBullhorn(FakeVendor):
         if request.path == "/oauth/token" and request.method == "POST":
             self._at_home(request, "auth", name)
             return Answer(json=self._token(request))
+        if request.path == "/oauth/authorize" and request.method == "GET":
+            self._at_home(request, "auth", name)
+            return self._authorize(request.query)
         if request.path == "/rest-services/login" and request.method == "POST":
             self._at_home(request, "rest", name)
             found = self._login(request)
@@ -130,6 +142,15 @@ class FakeBullhorn(FakeVendor):
             raise Refused(307, {}, Location=url)
         if name != f"{service}-{HOME}":
             raise _refused(404, "errors.notFound", "no such host")
+
+    def _authorize(self, query: dict[str, str]) -> Answer:
+        """The sign-in page; with name and password in the URL it is skipped, but for wrong ones it is shown."""
+        known = {"client_id": CLIENT[0], "response_type": "code", "action": "Login", "redirect_uri": _REDIRECT}
+        username = query.get("username", "")
+        if {**known, "username": username, "password": self._passwords.get(username)} != query:
+            return Answer(text='<html><p class="error">Invalid credentials or session expired</p></html>')
+        location = f"{_REDIRECT}?code={self.new_code(username)}&client_id={CLIENT[0]}"
+        return Answer(status=302, headers={"Location": location})
 
     def _token(self, request: Request) -> dict[str, Any]:
         query = request.query
