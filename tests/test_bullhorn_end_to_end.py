@@ -576,6 +576,18 @@ def test_a_rate_limit_is_told_with_the_time_to_wait(me, vendor):
     assert "in 7 seconds" in told["returnMessage"]["details"][0]["items"][0]["text"]
 
 
+def test_a_number_that_is_none_is_refused_without_asking_bullhorn(me, vendor):
+    told = me.json("GET", "/contact?phoneNumber=+999&isExtension=false")
+    assert (told["successful"], told["contact"]) == (False, [])
+    message = told["returnMessage"]
+    assert (message["message"], message["messageType"], message["ttl"]) == (
+        "Invalid phone number format",
+        "warning",
+        3000,
+    )
+    assert vendor.requests() == []
+
+
 def test_one_refused_kind_hides_no_other(me, vendor):
     contact = _person(vendor, "Candidate", "Sam Roe", phone="+16505550192")
     vendor.fail({"path": ".*/search/Lead", "status": 403, "body": {"errorMessageKey": "errors.authorization.x"}})

@@ -115,7 +115,10 @@ class Adapter(CrmAdapter):
             api_user = service_user.stored_user(credentials)
             if not error.final or not all(api_user):
                 raise
-            return service_user.login_as(self.http, self.oauth_app(""), credentials, api_user, now=now)
+            try:
+                return service_user.login_as(self.http, self.oauth_app(""), credentials, api_user, now=now)
+            except CredentialsRejected:  # the password is no longer good either
+                raise error from None
         keep(fresh)  # the old refresh token is spent: should the login below fail, this pair must not be lost
         return sign_in.open_session(self.http, fresh, now=now)
 
@@ -172,7 +175,9 @@ class Adapter(CrmAdapter):
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
         """One round: three searches, and the choices for forms where they are not cached."""
         if not phone.is_valid:
-            raise RequestRejected("Invalid phone number format")
+            raise RequestRejected(
+                "Invalid phone number format", advice="Check the number and its country code, and try again."
+            )
         return lookup.by_phone(self.http, self.cache, phone)
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
