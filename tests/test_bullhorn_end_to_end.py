@@ -635,13 +635,18 @@ def test_a_log_deleted_in_bullhorn_is_said_to_be_gone(me, vendor):
 
 def test_a_call_whose_answer_was_lost_is_found_by_its_session_and_not_written_again(me, vendor):
     contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550175")
+    copied = call("9404", contact, additionalSubmission={"copyToContactComments": True})
     vendor.fail({"method": "PUT", "path": ".*/entity/Note", "drop": "after", "times": 1})
-    me.log_call(call("9404", contact))
+    me.log_call(copied)
     vendor.requests()
-    settled = me.log_call(call("9404", contact))
+    settled = me.log_call(copied)
     (note,) = _notes(vendor, contact)
     assert (settled["successful"], settled["logId"]) == (True, note["id"])
-    assert [short(row) for row in vendor.requests()] == [f"GET {API}/entity/Lead/{{id}}/notes"]
+    assert [short(row) for row in vendor.requests()] == [
+        f"GET {API}/entity/Lead/{{id}}/notes",
+        f"GET {API}/entity/Lead/{{id}}",
+        f"POST {API}/entity/Lead/{{id}}",  # the copy in the comments, which had not been made
+    ]
 
 
 def test_messages_whose_answer_was_lost_are_found_by_their_day_and_not_written_again(me, vendor, server):

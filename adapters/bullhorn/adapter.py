@@ -208,6 +208,10 @@ class Adapter(CrmAdapter):
         reply = self.http.put("entity/Note", json=notes.call_note(entry))
         log_id = require_id(reply, "changedEntityId")
         entry.created(log_id)
+        return self.complete_call_log(log_id, entry)
+
+    def complete_call_log(self, log_id: Id, entry: CallLogEntry) -> LogResult:
+        """The copy in the person's comments, if it is wanted and not there yet."""
         if not comments.is_wanted(entry.submission, entry.note):
             return LogResult(log_id=log_id)
         notice = comments.copy_note(self.http, entry.contact, entry.note, entry.started_at, self.zone())
