@@ -164,6 +164,16 @@ def test_what_arrives_meanwhile_is_applied_in_order(me, luke, sandbox, settings,
     assert me.logged(session, details=True)[0]["logData"]["dispositions"]["deals"] == deal
 
 
+def test_what_waited_behind_another_change_is_sent_right_after_it(me, luke, sandbox, settings, session):
+    down(settings)
+    me.log_call(call(session, luke))
+    me.edit_call(session, note="second")
+    up(settings, sandbox)
+    assert me.log_call(call(session, luke, note="first"))["logId"]  # the user asks again: only this one is sent
+    assert send(after=1) == "1 sent, 0 still wait.\n"
+    assert records(sandbox, session)[0]["body"].startswith("- Note: second\n")
+
+
 def test_a_user_who_asks_again_does_not_wait_for_the_worker_and_the_newest_version_counts(
     me, luke, sandbox, settings, session
 ):

@@ -81,23 +81,27 @@ def deliver_now(delivery: Delivery, change: Any) -> Outcome:
     Waits a while for another process at work on that record. Raises the ``ConnectorError`` of a CRM that refused the
     change, which is then forgotten: the user is told, and nobody would know what to do with it.
     """
+    mine = delivery if delivery.lease else _wait_for_turn(delivery)
+    if mine is not None:
+        return attempt(mine, change, actor=delivery.user.actor, tells_user=True)
+    return Outcome(waits=delivery_queue.leave_to_workers(delivery))
+
+
+def _wait_for_turn(delivery: Delivery) -> Delivery | None:
+    """The delivery, leased; None when it has to wait for earlier ones, or another process has carried it out."""
     give_up = time.monotonic() + _WAIT_FOR_EARLIER
-    mine: Delivery | None = delivery if delivery.lease else delivery_queue.take(delivery.pk)
-    while mine is None:
+    while (mine := delivery_queue.take(delivery.pk)) is None and time.monotonic() < give_up:
         first = _first_in_line(delivery)
         if first is None:
-            return Outcome()
+            return None
         if first.attempts and _is_free(first):
             if first.waits_for or first.next_attempt_at > timezone.now():
-                return Outcome(waits=True)
+                return None
             if first.pk != delivery.pk and (taken := delivery_queue.take(first.pk)):
                 attempt(taken, actor=delivery.user.actor)
-        elif time.monotonic() > give_up:
-            return Outcome(waits=True)
         else:
             time.sleep(0.05)
-        mine = delivery_queue.take(delivery.pk)
-    return attempt(mine, change, actor=delivery.user.actor, tells_user=True)
+    return mine
 
 
 def _first_in_line(delivery: Delivery) -> Delivery | None:

@@ -110,6 +110,12 @@ def _taken(due: QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
     return taken
 
 
+def leave_to_workers(delivery: Delivery) -> bool:
+    """The process that accepted a change waits for its turn no longer. False when it is carried out already."""
+    Delivery.objects.filter(pk=delivery.pk, attempts=0, lease=None).update(next_attempt_at=timezone.now())
+    return Delivery.objects.filter(pk=delivery.pk).exists()
+
+
 def seconds_to_write(delivery: Delivery) -> float:
     """How long the holder of the lease may still begin to write: what it sends must be over when the lease ends."""
     if delivery.lease_until is None:
