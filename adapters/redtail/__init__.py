@@ -1,0 +1,1 @@
+"""Redtail CRM."""

@@ -1,0 +1,133 @@
+"""What Redtail's answers mean, and how its lists, ids and times are read.
+
+Source: the vendor's API collection: errors are ``{"message": "..."}``, lists carry ``meta.total_pages``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.contract import (
+    AccessDenied,
+    ConnectorError,
+    CredentialsRejected,
+    HttpClient,
+    Id,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+    UnexpectedResponse,
+    dig,
+    rows,
+)
+from adapters.contract.reply_errors import reason_of
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+#: Part of the path -> what it holds, and one of them.
+_NOUNS = {
+    "contacts": ("contacts", "contact"),
+    "activities": ("activities", "activity"),
+    "lists": ("the account's lists", "entry"),
+}
+
+
+def explain(reply: Reply) -> ConnectorError | None:
+    """The error behind a refusal, saying what the user can do; None: the standard table applies."""
+    status, reason = reply.status, reason_of(reply.body)
+    path = urlsplit(reply.url).path
+    part = next((part for part in path.split("/") if part in _NOUNS), "")
+    many, one = _NOUNS.get(part, ("this connection", "record"))
+    if status == 401:
+        is_login = path.endswith("/authentication")
+        said = "did not accept the user name and password" if is_login else "no longer accepts this login"
+        return CredentialsRejected(f"Redtail {said}. Please connect again.", reason=reason)
+    if status == 403:  # said of a role; the login itself is good
+        verb = "use" if not part else "read" if reply.method in ("GET", "HEAD") else "write"
+        return AccessDenied(
+            f"Your Redtail user may not {verb} {many}. Ask your Redtail administrator for the permission.",
+            reason=reason,
+        )
+    if status in (404, 410):
+        if part and re.search(rf"/{part}/[0-9]+", path):
+            return RecordNotFound(f"This {one} no longer exists in Redtail.", reason=reason)
+        return RequestRejected(
+            "Redtail does not offer this address. Ask the operator of this server to check REDTAIL_API_SERVER.",
+            reason=reason,
+        )
+    if status in (400, 422) and part == "activities" and "contact" in reason.lower():
+        return RequestRejected(
+            "Redtail refused the contact: it may have been deleted or merged. Search for the contact again.",
+            reason=reason,
+        )
+    if 400 <= status < 500 and status != 429:
+        return RequestRejected("Redtail refused the request.", reason=reason)
+    return None
+
+
+def refuses_category(error: RequestRejected) -> bool:
+    """Whether a refusal is about the category, which may have been deleted since it was offered."""
+    return "categor" in error.reason.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PagedList:
+    """A list that comes in pages: ``?page=N`` from 1. ``key``: the member of the answer that holds the rows."""
+
+    path: str
+    key: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def page(self, http: HttpClient, number: int = 1) -> tuple[list[dict[str, Any]], int]:
+        """The rows of one page, and how many pages there are."""
+        params = {**self.params, "page": str(number)} if number > 1 else dict(self.params)
+        reply = http.get(self.path, params=params, headers=self.headers)
+        if not isinstance(reply, dict) or not isinstance(reply.get(self.key), list):
+            raise UnexpectedResponse(reason=f"expected a list of objects at '{self.key}'")
+        return rows(reply, self.key), dig(reply, "meta.total_pages", int, 1)
+
+    def all(self, http: HttpClient, *, most_pages: int) -> list[dict[str, Any]]:
+        """All rows, one page after the other, so that it may be called within ``fan_out``."""
+        found, total = self.page(http)
+        for number in range(2, min(total, most_pages) + 1):
+            found += self.page(http, number)[0]
+        return found
+
+
+def record_id(value: Id, *, noun: str) -> int:
+    """A record id as the JSON number Redtail uses; it also goes into paths.
+
+    Raises ``RecordNotFound`` for a text that cannot be one.
+    """
+    text = str(value)
+    if not _NUMBER.fullmatch(text):
+        raise RecordNotFound(f"This {noun} no longer exists in Redtail.")
+    return int(text)
+
+
+def number_of(value: Any) -> int | None:
+    """A whole number that may have come as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return int(value) if _NUMBER.fullmatch(str(value)) else None
+
+
+def moment_of(row: Mapping[str, Any], key: str) -> datetime | None:
+    """A time of a record; one without an offset is UTC, as times are sent. None where there is none."""
+    try:
+        moment = datetime.fromisoformat(dig(row, key, str, ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def full_name(row: Mapping[str, Any]) -> str:
+    """First, middle and last name; for businesses and trusts, which have none, the name of the whole."""
+    parts: Sequence[str] = [dig(row, key, str, "") for key in ("first_name", "middle_name", "last_name")]
+    name = " ".join(" ".join(parts).split())
+    return name or dig(row, "full_name", str, "").strip() or dig(row, "company_name", str, "").strip()
