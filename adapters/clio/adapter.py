@@ -39,6 +39,7 @@ from adapters.contract import (
     RequestRejected,
     UserProfile,
     dig,
+    nothing_written,
     require,
     require_id,
 )
@@ -213,7 +214,7 @@ class Adapter(CrmAdapter):
             return LogResult(log_id=log_id)
         if not change.messages:
             return LogResult(log_id=log_id)
-        with replies.nothing_written():
+        with nothing_written():
             body = dig(self._read(ref, "id,body"), "body", str, "")
         messages = self._documents(change.contact, change.submission).filed(change.messages)
         extended = change.append(body, messages)

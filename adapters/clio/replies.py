@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -125,12 +124,3 @@ def timestamp(moment: datetime) -> str:
     """A time as Clio takes it: ISO 8601, UTC, milliseconds."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
-
-
-@contextmanager
-def nothing_written() -> Iterator[None]:
-    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
-    try:
-        yield
-    except UnexpectedResponse as error:
-        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error

@@ -19,7 +19,7 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.payload import dig, require, require_id, rows
+from adapters.contract.payload import dig, nothing_written, require, require_id, rows
 from adapters.contract.phone import digits_of, fill_format, is_same_number
 from adapters.contract.phone import parse as parse_phone
 from adapters.contract.types import (
@@ -128,6 +128,7 @@ __all__ = [
     "fan_out_outcomes",
     "fill_format",
     "is_same_number",
+    "nothing_written",
     "offset_name",
     "parse_phone",
     "require",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from adapters.contract.errors import UnexpectedResponse
@@ -67,3 +69,12 @@ def rows(payload: Any, path: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise UnexpectedResponse(reason=f"expected a list of objects at '{path}'", maybe_applied=True)
     return value
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
+    try:
+        yield
+    except UnexpectedResponse as error:
+        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error

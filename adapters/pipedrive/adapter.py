@@ -42,6 +42,7 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out_outcomes,
+    nothing_written,
     require,
     require_id,
     rows,
@@ -49,7 +50,6 @@ from adapters.contract import (
 )
 from adapters.pipedrive import activities, activity_types, install_page, login, records, replies
 from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup, verified
-from adapters.pipedrive.replies import nothing_written
 
 #: Serves every company; the company's own host is the one the vendor recommends.
 ANY_COMPANY = "api.pipedrive.com"

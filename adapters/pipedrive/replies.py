@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from adapters.contract import (
@@ -13,7 +11,6 @@ from adapters.contract import (
     RecordNotFound,
     Reply,
     RequestRejected,
-    UnexpectedResponse,
     dig,
 )
 from adapters.contract.reply_errors import reason_of, retry_after_of
@@ -60,15 +57,6 @@ def vendor_text(body: Any) -> str:
 def is_missing_scope(error: AccessDenied) -> bool:
     """Whether the token lacks a scope, as opposed to its user a permission: "Scope and URL mismatch"."""
     return error.status == 403 and "scope" in error.reason.lower()
-
-
-@contextmanager
-def nothing_written() -> Iterator[None]:
-    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
-    try:
-        yield
-    except UnexpectedResponse as error:
-        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error
 
 
 def _refused(reply: Reply, reason: str) -> ConnectorError | None:
