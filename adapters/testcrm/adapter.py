@@ -58,6 +58,7 @@ from adapters.contract import (
     UserProfile,
     dig,
     is_same_number,
+    nothing_written,
     require,
     require_id,
     rows,
@@ -256,7 +257,9 @@ class Adapter(CrmAdapter):
         """Reads the present body, so that what somebody wrote into it in the CRM stays; a shared one is replaced."""
         body = change.body
         if body is None:
-            body = change.append(dig(self._activity(ref), "body", str, ""), change.messages)
+            with nothing_written():
+                current = dig(self._activity(ref), "body", str, "")
+            body = change.append(current, change.messages)
         return self._change(ref, {"body": body, **_form_values(change.submission)})
 
     def find_message_log(self, marker: LogMarker) -> Id | None:
