@@ -44,6 +44,7 @@ from adapters.contract import (
     UnsupportedOperation,
     UserProfile,
     dig,
+    nothing_written,
     offset_name,
     require,
     require_id,
@@ -314,8 +315,10 @@ class Adapter(CrmAdapter):
         note_id = notes.note_id(ref)
         body = change.body
         if body is None:
-            reply = self.http.get(f"entity/Note/{note_id}", params={"fields": "id,comments"})
-            body = change.append(dig(require(reply, "data", dict), "comments", str, ""), change.messages)
+            with nothing_written():
+                reply = self.http.get(f"entity/Note/{note_id}", params={"fields": "id,comments"})
+                current = dig(require(reply, "data", dict), "comments", str, "")
+            body = change.append(current, change.messages)
         self._write_note(note_id, {"comments": body})
         return LogResult(log_id=note_id)
 

@@ -19,6 +19,7 @@ from adapters.contract import (
     RecordNotFound,
     RequestRejected,
     dig,
+    nothing_written,
     require_id,
 )
 
@@ -73,13 +74,14 @@ def _placeholder_company(http: HttpClient, cache: AccountCache) -> Id:
     It is remembered at once, since the index does not know a new company for some seconds. Only the exact name
     counts. Of several (made at the same moment, before the index knew) the oldest is everyone's.
     """
-    reply = http.post(
-        "search/ClientCorporation",
-        params={"fields": "id,name", "count": str(PAGE)},
-        json={"query": f"name:{phrase(PLACEHOLDER_COMPANY)} AND isDeleted:false"},
-        read=True,
-    )
-    ids = [require_id(row, "id") for row in found_rows(reply) if row.get("name") == PLACEHOLDER_COMPANY]
+    with nothing_written():
+        reply = http.post(
+            "search/ClientCorporation",
+            params={"fields": "id,name", "count": str(PAGE)},
+            json={"query": f"name:{phrase(PLACEHOLDER_COMPANY)} AND isDeleted:false"},
+            read=True,
+        )
+        ids = [require_id(row, "id") for row in found_rows(reply) if row.get("name") == PLACEHOLDER_COMPANY]
     if ids:
         company = min(ids, key=int)
     else:
