@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
+import threading
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import requests
 import responses
@@ -29,12 +30,15 @@ from adapters.contract import (
     Manifest,
     MessageLogChange,
     MessageLogEntry,
+    OAuthApp,
+    OAuthClient,
     Options,
     OutboundPolicy,
     PhoneNumber,
     UserProfile,
     parse_phone,
 )
+from tests.comparison import body_of, difference, moment
 
 DEFAULT_NOW = "2026-01-15T12:00:00Z"
 SERVER_URL = "https://switchboard.example"
@@ -66,19 +70,54 @@ class MemoryCache:
         self.values[key] = value
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One request as it left, with what the transport was told."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: str
+    #: ``api``, ``token`` or ``media`` by the method of ``HttpClient`` that sent it; ``outside``: none of them.
+    kind: str
+    #: Whether it changes nothing at the CRM, by its method or because the adapter said so.
+    is_read: bool
+    has_timeout: bool
+    #: Hosts a download was allowed to go to, which the adapter names itself.
+    hosts: tuple[str, ...]
+    #: The answer as a fixture writes it, and whether it was ordered to fail.
+    answer: Mapping[str, Any]
+    failed: bool
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return self.method, self.url, self.body
+
+
 @dataclasses.dataclass
 class Outcome:
     """What a case did: its result or error, and everything reported on the way."""
 
     result: Any = None
     error: BaseException | None = None
+    adapter: CrmAdapter | None = None
     created: list[Any] = dataclasses.field(default_factory=list)
     kept: list[Any] = dataclasses.field(default_factory=list)
     cache: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    #: ``GET https://host/path`` of each request, and those the fixture still waits for.
-    sent: list[str] = dataclasses.field(default_factory=list)
+    sent: list[Sent] = dataclasses.field(default_factory=list)
+    #: ``GET https://host/path`` of those the fixture still waits for, and explanations of those it does not know.
     unused: list[str] = dataclasses.field(default_factory=list)
     unmatched: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A bad answer in place of the recorded one: at the exchange with this index, and to requests that follow it
+    without being in the fixture. ``answer``: from the recorded answer to the one sent, both as fixtures write them."""
+
+    name: str
+    answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    index: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +141,55 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Every fixture of every adapter that is switched on."""
-    return [
-        Case(platform, path)
-        for platform in registry.manifests()
-        for path in sorted((registry.folder_of(platform) / "fixtures").glob("*.json"))
-    ]
+    return [case for platform in registry.manifests() for case in cases_of(platform)]
 
 
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def cases_of(platform: str) -> list[Case]:
+    return [Case(platform, path) for path in sorted((registry.folder_of(platform) / "fixtures").glob("*.json"))]
+
+
+class ObservedClient(HttpClient):
+    """The real client, noting for each request which of its methods sent it."""
+
+    current = threading.local()
+    token_urls: frozenset[str] = frozenset()
+
+    def __init__(self, *, hosts: Sequence[str], upload_hosts: Sequence[str], **options: Any) -> None:
+        super().__init__(hosts=hosts, upload_hosts=upload_hosts, **options)
+        #: Where the manifest lets requests go, its variables filled in.
+        self.hosts = (*hosts, *upload_hosts)
+
+    @contextmanager
+    def _noting(self, kind: str, *, is_read: bool, hosts: Sequence[str] = ()) -> Iterator[None]:
+        self.current.note = (kind, is_read, tuple(hosts))
+        try:
+            yield
+        finally:
+            self.current.note = None
+
+    def send(self, method: str, url: str, *, read: bool | None = None, **options: Any) -> Any:
+        with self._noting("api", is_read=method.upper() in ("GET", "HEAD") if read is None else read):
+            return super().send(method, url, read=read, **options)
+
+    def oauth(self, app: OAuthApp) -> OAuthClient:
+        self.token_urls |= {app.token_url, app.revoke_url}
+        return super().oauth(app)
+
+    def download(self, url: str, *, hosts: Sequence[str], max_bytes: int) -> bytes:
+        with self._noting("media", is_read=True, hosts=hosts):
+            return super().download(url, hosts=hosts, max_bytes=max_bytes)
+
+    def upload(self, url: str, data: bytes, headers: Mapping[str, str], *, method: str = "PUT") -> None:
+        with self._noting("media", is_read=False):
+            super().upload(url, data, headers, method=method)
+
+    def note_of(self, request: requests.PreparedRequest) -> tuple[str, bool, tuple[str, ...]]:
+        """Kind, whether it is a read, and hosts of the request this thread is sending."""
+        note: tuple[str, bool, tuple[str, ...]] | None = getattr(self.current, "note", None)
+        if note is not None:
+            return note
+        is_token = str(request.url).partition("?")[0] in self.token_urls
+        return "token" if is_token else "outside", False, ()
 
 
 def build_adapter(
@@ -137,7 +216,7 @@ def build_adapter(
         server_url=SERVER_URL,
         now=lambda: now,
     )
-    http = HttpClient(
+    http = ObservedClient(
         base_url=kind.base_url(context),
         hosts=hosts,
         headers=kind.auth_headers(context),
@@ -147,6 +226,10 @@ def build_adapter(
         clock=lambda: now,
     )
     return kind(http=http, context=context)
+
+
+#: Contract types by field or argument; reading them takes longer than playing a case.
+hints_of = functools.cache(typing.get_type_hints)
 
 
 def from_plain(annotation: Any, value: Any) -> Any:
@@ -168,7 +251,7 @@ def from_plain(annotation: Any, value: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return annotation(value)
     if dataclasses.is_dataclass(annotation):
-        hints = typing.get_type_hints(annotation)
+        hints = hints_of(annotation)
         return annotation(**{key: from_plain(hints[key], item) for key, item in value.items()})
     return value
 
@@ -211,16 +294,16 @@ def _with_bodies(adapter: CrmAdapter, value: Any, outcome: Outcome) -> Any:
     return value
 
 
-def run(case: Case, document: Mapping[str, Any]) -> Outcome:
-    """Runs the case's operation against its exchanges."""
+def run(case: Case, document: Mapping[str, Any], failure: Failure | None = None) -> Outcome:
+    """Runs the case's operation against its exchanges, one of them replaced by a failure if one is given."""
     manifest = registry.manifests()[case.platform]
-    hints = typing.get_type_hints(getattr(CrmAdapter, case.operation))
+    hints = hints_of(getattr(CrmAdapter, case.operation))
     cache = MemoryCache(document.get("cache", {}))
     outcome = Outcome(cache=cache.values)
     user = from_plain(UserProfile, {"id": "1", "name": "Test User", **document.get("user", {})})
-    with _played(document.get("exchanges", []), outcome):
+    with _played(document.get("exchanges", []), outcome, failure):
         try:
-            adapter = build_adapter(
+            adapter = outcome.adapter = build_adapter(
                 manifest,
                 user=user,
                 credentials=from_plain(Credentials, document.get("credentials", {})),
@@ -244,25 +327,33 @@ def run(case: Case, document: Mapping[str, Any]) -> Outcome:
 
 
 @contextmanager
-def _played(exchanges: Sequence[Mapping[str, Any]], outcome: Outcome) -> Any:
+def _played(exchanges: Sequence[Mapping[str, Any]], outcome: Outcome, failure: Failure | None) -> Iterator[None]:
     used: set[int] = set()
 
-    def answer(request: requests.PreparedRequest) -> Any:
-        outcome.sent.append(f"{request.method} {str(request.url).partition('?')[0]}")
+    def recorded(request: requests.PreparedRequest) -> int | None:
+        """The exchange that stands for this request; each stands for one, but for those repeated by the client."""
         fitting = [index for index, item in enumerate(exchanges) if not difference(item["request"], request)]
         fresh = [index for index in fitting if index not in used]
-        repeated = [index for index in fitting if _may_repeat(exchanges[index]["response"])]
-        if not fresh and not repeated:
+        again = [index for index in fitting if _may_repeat(exchanges[index]["response"])]
+        if failure is not None:
+            again += [index for index in fitting if index == failure.index]
+        return next(iter([*fresh, *again]), None)
+
+    def answer(request: requests.PreparedRequest) -> Any:
+        index = recorded(request)
+        if index is None and failure is None:
             outcome.unmatched.append(_explained(request, exchanges))
             return Unmatched(outcome.unmatched[-1])
-        index = (fresh or repeated)[0]
-        used.add(index)
-        reply = exchanges[index]["response"]
+        is_failed = failure is not None and index in (None, failure.index)
+        reply = exchanges[index]["response"] if index is not None else {"status": 200, "json": {}}
+        if index is not None:
+            used.add(index)
+        if failure is not None and is_failed:
+            reply = failure.answer(reply)
+        outcome.sent.append(_noted(request, outcome, reply, is_failed))
         if "error" in reply:
             return _ERRORS[reply["error"]]()
-        text = json.dumps(reply["json"]) if "json" in reply else reply.get("text", "")
-        headers = {"Content-Type": "application/json" if "json" in reply else "text/html", **reply.get("headers", {})}
-        return reply.get("status", 200), headers, text
+        return reply.get("status", 200), headers_of(reply), text_of(reply)
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in _METHODS:
@@ -275,40 +366,35 @@ def _played(exchanges: Sequence[Mapping[str, Any]], outcome: Outcome) -> Any:
     ]
 
 
+def text_of(reply: Mapping[str, Any]) -> str:
+    """The body of a fixture's answer."""
+    return json.dumps(reply["json"]) if "json" in reply else str(reply.get("text", ""))
+
+
+def headers_of(reply: Mapping[str, Any]) -> dict[str, str]:
+    return {"Content-Type": "application/json" if "json" in reply else "text/html", **reply.get("headers", {})}
+
+
+def _noted(request: requests.PreparedRequest, outcome: Outcome, reply: Mapping[str, Any], is_failed: bool) -> Sent:
+    http = outcome.adapter.http if outcome.adapter else None
+    kind, is_read, hosts = http.note_of(request) if isinstance(http, ObservedClient) else ("outside", False, ())
+    return Sent(
+        method=str(request.method),
+        url=str(request.url),
+        headers=dict(request.headers),
+        body=body_of(request),
+        kind=kind,
+        is_read=is_read,
+        has_timeout=bool(request.req_kwargs.get("timeout")),  # type: ignore[attr-defined]  # set by responses
+        hosts=hosts,
+        answer=reply,
+        failed=is_failed,
+    )
+
+
 def _may_repeat(reply: Mapping[str, Any]) -> bool:
     """The HTTP client repeats reads after these; one exchange stands for all tries."""
     return "error" in reply or reply.get("status") in (502, 503, 504)
-
-
-def difference(expected: Mapping[str, Any], request: requests.PreparedRequest) -> str:
-    """The first way in which a request is not the expected one; empty when it is."""
-    url = urlsplit(str(request.url))
-    body = request.body.decode("utf-8", "replace") if isinstance(request.body, bytes) else str(request.body or "")
-    if request.method != expected["method"]:
-        return f"method {request.method}"
-    if f"{url.scheme}://{url.netloc}{url.path}" != expected["url"]:
-        return f"url {url.scheme}://{url.netloc}{url.path}"
-    if (query := parse_qs(url.query, keep_blank_values=True)) != _texts(expected.get("query", {})):
-        return f"query {query}"
-    if "json" in expected and _json(body) != expected["json"]:
-        return f"json {body}"
-    if "form" in expected and parse_qs(body, keep_blank_values=True) != _texts(expected["form"]):
-        return f"form {body}"
-    for name, value in expected.get("headers", {}).items():
-        if request.headers.get(name) != value:
-            return f"header {name}: {request.headers.get(name)}"
-    return ""
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {key: [str(v) for v in value] if isinstance(value, list) else [str(value)] for key, value in values.items()}
 
 
 def _explained(request: requests.PreparedRequest, exchanges: Sequence[Mapping[str, Any]]) -> str:
@@ -317,36 +403,3 @@ def _explained(request: requests.PreparedRequest, exchanges: Sequence[Mapping[st
         for item in exchanges
     ]
     return "\n".join([f"no exchange for {request.method} {request.url}", *lines])
-
-
-def mismatch(expected: Any, actual: Any, where: str = "result") -> str:
-    """The first difference between expected plain data and a contract value; only the keys given are compared."""
-    if dataclasses.is_dataclass(actual) and not isinstance(actual, type):
-        actual = {item.name: getattr(actual, item.name) for item in dataclasses.fields(actual)}
-    if isinstance(actual, BaseException) and isinstance(expected, dict) and "raises" in expected:
-        if type(actual).__name__ != expected["raises"]:
-            return f"{where}: expected {expected['raises']}, got {type(actual).__name__}: {actual}"
-        rest = {key: value for key, value in expected.items() if key != "raises"}
-        return mismatch(rest, {key: getattr(actual, key, None) for key in rest}, where)
-    if isinstance(expected, dict) and isinstance(actual, Mapping):
-        for key, value in expected.items():
-            if key not in actual:
-                return f"{where}.{key} is missing"
-            if found := mismatch(value, actual[key], f"{where}.{key}"):
-                return found
-        return ""
-    if isinstance(expected, list) and isinstance(actual, list | tuple):
-        if len(expected) != len(actual):
-            return f"{where}: expected {len(expected)} items, got {len(actual)}: {actual!r}"
-        pairs = enumerate(zip(expected, actual, strict=True))
-        return next((found for i, (e, a) in pairs if (found := mismatch(e, a, f"{where}.{i}"))), "")
-    if isinstance(actual, datetime):
-        same = isinstance(expected, str) and moment(expected) == actual
-    else:
-        same = type(expected) is type(actual) and expected == actual
-        same = same or (isinstance(actual, Enum) and actual.value == expected)
-        numbers = isinstance(expected, int | float) and isinstance(actual, int | float)
-        same = same or (
-            numbers and not isinstance(expected, bool) and not isinstance(actual, bool) and expected == actual
-        )
-    return "" if same else f"{where}: expected {expected!r}, got {actual!r}"

@@ -1,52 +1,110 @@
-"""The conformance kit: every adapter answers its recorded exchanges as its fixtures say."""
+"""The conformance kit: every adapter obeys the rules listed in ``adapters/README.md``, in every case it brings."""
 
 from __future__ import annotations
 
 import pytest
 
 from adapters import registry
-from adapters.contract import ConnectorError
-from tests.exchanges import all_cases, mismatch, run
-
-CASES = [pytest.param(case, id=case.name) for case in all_cases()]
-REQUIRED = (
-    "user_profile",
-    "find_contacts",
-    "create_contact",
-    "create_call_log",
-    "get_call_log",
-    "update_call_log",
-    "create_message_log",
-    "update_message_log",
-    "revoke",
+from adapters.contract.manifest_checks import problems
+from tests.conformance import (
+    coverage_faults,
+    failure_faults,
+    golden_faults,
+    leak_faults,
+    log_records,
+    not_exempt,
+    repeated_writes,
+    request_faults,
+    runs_with_failures,
+    type_faults,
+    where,
 )
+from tests.exchanges import all_cases, cases_of, run
+from tests.login_rules import revoke_faults, state_faults, token_faults
+from tests.private_values import private_values
+
+PLATFORMS = list(registry.manifests())
+OAUTH = [name for name in PLATFORMS if registry.manifests()[name].server.auth.type == "oauth"]
+CASES = [pytest.param(case, id=case.name) for case in all_cases()]
+
+
+def _successes(*operations):
+    return [
+        pytest.param(case, id=case.name)
+        for platform in OAUTH
+        for case in cases_of(platform)
+        if case.path.stem in [f"{operation}__success" for operation in operations]
+    ]
+
+
+def _listed(faults):
+    return "\n".join(faults)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_manifest_and_adapter_fit_each_other_and_the_contract(platform):
+    manifest, folder = registry.manifests()[platform], registry.folder_of(platform)
+
+    faults = problems(manifest, folder=folder, adapter=registry.adapter_class(platform))
+
+    assert not faults, _listed(faults)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_operation_an_adapter_offers_has_its_cases(platform):
+    faults = coverage_faults(platform)
+
+    assert not faults, _listed(faults)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_recorded_exchange_gives_what_its_fixture_says(case):
+    document, manifest = case.load(), registry.manifests()[case.platform]
+
+    with log_records() as records:
+        outcome = run(case, document)
+
+    faults = [
+        *golden_faults(document, outcome),
+        *not_exempt(manifest, "types", case, type_faults(case, outcome)),
+        *request_faults(manifest, outcome),
+        *leak_faults(private_values(document), outcome, records),
+    ]
+    assert not faults, _listed(faults)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_failure_at_any_exchange_becomes_the_right_error_and_repeats_no_write(case):
+    document, manifest = case.load(), registry.manifests()[case.platform]
+    private, recorded = private_values(document), run(case, document)
+    faults = []
+
+    with log_records() as records:
+        for failure, outcome in runs_with_failures(case, document):
+            found = [
+                *not_exempt(manifest, "failures", case, failure_faults(case, failure, outcome, recorded)),
+                *not_exempt(manifest, "writes", case, repeated_writes(outcome, recorded)),
+                *request_faults(manifest, outcome),
+                *leak_faults(private, outcome, records),
+            ]
+            faults += [f"{where(failure, document)}: {fault}" for fault in found]
+            records.clear()
+
+    assert not faults, _listed(faults)
+
+
+@pytest.mark.parametrize("platform", OAUTH)
+def test_the_state_of_a_login_leads_back_to_its_platform(platform):
+    assert not (faults := list(state_faults(registry.manifests()[platform]))), _listed(faults)
+
+
+@pytest.mark.parametrize("case", _successes("exchange_code", "refresh"))
+def test_a_refused_grant_or_a_reply_without_token_ends_the_login(case):
+    assert not (faults := list(token_faults(case, case.load()))), _listed(faults)
+
+
+@pytest.mark.parametrize("case", _successes("revoke"))
+def test_a_token_of_the_login_is_what_is_revoked(case):
     document = case.load()
 
-    outcome = run(case, document)
-
-    assert not outcome.unmatched, outcome.unmatched[0]
-    expected = document.get("expect")
-    if outcome.error is not None and not (isinstance(expected, dict) and "raises" in expected):
-        raise outcome.error
-    if outcome.error is not None:
-        assert isinstance(outcome.error, ConnectorError), f"{type(outcome.error).__name__} escaped"
-    actual = outcome.error if outcome.error is not None else outcome.result
-    assert not mismatch(expected, actual), mismatch(expected, actual)
-    assert not outcome.unused, f"requests never sent: {outcome.unused}"
-    for key, values in (("created", outcome.created), ("kept", outcome.kept), ("cache_after", outcome.cache)):
-        if key in document:
-            assert not mismatch(document[key], values, key), mismatch(document[key], values, key)
-
-
-@pytest.mark.parametrize("platform", list(registry.manifests()))
-def test_every_operation_an_adapter_offers_has_a_fixture(platform):
-    manifest = registry.manifests()[platform]
-    covered = {case.operation for case in all_cases() if case.platform == platform}
-
-    missing = {*REQUIRED, *manifest.server.capabilities} - covered - set(manifest.server.exempt)
-
-    assert not missing, f"no fixture for {', '.join(sorted(missing))}"
+    assert not (faults := list(revoke_faults(document, run(case, document)))), _listed(faults)
