@@ -25,6 +25,8 @@ OPTIONAL_OPERATIONS = (
     "server_logging_settings",
     "save_server_logging_settings",
 )
+#: Rules of the conformance kit that a manifest may exempt a case, an operation or (``coverage`` aside) itself from.
+EXEMPTIBLE_RULES = ("coverage", "types", "failures", "writes")
 AUTH_TYPES = ("oauth", "api_key", "password")
 TOKEN_AUTHS = ("basic", "post", "query")
 _PLACEHOLDER = re.compile(r"\$\{([A-Z0-9_]+)\}")
@@ -84,7 +86,7 @@ class ServerHalf:
     read_timeout: float | None = None
     pace: Pace | None = None
     capabilities: tuple[str, ...] = ()
-    #: Rule of the conformance kit -> reason why it does not apply.
+    #: Rule of the conformance kit, with ``.<operation>`` or ``.<operation>__<case>`` -> reason why it does not apply.
     exempt: Mapping[str, str] = field(default_factory=dict)
     #: Environment variables without which the CRM cannot be reached; values are secret.
     secrets: tuple[str, ...] = ()
@@ -117,6 +119,14 @@ class Manifest:
     def variables(self) -> tuple[str, ...]:
         """Every environment variable this manifest names."""
         return (*self.server.secrets, *self.server.settings)
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """Every variable that a text of this manifest is to be filled with."""
+        server = self.server
+        texts = (*server.hosts, server.base_url, server.auth.token_url, server.auth.revoke_url)
+        found = _PLACEHOLDER.findall(json.dumps([dict(self.client), texts, server.auth.redirect_uri]))
+        return frozenset(found)
 
     @classmethod
     def parse(cls, text: str) -> Manifest:

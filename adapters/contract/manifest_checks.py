@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from adapters.contract.adapter import CrmAdapter
-from adapters.contract.manifest import AUTH_TYPES, OPTIONAL_OPERATIONS, TOKEN_AUTHS, Manifest
+from adapters.contract.manifest import AUTH_TYPES, EXEMPTIBLE_RULES, OPTIONAL_OPERATIONS, TOKEN_AUTHS, Manifest
 
 _ENVIRONMENTS = ("fixed", "dynamic", "selectable")
 _CASES = {"callLog": ("inboundCall", "outboundCall"), "messageLog": ("message", "voicemail", "fax")}
+#: The public URL of this server, known without being named.
+_OWN_VARIABLE = "APP_SERVER"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def problems(manifest: Manifest, *, folder: Path | None = None, adapter: type[CrmAdapter] | None = None) -> list[str]:
-    """Every fault as a sentence; empty when all is well. ``adapter``: also compares capabilities with its methods."""
+    """Every fault as a sentence; empty when all is well. ``adapter``: also compares it with the contract."""
     found = [*_server(manifest), *_platform(manifest.client), *_settings(manifest.client), *_page(manifest.client)]
     if folder is not None and manifest.name.lower() != folder.name:
         found.append(f"client.name {manifest.name!r} in lower case must be the folder's name {folder.name!r}")
     if adapter is not None:
-        found.extend(_capabilities(manifest, adapter))
+        found.extend(_surface(adapter) or _capabilities(manifest, adapter))
     return found
 
 
@@ -39,7 +42,12 @@ def _server(manifest: Manifest) -> Iterator[str]:
     for name in server.capabilities:
         if name not in OPTIONAL_OPERATIONS:
             yield f"server.capabilities names {name!r}, which is no optional operation"
+    for name in sorted(manifest.placeholders - {*manifest.variables, _OWN_VARIABLE}):
+        yield f"the variable {name} is used, but neither in server.secrets nor in server.settings"
     for rule, reason in server.exempt.items():
+        name, _, detail = rule.partition(".")
+        if name not in EXEMPTIBLE_RULES or (name == "coverage" and not detail):
+            yield f"server.exempt.{rule} is no rule; there are {', '.join(EXEMPTIBLE_RULES)}"
         if not str(reason).strip():
             yield f"server.exempt.{rule} needs a reason"
     for route in server.routes:
@@ -98,6 +106,26 @@ def _page(client: Mapping[str, Any]) -> Iterator[str]:
             for case in _CASES.get(form, ()) if item.get("defaultSettingId") in sections else ():
                 if case not in values:
                     yield f"client.page.{form}: {item.get('const')!r} lacks defaultSettingValues.{case}"
+
+
+def _surface(adapter: type[CrmAdapter]) -> list[str]:
+    """Ways in which a class is not what shared code constructs and calls."""
+    if not (isinstance(adapter, type) and issubclass(adapter, CrmAdapter)):
+        return ["Adapter must be a subclass of CrmAdapter"]
+    found = []
+    if _parameters(adapter.__init__) != _parameters(CrmAdapter.__init__):
+        found.append("the adapter must keep the constructor of CrmAdapter")
+    if missing := sorted(adapter.__abstractmethods__):
+        found.append(f"the adapter lacks {', '.join(missing)}")
+    for name, method in inspect.getmembers(CrmAdapter, inspect.isroutine):
+        own = getattr(adapter, name)
+        if not name.startswith("_") and own is not method and _parameters(own) != _parameters(method):
+            found.append(f"{name} must take the parameters ({', '.join(_parameters(method))})")
+    return found
+
+
+def _parameters(method: Any) -> list[str]:
+    return [name for name in inspect.signature(method).parameters if name != "self"]
 
 
 def _capabilities(manifest: Manifest, adapter: type[CrmAdapter]) -> Iterator[str]:
