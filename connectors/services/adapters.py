@@ -8,23 +8,20 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
-from django.conf import settings
 from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import (
-    AdapterContext,
     ConnectorError,
     Credentials,
     CredentialsRejected,
     CrmAdapter,
     CrmUnavailable,
-    HttpClient,
     Notice,
     Options,
-    OutboundPolicy,
     UserProfile,
 )
+from adapters.opening import construct
 from connectors.models import CrmUser
 from connectors.services.account_cache import SharedAccountCache
 from connectors.services.settings import effective_options
@@ -55,36 +52,14 @@ def build_adapter(
     read_anew: bool = False,
 ) -> CrmAdapter:
     """An adapter for these credentials; nothing is read or written, no request is made."""
-    manifest = registry.manifests()[platform]
-    adapter = registry.adapter_class(platform)
-    context = AdapterContext(
-        manifest=manifest,
+    return construct(
+        platform=platform,
         user=user,
         credentials=credentials,
-        options=options or Options(),
-        secrets=registry.secrets_for(manifest),
         cache=SharedAccountCache(platform=platform, owner=owner, read_anew=read_anew),
-        server_url=settings.APP_SERVER,
-    )
-    http = HttpClient(
-        base_url=adapter.base_url(context),
-        hosts=registry.hosts_for(manifest),
-        headers=adapter.auth_headers(context),
-        policy=OutboundPolicy(
-            connect_timeout=settings.OUTBOUND_CONNECT_TIMEOUT,
-            read_timeout=settings.OUTBOUND_READ_TIMEOUT,
-            ca_bundle=settings.OUTBOUND_CA_BUNDLE,
-            proxy="" if manifest.server.sandbox else settings.OUTBOUND_PROXY,
-            allow_private_addresses=manifest.server.sandbox or settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,
-            allow_plain_http=manifest.server.sandbox,
-        ),
-        adapter=manifest.name,
-        read_timeout=manifest.server.read_timeout,
-        upload_hosts=manifest.server.upload_hosts,
-        pace=manifest.server.pace,
+        options=options,
         pace_key=pace_key,
     )
-    return adapter(http=http, context=context)
 
 
 def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
