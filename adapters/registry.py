@@ -87,11 +87,25 @@ def missing_secrets(manifest: Manifest) -> list[str]:
 
 def hosts_for(manifest: Manifest) -> list[str]:
     """The allowed hosts, ``${VARIABLE}`` replaced by host and port of the URL it holds."""
+    return [host for host in _hosts(manifest).values() if host]
+
+
+def variables_without_host(manifest: Manifest) -> list[str]:
+    """Names of the variables that should hold the URL of a host and do not."""
+    return [entry[2:-1] for entry, host in _hosts(manifest).items() if not host]
+
+
+def _hosts(manifest: Manifest) -> dict[str, str]:
+    """Host, or "", by its entry in the manifest."""
     variables = secrets_for(manifest)
-    hosts = []
-    for host in manifest.server.hosts:
-        if host.startswith("${"):
-            host = urlsplit(variables.get(host[2:-1], "")).netloc
-        if host:
-            hosts.append(host)
-    return hosts
+    return {
+        entry: _host_of(variables.get(entry[2:-1], "")) if entry.startswith("${") else entry
+        for entry in manifest.server.hosts
+    }
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""

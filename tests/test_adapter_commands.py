@@ -9,14 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from adapters import registry
+from adapters.capabilities import as_markdown, replace_in_readme, table_in_readme
 from adapters.contract.manifest_checks import problems
-
-
-@pytest.mark.parametrize("platform", list(registry.manifests()))
-def test_no_adapter_has_a_problem(platform):
-    adapter = registry.adapter_class(platform)
-
-    assert problems(registry.manifests()[platform], folder=registry.folder_of(platform), adapter=adapter) == []
+from tests.conformance import coverage_faults, failure_faults, golden_faults, runs_with_failures
+from tests.exchanges import cases_of, run
+from tests.further_adapters import only_adapters_in
 
 
 def test_checking_adapters_says_how_many_are_in_order(capsys):
@@ -64,3 +61,85 @@ def test_a_capability_without_a_method_is_named():
     found = problems(dataclasses.replace(manifest, server=server), adapter=registry.adapter_class(platform))
 
     assert len(found) == len(manifest.server.capabilities) > 0
+
+
+def test_a_new_adapter_passes_check_and_kit_at_once(tmp_path, capsys):
+    call_command("start_adapter", "acmeCRM", into=tmp_path)
+    assert f"{tmp_path / 'acmecrm'} is ready." in capsys.readouterr().out
+
+    with only_adapters_in(tmp_path):
+        call_command("check_adapters")
+        faults = coverage_faults("acmeCRM")
+        for case in cases_of("acmeCRM"):
+            document = case.load()
+            recorded = run(case, document)
+            faults += golden_faults(document, recorded)
+            for failure, outcome in runs_with_failures(case, document):
+                faults += failure_faults(case, failure, outcome, recorded)
+
+    assert faults == []
+    assert "no problems." in capsys.readouterr().out
+
+
+def test_nothing_of_the_scaffold_is_left_in_a_new_adapter(tmp_path):
+    call_command("start_adapter", "acmeCRM", into=tmp_path)
+
+    texts = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+
+    assert len(texts) > 12
+    assert not any("examplecrm" in text.lower() for text in texts)
+    assert "api.acmecrm.example" in "".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("acme crm", "letters and digits"), ("../acme", "letters"), ("CLIO", "an adapter for CLIO")],
+)
+def test_a_name_that_cannot_be_one_makes_no_folder(tmp_path, name, fault):
+    with pytest.raises(CommandError, match=fault):
+        call_command("start_adapter", name, into=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_not_touched(tmp_path):
+    (tmp_path / "acme").mkdir()
+
+    with pytest.raises(CommandError, match="exists already"):
+        call_command("start_adapter", "acme", into=tmp_path)
+
+    assert list((tmp_path / "acme").iterdir()) == []
+
+
+def test_the_table_in_the_readme_is_the_one_the_command_prints(capsys):
+    call_command("list_adapters", markdown=True)
+    printed = capsys.readouterr().out.strip()
+
+    assert printed == as_markdown(registry.manifests().values())
+    assert table_in_readme() == printed, "bring it up to date with: manage.py list_adapters --write"
+
+
+def test_a_table_is_put_between_the_markers_and_nowhere_else(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("before <!-- begin: list_adapters --markdown -->\nold\n<!-- end -->\nafter\n")
+
+    replace_in_readme("| new |", page)
+
+    assert page.read_text() == "before <!-- begin: list_adapters --markdown -->\n| new |\n<!-- end -->\nafter\n"
+    page.write_text("no markers")
+    with pytest.raises(ValueError, match="lacks the markers"):
+        replace_in_readme("| new |", page)
+
+
+def test_the_list_tells_login_operations_and_missing_secrets(capsys, settings):
+    settings.ADAPTER_VARIABLES = {"CLIO_CLIENT_ID": "an-id", "PIPEDRIVE_CLIENT_ID": "a", "PIPEDRIVE_CLIENT_SECRET": "b"}
+
+    call_command("list_adapters")
+
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "missing: CLIO_CLIENT_SECRET" in lines["clio"]
+    assert "an-id" not in lines["clio"]
+    assert " set " in lines["pipedrive"]
+    assert "OAuth" in lines["clio"]
+    assert "API key" in lines["testCRM"]
+    assert "find_contacts_by_name" in lines["testCRM"]

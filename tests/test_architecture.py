@@ -13,11 +13,13 @@ OURS = ("adapters", "audit", "config", "connectors", "tests")
 DJANGO = {"django"}
 DRF = {"rest_framework", "drf_orjson_renderer", "corsheaders"}
 
+REGISTRY = {f"adapters.{name}" for name in ("contract", "registry", "checks", "capabilities", "opening", "readiness")}
+
 #: Package -> third-party and own packages it may import beside the standard library and itself.
 MAY_IMPORT = {
     "adapters/contract": set(),
-    "adapters/management": {*DJANGO, "adapters.contract", "adapters.registry"},
-    "adapters": {*DJANGO, "adapters.contract", "adapters.registry"},
+    "adapters/management": {*DJANGO, *REGISTRY},
+    "adapters": {*DJANGO, *REGISTRY},
     "audit": {*DJANGO, "structlog"},
     "connectors": {*DJANGO, *DRF, "adapters", "adapters.contract", "adapters.registry", "audit", "jwt"},
     "config": {*DJANGO, "connectors", "environ", "structlog"},

@@ -11,19 +11,19 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from adapters import registry
+from adapters import checks
 
 
 class Command(BaseCommand):
     help = "Applies migrations, makes the cache table and the first administrator, and lists what is not configured."
+    requires_system_checks = []  # they are listed below, and one CRM's fault does not keep the others from serving
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         self._first_administrator()
-        for name, manifest in registry.manifests().items():
-            if missing := registry.missing_secrets(manifest):
-                self.stdout.write(f"{manifest.display_name} ({name}) is not configured: {', '.join(missing)} missing.")
+        for message in (*checks.check_adapters(), *checks.check_configuration()):
+            self.stdout.write(message.msg)
 
     def _first_administrator(self) -> None:
         path = settings.VAR_DIR / "administrator.txt"

@@ -1,0 +1,41 @@
+"""Adapters of a test in a folder of their own, in place of the real ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import adapters
+from adapters import registry
+
+_CACHED = (registry._read, registry.manifests, registry.adapter_class)
+
+
+def forget_adapters() -> None:
+    """Makes the registry read the folders anew."""
+    for cached in _CACHED:
+        cached.cache_clear()
+
+
+@contextmanager
+def only_adapters_in(folder: Path) -> Iterator[None]:
+    """Within the block the registry knows the adapters in ``folder`` and no others."""
+    with mock.patch.object(registry, "FOLDER", folder), mock.patch.object(adapters, "__path__", [str(folder)]):
+        kept = _without_adapters(folder)
+        forget_adapters()
+        try:
+            yield
+        finally:
+            _without_adapters(folder)
+            sys.modules.update(kept)
+    forget_adapters()
+
+
+def _without_adapters(folder: Path) -> dict[str, object]:
+    """Takes modules out of memory that were imported from folders of the same names."""
+    names = tuple(f"adapters.{path.name}" for path in folder.iterdir() if path.is_dir())
+    found = [name for name in sys.modules if name in names or name.startswith(tuple(f"{n}." for n in names))]
+    return {name: sys.modules.pop(name) for name in found}
