@@ -12,6 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from audit import append_only
+from tests.breaking import acme, broken
+
+__all__ = ["acme", "broken"]
 
 # The same examples on every CI run: a run there answers for the change, not for luck.
 hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
