@@ -1,0 +1,183 @@
+"""The compatibility checklist, run against the sandbox CRM as its own process."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from adapters import readiness, registry
+from adapters.contract import ContactMatches
+from tests.sandbox import start_sandbox
+
+pytestmark = [pytest.mark.enable_socket]
+PLATFORM = next(name for name, manifest in registry.manifests().items() if manifest.server.sandbox)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    running = start_sandbox(tmp_path_factory.mktemp("readiness"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sandbox(process, settings):
+    process.reset()
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": process.url}
+    return process
+
+
+@pytest.fixture
+def as_oauth(monkeypatch):
+    """The sandbox's adapter takes tokens as well as keys; only its manifest offers the one."""
+    manifest = registry.manifests()[PLATFORM]
+    auth = dataclasses.replace(manifest.server.auth, type="oauth")
+    changed = dataclasses.replace(manifest, server=dataclasses.replace(manifest.server, auth=auth))
+    monkeypatch.setattr(registry, "manifests", lambda: {PLATFORM: changed})
+
+
+def _table(capsys):
+    """Step -> its outcome and the rest of the line."""
+    lines = capsys.readouterr().out.splitlines()
+    cells = [re.split(r"  +", line.strip(), maxsplit=2) for line in lines if "  " in line]
+    return {cell[0]: (cell[1], cell[2]) for cell in cells if len(cell) == 3}, lines
+
+
+def _run(*arguments, **options):
+    call_command("crm_readiness", PLATFORM, *arguments, yes=True, patience=1, **options)
+
+
+def test_every_step_is_done_with_a_key_and_the_table_says_so(sandbox, capsys):
+    _run("--field", "apiKey=readiness-key", phone="+16505550147", formats="(###) ###-####,###.###.####")
+
+    table, lines = _table(capsys)
+    assert [name for name, (outcome, _) in table.items() if outcome == "FAILED"] == []
+    for name in ("Log in", "Current user", "Create a contact", "Log a call", "Read the call log", "Change its note"):
+        assert table[name][0] == "ok", name
+    for notation in ("+16505550147", "6505550147", "(650) 555-0147", "+1 650-555-0147", "650.555.0147"):
+        assert table[f"Look up {notation}"][0] == "ok", notation
+    assert table["Log an SMS"][0] == table["Add an SMS to it"][0] == "ok"
+    assert table["Refresh the login"][0] == "not offered"
+    assert table["Log out"][0] == "note"
+    assert "still accepts the key" in table["Log out"][1]
+    assert lines[-1].startswith("Left in the CRM, to be deleted there: contact ")
+
+
+def test_what_is_left_in_the_crm_is_one_call_with_the_changed_note_and_one_conversation(sandbox, capsys):
+    _run("--field", "apiKey=another-key")
+
+    conversation, call = sandbox.activities("another-key")
+    assert readiness.NOTES[1] in call["body"]
+    assert readiness.NOTES[0] not in call["body"]
+    assert conversation["body"].endswith(readiness.NOTES[1])
+    left = capsys.readouterr().out.splitlines()[-1]
+    assert f"call log {call['id']}" in left
+    assert f"conversation {conversation['id']}" in left
+
+
+def test_a_key_is_asked_for_without_being_shown(sandbox, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or "typed-key")
+
+    _run()
+
+    assert asked == ["API key: "]
+    assert len(sandbox.activities("typed-key")) == 2
+    assert "typed-key" not in capsys.readouterr().out
+
+
+def test_an_oauth_login_is_refreshed_and_its_logout_ends_it(sandbox, capsys, monkeypatch, as_oauth):
+    monkeypatch.setattr("builtins.input", lambda prompt: _authorised(sandbox))
+
+    _run()
+
+    table, lines = _table(capsys)
+    assert lines[1].startswith(
+        f"{sandbox.url}/oauth/authorize?response_type=code&client_id=switchboard&state=platform%3D"
+    )
+    assert table["Refresh the login"] == ("ok", table["Refresh the login"][1])
+    assert "the new token is accepted" in table["Refresh the login"][1]
+    assert table["Log out"][0] == "ok"
+    assert "no longer accepts the login" in table["Log out"][1]
+
+
+def _authorised(sandbox, state=f"platform={PLATFORM}"):
+    form = {
+        "response_type": "code",
+        "client_id": "switchboard",
+        "redirect_uri": registry.manifests()[PLATFORM].server.auth.redirect_uri,
+        "state": state,
+        "user": "Readiness Agent",
+        "decision": "allow",
+    }
+    return sandbox.request("POST", "/oauth/authorize", data=form).headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [("https://x.example/?code=1&state=other", "state of this login"), ("https://x.example/", "state of this login"),
+     (f"https://x.example/?state=platform%3D{PLATFORM}&error=denied", "did not agree")],
+)  # fmt: skip
+def test_an_address_of_another_login_is_refused(sandbox, monkeypatch, as_oauth, address, fault):
+    monkeypatch.setattr("builtins.input", lambda prompt: address)
+
+    with pytest.raises(CommandError, match=fault):
+        _run()
+
+
+def test_a_login_that_fails_ends_the_run_with_an_error(sandbox, capsys):
+    sandbox.fail({"method": "GET", "path_prefix": "/api/me", "status": 503, "times": 3})
+
+    with pytest.raises(CommandError, match="1 of 3 steps failed: Current user"):
+        _run("--field", "apiKey=a-key")
+
+    table, _ = _table(capsys)
+    assert "CrmUnavailable" in table["Current user"][1]
+    assert "Create a contact" not in table
+
+
+def test_a_contact_the_search_does_not_find_is_a_failed_step(sandbox, capsys, monkeypatch):
+    monkeypatch.setattr(readiness, "_PAUSE", 0.05)
+    kind = registry.adapter_class(PLATFORM)
+    blind = type("Adapter", (kind,), {"find_contacts": lambda self, phone: ContactMatches()})
+    monkeypatch.setattr(registry, "adapter_class", lambda platform: blind)
+
+    with pytest.raises(CommandError, match=r"4 of \d+ steps failed: Look up"):
+        call_command("crm_readiness", PLATFORM, "--field", "apiKey=b-key", yes=True, patience=0.1)
+
+    table, _ = _table(capsys)
+    assert "the contact is not found within 0.1 seconds" in table["Look up +16505550142"][1]
+    assert table["Log a call"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("platform", "options", "fault"),
+    [
+        ("nocrm", {}, "no adapter for nocrm"),
+        (PLATFORM, {"phone": "123"}, "123 is not a valid telephone number"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_done(platform, options, fault):
+    with pytest.raises(CommandError, match=fault):
+        call_command("crm_readiness", platform, yes=True, **options)
+
+
+def test_a_platform_without_its_secrets_is_not_tried(settings):
+    settings.ADAPTER_VARIABLES = {}
+    platform = next(name for name, manifest in registry.manifests().items() if manifest.server.secrets)
+
+    with pytest.raises(CommandError, match="is not configured"):
+        call_command("crm_readiness", platform, yes=True)
+
+
+def test_nothing_is_done_unless_the_person_agrees(sandbox, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+
+    with pytest.raises(CommandError, match="Nothing was done"):
+        call_command("crm_readiness", PLATFORM, "--field", "apiKey=c-key")
+
+    assert sandbox.requests_seen() == []
