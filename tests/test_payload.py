@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.errors import UnexpectedResponse
-from adapters.contract.payload import dig, require, require_id, rows
+from adapters.contract.payload import dig, nothing_written, require, require_id, rows
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -73,3 +73,53 @@ def test_require_fails_in_one_way_only(payload, path, kind):
     with contextlib.suppress(UnexpectedResponse):
         found = require(payload, path, kind)
         assert isinstance(found, (int, float) if kind is float else kind)
+
+
+@given(JSON, PATHS)
+def test_an_id_is_a_text_or_a_whole_number_or_an_error_and_nothing_else(payload, path):
+    with contextlib.suppress(UnexpectedResponse):
+        found = require_id(payload, path)
+        assert found != ""
+        assert isinstance(found, (str, int))
+        assert not isinstance(found, bool)
+
+
+@given(JSON, PATHS)
+def test_rows_are_objects_or_an_error_and_nothing_else(payload, path):
+    with contextlib.suppress(UnexpectedResponse):
+        found = rows(payload, path)
+        assert isinstance(found, list)
+        assert all(isinstance(row, dict) for row in found)
+
+
+def _places(payload, path=()):
+    """Every value inside with the path that leads to it; keys with a dot cannot be addressed."""
+    yield path, payload
+    members = payload.items() if isinstance(payload, dict) else enumerate(payload) if isinstance(payload, list) else ()
+    for key, value in members:
+        if "." not in str(key):
+            yield from _places(value, (*path, str(key)))
+
+
+@given(st.dictionaries(st.text(min_size=1), JSON, min_size=1, max_size=4))
+def test_every_value_is_found_again_by_the_path_that_leads_to_it(payload):
+    for path, value in _places(payload):
+        if value is not None and path:
+            assert require(payload, ".".join(path), type(value)) is value
+            assert dig(payload, ".".join(path), type(value), object()) is value
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=4), st.sampled_from([int, float, bool, dict, list]))
+def test_a_surprise_names_the_path_and_never_the_value(text, kind):
+    value = f"private-{text}"
+    with pytest.raises(UnexpectedResponse) as caught:
+        require({"data": [value]}, "data.0", kind)
+    assert "'data.0'" in caught.value.reason
+    assert value not in f"{caught.value} {caught.value.reason} {caught.value!r}"
+
+
+def test_a_read_before_a_write_leaves_nothing_in_doubt():
+    with pytest.raises(UnexpectedResponse) as caught, nothing_written():
+        require({}, "data.id", int)
+    assert not caught.value.maybe_applied
+    assert "'data.id'" in caught.value.reason

@@ -122,3 +122,48 @@ def test_example_numbers_of_many_countries_match_themselves(region):
     assert phone.region == region
     assert is_same_number(phone, phone.national_format)
     assert is_same_number(phone, phone.international_format)
+
+
+TEMPLATES = st.text(st.sampled_from("#*()-. +x"), max_size=24)
+
+
+@given(st.text(), st.text(), st.text(max_size=3))
+def test_no_region_or_list_of_formats_makes_parsing_fail(raw, template, region):
+    phone = parse(raw, formats=[template, raw], default_region=region)
+    assert phone.is_valid == bool(phone.region or phone.country_code)
+    assert all(character in "0123456789" for character in phone.national)
+
+
+@given(st.text() | SUBSCRIBERS, st.sampled_from(["US", "GB", "DE", "IT"]))
+def test_what_was_read_once_reads_the_same_again(raw, region):
+    phone = parse(raw, default_region=region)
+    for form in (phone.e164, phone.international_format):
+        again = parse(form) if form else phone
+        assert (again.e164, again.national, again.region) == (phone.e164, phone.national, phone.region)
+
+
+@given(TEMPLATES, st.text(st.sampled_from("0123456789"), max_size=15))
+def test_a_filled_template_holds_the_digits_in_their_order_or_there_is_none(template, digits):
+    filled = fill_format(template, digits)
+    places = template.count("#") + template.count("*")
+    assert (filled is None) == (not digits or places != len(digits))
+    if filled is not None:
+        assert digits_of(filled) == digits
+        assert len(filled) == len(template)
+
+
+@given(SUBSCRIBERS, TEMPLATES)
+def test_a_number_in_a_users_format_keeps_its_digits(raw, template):
+    phone = parse(raw, formats=[template, "(###) ###-####"])
+    assert {digits_of(form) for form in phone.formats} == {phone.national}
+
+
+@given(SUBSCRIBERS, SUBSCRIBERS)
+def test_two_numbers_are_the_same_exactly_when_they_are_one(first, second):
+    assert is_same_number(parse(first), second) == (first == second) == is_same_number(parse(second), first)
+
+
+@given(st.text())
+def test_digits_are_ascii_and_taking_them_twice_changes_nothing(text):
+    assert digits_of(text) == "".join(character for character in text if character in "0123456789")
+    assert digits_of(digits_of(text)) == digits_of(text)
