@@ -52,6 +52,8 @@ def test_an_id_keeps_the_type_the_vendor_gave(value):
 def test_rows_take_null_for_none_and_refuse_other_things():
     assert rows({"data": None}, "data") == []
     assert rows([{"id": 1}], "") == [{"id": 1}]
+    with pytest.raises(UnexpectedResponse):
+        rows(None, "")
     for wrong in ({}, {"data": "x"}, {"data": [1]}, {"data": {}}):
         with pytest.raises(UnexpectedResponse):
             rows(wrong, "data")

@@ -62,9 +62,12 @@ def dig(payload: Any, path: str, as_: type[T], default: T) -> T:
 
 
 def rows(payload: Any, path: str) -> list[dict[str, Any]]:
-    """The list of objects at a path. Raises ``UnexpectedResponse`` when it is not one; null counts as empty."""
+    """The list of objects at a path. Raises ``UnexpectedResponse`` when it is not one.
+
+    Null counts as empty where it is a member; an empty answer says nothing, not that there is nothing.
+    """
     value = _find(payload, path)
-    if value is None:
+    if value is None and payload is not None:
         return []
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise UnexpectedResponse(reason=f"expected a list of objects at '{path}'", maybe_applied=True)
