@@ -20,7 +20,6 @@ from adapters.contract import (
     Notice,
     NoticeLevel,
     PhoneNumber,
-    RequestRejected,
     dig,
     digits_of,
     fan_out_outcomes,
@@ -39,6 +38,8 @@ _HEADERS = {"include": "phones", "pagesize": "200"}
 _MOST_PAGES = 5
 #: The kind of phone that calls and messages are made with, as older versions wrote it.
 _PHONE_TYPE = 6
+#: The status of a value that Redtail does not accept; any other refusal says nothing about the form of a number.
+_INVALID = 422
 #: Fewer digits end too many numbers to tell one person.
 _ENDING_LENGTH = 7
 
@@ -124,7 +125,7 @@ def _search(
     failed = [
         first
         for index, first in enumerate(firsts)
-        if isinstance(first, ConnectorError) and not (index and isinstance(first, RequestRejected))
+        if isinstance(first, ConnectorError) and not (index and first.status == _INVALID)
     ]
     found: list[Row] = []
     further: list[Callable[[], Any]] = []
