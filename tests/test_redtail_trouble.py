@@ -109,6 +109,18 @@ def test_what_fails_after_the_activity_exists_is_a_warning_and_nothing_is_writte
     assert len(redtail.vendor.state()["activities"]) == 1
 
 
+@pytest.mark.parametrize(("failure", "times_sent"), [({"drop": "after"}, 1), ({"status": 503}, 2)])
+def test_marking_as_completed_is_repeated_only_where_it_did_not_arrive(redtail, failure, times_sent):
+    pia = redtail.pia()
+    redtail.login()
+    completion = {"method": "PUT", "path": rf"{API}/activities/\d+"}
+    redtail.vendor.fail({**completion, **failure, "times": 1})
+    redtail.vendor.requests()
+    assert redtail.me.log_call(call("1005", pia))["returnMessage"]["message"] == "Call logged"
+    assert [request["method"] for request in redtail.vendor.requests()].count("PUT") == times_sent
+    assert [record["completed"] for record in redtail.activities()] == [True]
+
+
 def test_a_body_that_cannot_be_read_is_not_overwritten(redtail):
     pia = redtail.pia()
     redtail.login()

@@ -21,12 +21,11 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     RecordNotFound,
-    UnexpectedResponse,
     UnsupportedOperation,
     dig,
     require_id,
 )
-from adapters.redtail.replies import PagedList, full_name, moment_of, number_of, record_id
+from adapters.redtail.replies import PagedList, full_name, moment_of, number_of, record_id, text_or_null
 
 PHONE_CALL = 3  # activity code
 #: No limit is published; this is what a text column commonly holds.
@@ -81,8 +80,7 @@ def read_activity(http: HttpClient, ref: LogRef) -> Row:
     path = f"activities/{record_id(ref.log_id, noun='activity')}"
     reply = http.get(path, headers={"include": "linked_contacts"})
     activity = dig(reply, "activity", dict, {})
-    if "description" not in activity or not isinstance(activity["description"], str | None):
-        raise UnexpectedResponse(reason="expected a text at 'activity.description'")
+    text_or_null(activity, "description")  # raises
     if dig(activity, "deleted", bool, False):
         raise RecordNotFound("This activity was deleted in Redtail.")
     return activity

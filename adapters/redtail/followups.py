@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from adapters.contract import (
     ConnectorError,
@@ -18,10 +19,10 @@ from adapters.contract import (
     Notice,
     NoticeLevel,
     UnexpectedResponse,
-    dig,
     fan_out_outcomes,
+    require,
 )
-from adapters.redtail.replies import PagedList
+from adapters.redtail.replies import PagedList, text_or_null
 
 _TAG = re.compile(r"<[^>]*>")
 _NOT_COMPLETED = "It could not be marked as completed in Redtail."
@@ -58,30 +59,37 @@ def _warning(message: str, failed: list[tuple[str, ConnectorError]]) -> Notice:
 
 
 def _add_note(http: HttpClient, activity: Id, note: str, category: int, *, look_first: bool = False) -> None:
-    """One activity note; after an answer that was lost it is repeated only if the note is not there."""
+    """One activity note."""
     body = {"category_id": category, "note_type": 1, "body": html.escape(note, quote=False).replace("\n", "<br>")}
     path = f"activities/{activity}/notes"
-    if look_first and _has_note(http, path, note):
+    is_there = partial(_has_note, http, path, note)
+    if look_first and is_there():
         return
-    try:
-        http.post(path, json=body)
-    except (CrmUnavailable, UnexpectedResponse) as error:
-        if error.maybe_applied and _has_note(http, path, note):
-            return
-        http.post(path, json=body)
+    _written(partial(http.post, path, json=body), is_there)
 
 
 def _complete(http: HttpClient, activity: Id) -> None:
-    path, body = f"activities/{activity}", {"completed": True}
+    path = f"activities/{activity}"
+    _written(partial(http.put, path, json={"completed": True}), partial(_is_completed, http, path))
+
+
+def _written(write: Callable[[], Any], is_there: Callable[[], bool]) -> None:
+    """Writes; after an answer that was lost once more, but only where Redtail shows that nothing arrived."""
     try:
-        http.put(path, json=body)
-    except CrmUnavailable:  # the same again does no harm
-        http.put(path, json=body)
+        write()
+    except (CrmUnavailable, UnexpectedResponse) as error:
+        if error.maybe_applied and is_there():
+            return
+        write()
+
+
+def _is_completed(http: HttpClient, path: str) -> bool:
+    return require(http.get(path), "activity.completed", bool)
 
 
 def _has_note(http: HttpClient, path: str, note: str) -> bool:
     found, _ = PagedList(path=path, key="notes").page(http)
-    return any(_words(dig(row, "body", str, "")) == note.split() for row in found)
+    return any(_words(text_or_null(row, "body")) == note.split() for row in found)
 
 
 def _words(body: str) -> list[str]:
