@@ -26,7 +26,7 @@ from adapters.contract.call_count import count_calls
 from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.outbound_guard import AddressRefused, PublicAddressesOnly, refusal
-from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of
+from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of, without_echo
 from adapters.contract.types import Reply
 from adapters.contract.url_template import request_id_of, template_of
 
@@ -217,6 +217,7 @@ class HttpClient:
         if error is None:
             return reply
         error.status = error.status or reply.status
+        error.reason = without_echo(error.reason, headers=self._headers, payload=[json, data, params])
         if isinstance(error, RateLimited) and error.retry_after:
             limiter.close_for(error.retry_after)
         raise error

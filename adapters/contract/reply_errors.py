@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import math
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +27,8 @@ _REASON_KEPT = 200
 _REASON_KEYS = ("error_description", "message", "Message", "errorMessage", "error", "errors")
 #: Telephone numbers and tokens that a vendor repeats in its message.
 _PRIVATE = re.compile(r"(?=[A-Za-z_+/=.-]*\d)[A-Za-z0-9_+/=.-]{32,}|\+?\d[\d ().-]{5,}\d")
+
+_PIECES = re.compile(r"\n|<[^>]*>|: ")
 
 
 def error_for(reply: Reply, *, is_read: bool) -> ConnectorError:
@@ -73,3 +78,38 @@ def reason_of(body: Any) -> str:
     if isinstance(body, dict):
         return next((text for key in _REASON_KEYS if (text := reason_of(body.get(key)))), "")
     return _PRIVATE.sub("…", " ".join(body.split()))[:_REASON_KEPT] if isinstance(body, str) else ""
+
+
+def without_echo(reason: str, *, headers: Mapping[str, str], payload: Any) -> str:
+    """The reason without what we sent ourselves: credentials out of ``headers``, names and notes out of ``payload``.
+
+    Of a payload only texts with a blank or an @ count: single words are rather the vendor's own terms.
+    """
+    if not reason:
+        return ""
+    echoes = {word for value in headers.values() for word in _credentials_in(value)}
+    echoes |= {text for text in _texts(payload) if len(text) >= 5 and (" " in text or "@" in text)}
+    for echo in sorted(echoes, key=len, reverse=True):
+        reason = re.sub(re.escape(echo), "…", reason, flags=re.IGNORECASE)
+    return reason
+
+
+def _credentials_in(header: str) -> list[str]:
+    scheme, _, value = header.partition(" ")
+    words = [value or scheme]
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            words += base64.b64decode(value).decode("utf-8", errors="replace").split(":")
+    return [word for word in words if len(word) >= 6]
+
+
+def _texts(payload: Any) -> Iterator[str]:
+    if isinstance(payload, str):
+        yield payload.strip()
+        yield from (piece.strip() for piece in _PIECES.split(payload))  # the note within the body of a log
+    elif isinstance(payload, Mapping):
+        for value in payload.values():
+            yield from _texts(value)
+    elif isinstance(payload, list | tuple):
+        for value in payload:
+            yield from _texts(value)

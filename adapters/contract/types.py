@@ -522,6 +522,8 @@ class RouteReply:
     status: int = 200
     body: str = ""
     content_type: str = "text/html; charset=utf-8"
+    #: Texts of the page's own <style> and <script> elements, to the letter: no other inline code runs in a browser.
+    inline_code: tuple[str, ...] = ()
     #: Users to forget entirely: credentials, caches, row. The audit trail stays.
     forget: tuple[UserToForget, ...] = ()
 

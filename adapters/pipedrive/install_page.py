@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 from adapters.contract import RouteReply, RouteRequest, UserToForget
 
-_PAGE = Template(Path(__file__).with_name("install_page.html").read_text(encoding="utf-8"))
+_HTML = Path(__file__).with_name("install_page.html").read_text(encoding="utf-8")
+_PAGE = Template(_HTML)
+_INLINE_CODE = tuple(re.findall(r"<(?:style|script)>(.*?)</", _HTML, re.DOTALL))
 # The extension's content script looks for #rc-stepper, takes the page over there and writes its progress into it.
 _INSTALLING = (
     '<p id="rc-stepper" class="step" role="status">(1/3) Please install the RingCentral browser extension, '
@@ -30,7 +33,7 @@ def install_page(request: RouteRequest) -> RouteReply:
         content = _DECLINED
     else:
         content = _THANKS
-    return RouteReply(body=_PAGE.substitute(content=content))
+    return RouteReply(body=_PAGE.substitute(content=content), inline_code=_INLINE_CODE)
 
 
 def uninstalled(request: RouteRequest, secrets: Mapping[str, str]) -> RouteReply:

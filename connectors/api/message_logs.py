@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adapters.contract import ContactRef, Direction, Message, MessageKind, NoticeLevel, Party
+from adapters.contract.outbound_guard import refusal
 from connectors.api.call_logs import without_tokens
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import Moment, PartyField, RecordId, Submission, Text, WireViewSet, connected_user
@@ -70,12 +71,7 @@ class NewMessageLog(serializers.Serializer[Any]):
 
 def _is_ringcentral_media(uri: str) -> bool:
     """Whether an address is RingCentral's own: its token goes nowhere else."""
-    try:
-        parts = urlsplit(uri)
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return False
-    return parts.scheme == "https" and (host == "ringcentral.com" or host.endswith(".ringcentral.com"))
+    return not refusal(uri, ("ringcentral.com", "*.ringcentral.com"))
 
 
 def _with_token(uri: str, token: str) -> str:
