@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import logging.config
 import re
+import sys
+import traceback
 from typing import Any
 
 import structlog
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter
 
 _SECRET = re.compile(
     r"(?i)\b(jwtToken|rcAccessToken|access_?token|refresh_?token|code|apiKey|client_secret|password|token|phoneNumber)"
@@ -17,11 +24,60 @@ _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _PHONE = re.compile(r"\+\d[\d ().-]{6,}\d")
 
 
+#: The query of an address or of a request line: names and e-mail addresses are looked up there too.
+_QUERY = re.compile(r"((?:https?:/|\B)/[^\s?\"'<>]*)\?[^\s\"'<>]*")
+
+
 def scrub(text: str) -> str:
-    """The text without secrets in URLs, authorisation values, tokens and phone numbers."""
+    """The text without queries of addresses, authorisation values, tokens and phone numbers."""
+    text = _QUERY.sub(r"\1?[removed]", text)
     text = _SECRET.sub(r"\1\2[removed]", text)
     text = _BEARER.sub(r"\1 [removed]", text)
     return _PHONE.sub("[number]", _JWT.sub("[token]", text))
+
+
+def traceback_without_texts(error: BaseException | None) -> str:
+    """Where an exception came from, through all its causes, by type and line.
+
+    Its text is left out: it may repeat what a user typed, a row's values, or an address with a token.
+    """
+    lines: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        lines += ["Traceback (most recent call last):", *_frames(error), type(error).__qualname__]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if error is not None:
+            lines.append("caused by:")
+    return "\n".join(lines)
+
+
+def _frames(error: BaseException) -> list[str]:
+    summary = traceback.extract_tb(error.__traceback__)
+    return [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in summary]
+
+
+def _format_exception(logger: Any, method: str, event: Any) -> Any:
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["exception"] = traceback_without_texts(error)
+    return event
+
+
+class TerseReporter(ExceptionReporter):
+    """Django's exception report, with types and lines only; the full page under DEBUG."""
+
+    def get_traceback_text(self) -> SafeString:
+        return super().get_traceback_text() if settings.DEBUG else SafeString(self._terse())
+
+    def _terse(self) -> str:
+        return traceback_without_texts(self.exc_value)
+
+    def get_traceback_html(self) -> SafeString:
+        return super().get_traceback_html() if settings.DEBUG else format_html("<pre>{}</pre>", self._terse())
 
 
 def _scrub_event(logger: Any, method: str, event: Any) -> Any:
@@ -33,6 +89,8 @@ def _scrub_event(logger: Any, method: str, event: Any) -> Any:
 
 
 def _printed(key: str, value: Any) -> Any:
+    if isinstance(value, HttpRequest):
+        return f"{value.method} {value.path}"
     return value if key.startswith("_") else scrub(str(value))
 
 
@@ -45,7 +103,7 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        _format_exception,
         _scrub_event,
     ]
     return {
@@ -66,12 +124,14 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
             "urllib3": {"level": "ERROR"},
             # Tracebacks only; not a line for every 4xx.
             "django.request": {"level": "ERROR"},
+            # It would print what was typed as a user name, now and then a password.
+            "axes": {"level": "ERROR"},
             # It would print the request line with its query, where old clients put their token.
             "django.server": {"level": "CRITICAL"},
         },
     }
 
 
-def configure(settings: dict[str, Any]) -> None:
+def configure(given: dict[str, Any]) -> None:
     """Applies the settings; named in LOGGING_CONFIG."""
-    logging.config.dictConfig(settings)
+    logging.config.dictConfig(given)

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config.logs import logging_settings
+from connectors.key_strength import DEVELOPMENT_KEY, DEVELOPMENT_SECRET
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -51,12 +53,13 @@ def switch(name: str, default: bool) -> bool:
     return default
 
 
-def rate(name: str, default: str) -> str:
-    """A request rate such as ``30/min``."""
-    text = str(env.str(name, default=default)).strip()
-    if not re.fullmatch(r"\d+/(s|sec|m|min|h|hour|d|day)", text, re.ASCII):
+def rate(name: str, default: str) -> tuple[int, int]:
+    """A request rate such as ``30/min``, as requests and seconds."""
+    text = (os.environ.get(name, "") or default).strip()
+    match = re.fullmatch(r"([1-9]\d{0,8})/(s|sec|m|min|h|hour|d|day)", text, re.ASCII)
+    if not match:
         raise ImproperlyConfigured(f"{name} must look like 30/min, not {text!r}.")
-    return text
+    return int(match[1]), {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2][0]]
 
 
 def credential_keys(text: str) -> dict[str, bytes]:
@@ -86,7 +89,6 @@ ALLOWED_HOSTS = [host.strip() for host in env.str("ALLOWED_HOSTS", default="loca
 REDIRECT_URI = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
 
 # --- Secrets -------------------------------------------------------------------------------------
-DEVELOPMENT_SECRET = "development-only"  # noqa: S105 - refused below unless DEBUG is on
 APP_SERVER_SECRET_KEY = env.str("APP_SERVER_SECRET_KEY", default=DEVELOPMENT_SECRET if DEBUG else "")
 if not APP_SERVER_SECRET_KEY:
     raise ImproperlyConfigured("APP_SERVER_SECRET_KEY must be set when DEBUG is off.")
@@ -101,7 +103,7 @@ CREDENTIAL_KEYS = credential_keys(env.str("CREDENTIAL_KEYS", default=""))
 if not CREDENTIAL_KEYS:
     if not DEBUG:
         raise ImproperlyConfigured("CREDENTIAL_KEYS must be set when DEBUG is off; `make run` generates one.")
-    CREDENTIAL_KEYS = {"development": hashlib.sha256(DEVELOPMENT_SECRET.encode()).digest()}
+    CREDENTIAL_KEYS = {"development": DEVELOPMENT_KEY}
 
 # --- Application ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -111,7 +113,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "corsheaders",
+    "csp",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "rest_framework",
     "adapters",
     "audit",
@@ -121,13 +127,18 @@ MIDDLEWARE = [
     "audit.middleware.RequestIdMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "connectors.api.throttling.AddressThrottleMiddleware",
+    "connectors.api.limits.RequestLimitsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "connectors.api.paths.WirePathMiddleware",
+    "connectors.staff_sign_in.AdminReferrerMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -154,6 +165,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -195,7 +207,7 @@ else:
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["drf_orjson_renderer.renderers.ORJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "connectors.api.limits.BoundedJSONParser",
         "rest_framework.parsers.FormParser",
     ],
     "DEFAULT_AUTHENTICATION_CLASSES": ["connectors.api.authentication.AppTokenAuthentication"],
@@ -203,9 +215,17 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "connectors.api.envelope.exception_handler",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "connectors.api.envelope.AnyAccept",
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_THROTTLE_RATES": {"user": rate("THROTTLE_USER", "1200/min"), "login": rate("THROTTLE_LOGIN", "30/min")},
-    "NUM_PROXIES": int(number("TRUSTED_PROXIES", 0)),
+    "DEFAULT_SCHEMA_CLASS": "connectors.api.description.WireSchema",
 }
+#: Requests and seconds; see connectors.api.throttling for what each counts.
+THROTTLES = {
+    "user": rate("THROTTLE_USER", "1200/min"),
+    "login": rate("THROTTLE_LOGIN", "30/min"),
+    "address": rate("THROTTLE_ADDRESS", "6000/min"),  # many users may share the address of one office
+    "wrong_token": rate("THROTTLE_WRONG_TOKEN", "120/min"),
+}
+TRUSTED_PROXIES = int(number("TRUSTED_PROXIES", 0))
+#: Of a connected user; anybody else's is bounded in connectors.api.limits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 CORS_ALLOW_ALL_ORIGINS = True  # the extension's origin differs per browser and build; no cookies are used
 CORS_EXPOSE_HEADERS = ["x-refreshed-jwt-token"]
@@ -247,12 +267,55 @@ OUTBOUND_ALLOW_PRIVATE_ADDRESSES = switch("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", Fa
 # --- Security of pages and logs ------------------------------------------------------------------
 _HTTPS = APP_SERVER.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if _HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if _HTTPS else "csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # a link to a log, out of a ticket, opens it
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_HSTS_SECONDS = 31536000 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "no-referrer"  # but see AdminReferrerMiddleware
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # a redirect to https would break the extension; the proxy may do it
 CSRF_TRUSTED_ORIGINS = [APP_SERVER]
 X_FRAME_OPTIONS = "DENY"
+#: Everything comes from this server, and nothing is inline; data: holds icons of the API's documentation.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+# Sign-in to the admin: per user name and address together, so that nobody can lock a colleague out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_CLIENT_IP_CALLABLE = "connectors.api.throttling.client_address"
+AXES_LOCKOUT_CALLABLE = "connectors.staff_sign_in.locked_out"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # connectors.staff_sign_in records in the audit trail
+AXES_VERBOSE = False
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Switchboard",
+    "DESCRIPTION": "What the RingCentral App Connect browser extension asks of its server.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "DEFAULT_GENERATOR_CLASS": "connectors.api.description.WireGenerator",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
 LOGGING = logging_settings(json_lines=env.str("LOG_FORMAT", default="json") == "json")
 LOGGING_CONFIG = "config.logs.configure"
+DEFAULT_EXCEPTION_REPORTER = "config.logs.TerseReporter"

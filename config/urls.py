@@ -8,7 +8,9 @@ from connectors.admin import site
 
 urlpatterns = [
     path("", include("connectors.api.urls")),
+    path("api/", include("connectors.api.documentation")),
     path("admin/", site.urls),
 ]
+handler400 = "connectors.api.envelope.bad_request"
 handler404 = "connectors.api.envelope.not_found"
 handler500 = "connectors.api.envelope.server_error"

@@ -16,9 +16,10 @@ from audit.recorder import record
 from connectors.models import CrmUser
 from connectors.services import delivery_queue
 from connectors.services.sessions import disconnect
+from connectors.staff_sign_in import AuditedSite
 
 
-class SupportSite(admin.AdminSite):
+class SupportSite(AuditedSite):
     """Django's admin under our name."""
 
     site_header = "Switchboard"

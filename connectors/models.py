@@ -206,3 +206,18 @@ class NoteDraft(models.Model):
 
     def __str__(self) -> str:
         return self.session_id
+
+
+class RequestCount(models.Model):
+    """How many requests a caller made in one window of time; only where no Redis counts them."""
+
+    #: ``throttle:<scope>:<window>:<hash of the caller>``.
+    key = models.CharField(primary_key=True, max_length=96)
+    hits = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["ends_at"], name="request_count_by_end")]
+
+    def __str__(self) -> str:
+        return self.key

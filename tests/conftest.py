@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from audit import append_only
+from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
 
 __all__ = ["acme", "broken"]
@@ -31,6 +32,7 @@ def _loopback_only():
 def _empty_cache(request):
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         cache.clear()
+    forget_counts()
 
 
 @pytest.fixture(scope="session", autouse=True)

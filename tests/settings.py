@@ -7,7 +7,7 @@ import os
 os.environ.update(
     {
         "APP_SERVER_SECRET_KEY": "a-secret-key-for-tests-only-0123456789",
-        "CREDENTIAL_KEYS": "test:" + "A" * 43,
+        "CREDENTIAL_KEYS": "test:dGhlLXRlc3RzLWtleS1vbmx5LTAxMjM0NTY3ODlhYmM",
         "HASH_KEY": "demo-hash-key",
         "SANDBOX": "on",
         "DEBUG": "off",

@@ -21,8 +21,19 @@ MAY_IMPORT = {
     "adapters/management": {*DJANGO, *REGISTRY},
     "adapters": {*DJANGO, *REGISTRY},
     "audit": {*DJANGO, "structlog"},
-    "connectors": {*DJANGO, *DRF, "adapters", "adapters.contract", "adapters.registry", "audit", "jwt"},
-    "config": {*DJANGO, "connectors", "environ", "structlog"},
+    "connectors": {
+        *DJANGO,
+        *DRF,
+        "adapters",
+        "adapters.contract",
+        "adapters.registry",
+        "audit",
+        "csp",
+        "drf_spectacular",
+        "jwt",
+        "redis",
+    },
+    "config": {*DJANGO, "connectors", "csp", "environ", "structlog"},
 }
 #: Single modules that speak for the contract to a library.
 EXCEPTIONS = {

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -35,6 +35,7 @@ from connectors.services.adapters import SessionEnded
 
 log = logging.getLogger("switchboard.api")
 
+TOO_LARGE = "Invalid request: it is too large."
 NO_TOKEN = "Please go to Settings and authorize CRM platform"  # noqa: S105 - a sentence, not a secret
 
 #: What could not be done, and the permission it needs, by the viewset's ``operation``.
@@ -179,9 +180,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     if isinstance(error, exceptions.ValidationError):
         return text_reply(f"Invalid request: {_first_problem(error.detail)}", 400)
     if isinstance(error, RequestDataTooBig):
-        return text_reply("Invalid request: it is too large.", 413)
+        return text_reply(TOO_LARGE, 413)
+    if isinstance(error, SuspiciousOperation):  # too many fields, a malformed form
+        return bad_request(context["request"], error)
     if isinstance(error, exceptions.Throttled):
-        return _throttled(error)
+        return too_many_requests(getattr(error, "wait", None))
     if isinstance(error, exceptions.APIException):
         return text_reply(str(error.detail), error.status_code)
     if isinstance(error, DatabaseError | Undecipherable):
@@ -190,10 +193,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
     return None
 
 
-def _throttled(error: exceptions.Throttled) -> HttpResponse:
+def too_many_requests(wait: float | None) -> HttpResponse:
+    """``wait``: seconds until it makes sense to ask again."""
     reply = text_reply("Too many requests. Please wait a moment and try again.", 429)
-    wait = getattr(error, "wait", None)
-    if wait:
+    if wait is not None:
         reply["Retry-After"] = str(int(wait) + 1)
     return reply
 
@@ -210,11 +213,17 @@ def _first_problem(detail: Any, path: str = "") -> str:
         return _first_problem(value, f"{path}.{key}" if path else str(key))
     if isinstance(detail, list) and detail:
         return _first_problem(next((item for item in detail if item), ""), path)
+    if getattr(detail, "code", "") == "invalid_choice":  # its text repeats what was sent
+        detail = "is not one of the choices."
     return f"{path}: {detail}" if path else str(detail)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return HttpResponse("<!doctype html><title>Not found</title><p>Not found.", status=404)
+
+
+def bad_request(request: HttpRequest | Request, exception: Exception | None = None) -> HttpResponse:
+    return text_reply("Invalid request.", 400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from adapters import registry
 from adapters.contract import Manifest
 from connectors.api.envelope import PlainText, text_reply
-from connectors.api.wire import LoginThrottle, WireViewSet, connected_user
+from connectors.api.throttling import LoginThrottle
+from connectors.api.wire import WireViewSet, connected_user
 from connectors.release_notes import RELEASE_NOTES
 from connectors.services.adapters import with_adapter
 from connectors.services.identity import hashed

@@ -24,7 +24,8 @@ from adapters.contract import (
 )
 from connectors.api.authentication import issue_token
 from connectors.api.envelope import PlainText, from_notice, return_message, text_reply
-from connectors.api.wire import LoginThrottle, Text, WireViewSet, connected_user, ringcentral_token, token_user
+from connectors.api.throttling import LoginThrottle
+from connectors.api.wire import Text, WireViewSet, connected_user, ringcentral_token, token_user
 from connectors.models import CrmUser
 from connectors.services import sessions
 from connectors.services.adapters import SessionEnded, with_adapter
@@ -128,6 +129,12 @@ class OAuthCallbackViewSet(WireViewSet):
     operation = "login"
     throttle_classes = [LoginThrottle]
 
+    def login_platform(self, request: Request) -> str:
+        try:
+            return take_apart(request.query_params.dict(), server_url=settings.APP_SERVER)[0]
+        except PlainText:
+            return ""
+
     def connect(self, request: Request) -> Response:
         query = {key: value[:4000] for key, value in request.query_params.dict().items()}
         name, callback = take_apart(query, server_url=settings.APP_SERVER)
@@ -152,6 +159,9 @@ class KeyLoginViewSet(WireViewSet):
 
     operation = "login"
     throttle_classes = [LoginThrottle]
+
+    def login_platform(self, request: Request) -> str:
+        return str(request.data.get("platform") or "") if isinstance(request.data, dict) else ""
 
     def connect(self, request: Request) -> Response:
         body = KeyLogin(data=request.data)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -21,7 +24,7 @@ from connectors.services.sessions import forget
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
         found = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = request.POST.dict()
     return found if isinstance(found, dict) else {}
 
@@ -45,9 +48,21 @@ def _view(platform: str, route: Route) -> Callable[[HttpRequest], HttpResponse]:
         )
         for user in reply.forget:
             forget(platform=platform, crm_user_id=user.user_id, account_id=user.account_id)
-        return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+        page = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+        if reply.inline_code:
+            page["Content-Security-Policy"] = _policy_with(reply.inline_code)
+        return page
 
     return answer
+
+
+def _policy_with(inline_code: tuple[str, ...]) -> str:
+    """The policy of all pages, and the hashes of the code the adapter vouches for (CSP level 3, section 2.3.1)."""
+    digests = (hashlib.sha256(code.encode()).digest() for code in inline_code)
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    widened = {name: [*directives[name], *hashes] for name in ("script-src", "style-src")}
+    return str(build_policy(config={**directives, **widened}))
 
 
 def patterns() -> list[URLPattern]:

@@ -9,40 +9,22 @@ from django.http import HttpRequest
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle
 
 from adapters.contract import Party
 from connectors.api.authentication import AppTokenAuthentication, Token
 from connectors.api.envelope import NO_TOKEN, PlainText
+from connectors.api.throttling import UserThrottle, WrongTokenThrottle
 from connectors.log_body import parse_time
 from connectors.models import CrmUser
 from connectors.services.adapters import SessionEnded
-
-
-class UserThrottle(SimpleRateThrottle):
-    """Per connected user, or per address where nobody is known."""
-
-    scope = "user"
-
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        user = request.user
-        return f"throttle:user:{user.pk if isinstance(user, CrmUser) else self.get_ident(request)}"
-
-
-class LoginThrottle(SimpleRateThrottle):
-    """Per address and platform."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        return f"throttle:login:{self.get_ident(request)}"
 
 
 class WireViewSet(viewsets.ViewSet):
     """A resource of the extension's API."""
 
     authentication_classes = [AppTokenAuthentication]
-    throttle_classes = [UserThrottle]
+    throttle_classes: list[type[BaseThrottle]] = [UserThrottle, WrongTokenThrottle]
     #: The reference server's name of the operation, for error texts.
     operation = ""
     #: Fields the client reads unguarded, present in every JSON reply, errors included.
@@ -197,4 +179,5 @@ def by_method(**views: Any) -> Any:
     def answer(request: HttpRequest) -> Any:
         return views.get(request.method or "", next(iter(views.values())))(request)
 
+    answer.by_method = views  # type: ignore[attr-defined] # for the description of the API
     return answer

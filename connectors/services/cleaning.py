@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft
+from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount
 from connectors.services.sessions import disconnect
 
 Counts = dict[str, dict[str, int]]
@@ -44,6 +44,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
         matches.delete()
         drafts.delete()
         creations.delete()
+        RequestCount.objects.filter(ends_at__lt=now).delete()
     return dict(counts)
 
 

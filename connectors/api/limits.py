@@ -1,0 +1,97 @@
+"""Refuses what is too large before it is read: address, headers, body; and JSON that is nested too deep."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+
+from connectors.api.authentication import AppTokenAuthentication
+from connectors.api.envelope import TOO_LARGE, text_reply
+
+_MOST_QUERY = 16 * 1024  # 500 session ids and two tokens fit
+_MOST_HEADERS = 32 * 1024
+_MOST_BODY_OF_STRANGERS = 64 * 1024
+_MOST_NESTED = 64
+
+
+class RequestLimitsMiddleware:
+    """Query, headers and body. A large body is for connected users: anybody else's may be 64 KiB.
+
+    A chunked body, which has no length to judge, is read up to the limit; Django by itself would take it for empty.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return _refusal(request) or self.get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    if len(request.META.get("QUERY_STRING", "")) > _MOST_QUERY:
+        return text_reply("Invalid request: the address is too long.", 414)
+    if sum(len(value) for key, value in request.META.items() if key.startswith("HTTP_")) > _MOST_HEADERS:
+        return text_reply("Invalid request: the headers are too large.", 431)
+    if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+        return _take_chunked(request)
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return text_reply("Invalid request: Content-Length is not a number.", 400)
+    if length > _MOST_BODY_OF_STRANGERS and length > _most_body(request):
+        return text_reply(TOO_LARGE, 413)
+    return None
+
+
+def _most_body(request: HttpRequest) -> int:
+    is_known = AppTokenAuthentication().authenticate(Request(request)) is not None
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) if is_known else _MOST_BODY_OF_STRANGERS
+
+
+def _take_chunked(request: HttpRequest) -> HttpResponse | None:
+    source = request.META["wsgi.input"]
+    if not request.META.get("wsgi.input_terminated"):  # this server does not mark the end: a read might never return
+        return text_reply("Invalid request: Content-Length is required.", 411)
+    body = source.read(_MOST_BODY_OF_STRANGERS + 1)
+    if len(body) > _MOST_BODY_OF_STRANGERS:
+        most = _most_body(request)
+        body += source.read(most + 1 - len(body))
+        if len(body) > most:
+            return text_reply(TOO_LARGE, 413)
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = io.BytesIO(body)
+    return None
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that is nested at most 64 deep."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            data = super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError("Invalid request: it is nested too deep.") from None
+        if is_nested_too_deep(data):
+            raise ParseError("Invalid request: it is nested too deep.")
+        return data
+
+
+def is_nested_too_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(_MOST_NESTED):
+        level = [
+            member
+            for item in level
+            if isinstance(item, dict | list)
+            for member in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True

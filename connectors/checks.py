@@ -1,0 +1,123 @@
+"""System checks: what makes an installation unsafe (errors) or surprising (warnings) when DEBUG is off.
+
+Django runs checks for its commands but not under a WSGI server, so ``config.wsgi`` asks ``refuse_if_unsafe`` itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from connectors.key_strength import weakness_of_key, weakness_of_secret
+
+_GENERATE = "Generate one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+_GENERATE_KEY = (
+    "Generate one: python -c 'import base64, os; print(\"k1:\" + base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+)
+
+
+@register(Tags.security)
+def check_security(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Everything below; nothing while DEBUG is on."""
+    return [] if settings.DEBUG else [*_errors(), *_warnings()]
+
+
+def refuse_if_unsafe() -> None:
+    """Raises ``ImproperlyConfigured`` naming every error: a server does not start on keys that anybody knows."""
+    if not settings.DEBUG and (errors := [f"{error.msg} ({error.id})" for error in _errors()]):
+        raise ImproperlyConfigured(" ".join(errors))
+
+
+def _errors() -> Iterator[CheckMessage]:
+    if weakness := weakness_of_secret(settings.APP_SERVER_SECRET_KEY):
+        yield Error(f"APP_SERVER_SECRET_KEY {weakness}.", hint=_GENERATE, id="connectors.E001")
+    for number, secret in enumerate(settings.APP_SERVER_SECRET_KEY_FALLBACKS, 1):
+        if weakness := weakness_of_secret(secret):
+            yield Error(
+                f"APP_SERVER_SECRET_KEY_FALLBACKS: key {number} {weakness}; tokens signed with it would be believed.",
+                hint="Remove it: its tokens are then refused, and their users connect again.",
+                id="connectors.E002",
+            )
+    if weakness := weakness_of_secret(settings.SECRET_KEY):
+        yield Error(f"DJANGO_SECRET_KEY {weakness}.", hint="Leave it out: it is derived.", id="connectors.E003")
+    first, *_ = settings.CREDENTIAL_KEYS.items()
+    if weakness := weakness_of_key(first[1]):
+        yield Error(f"CREDENTIAL_KEYS: key {first[0]} {weakness}.", hint=_GENERATE_KEY, id="connectors.E004")
+    if not settings.HASH_KEY:
+        yield Error(
+            "HASH_KEY must be set: without it anybody can compute the hashed RingCentral ids.",
+            hint=_GENERATE + " It must stay the same afterwards, since stored ids were made with it.",
+            id="connectors.E005",
+        )
+    if _is_open_http(settings.APP_SERVER) and not settings.SANDBOX:
+        yield Error(
+            "APP_SERVER must be https: tokens and notes would cross the network in clear.",
+            hint="Put a proxy with a certificate in front and name its https address.",
+            id="connectors.E006",
+        )
+    if _is_open_http(settings.RINGCENTRAL_SERVER):
+        yield Error("RINGCENTRAL_SERVER must be https: RingCentral access tokens are sent there.", id="connectors.E007")
+
+
+def _warnings() -> Iterator[CheckMessage]:
+    public = settings.APP_SERVER.startswith("https://")
+    for key_id, key in list(settings.CREDENTIAL_KEYS.items())[1:]:
+        if weakness := weakness_of_key(key):
+            yield Warning(
+                f"CREDENTIAL_KEYS: key {key_id} {weakness}.",
+                hint="Run manage.py rotate_credential_keys, then remove it.",
+                id="connectors.W001",
+            )
+    if settings.HASH_KEY and len(settings.HASH_KEY) < 16:
+        yield Warning(
+            "HASH_KEY is shorter than 16 characters.",
+            hint="Keep it if users are connected already: stored ids were made with it.",
+            id="connectors.W002",
+        )
+    if public and settings.SANDBOX:
+        yield Warning("SANDBOX is on at a public address: anybody can connect to the Test CRM.", id="connectors.W003")
+    if public and not settings.TRUSTED_PROXIES:
+        yield Warning(
+            "APP_SERVER is https but TRUSTED_PROXIES is 0: behind a proxy all callers count as one address.",
+            hint="Set TRUSTED_PROXIES to the number of proxies in front of this server.",
+            id="connectors.W004",
+        )
+    if settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES:
+        yield Warning(
+            "OUTBOUND_ALLOW_PRIVATE_ADDRESSES is on: a host name may lead into your own network.",
+            id="connectors.W005",
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield Warning("ALLOWED_HOSTS accepts every host name.", id="connectors.W006")
+    if _is_unverified_database(settings.DATABASES["default"]):
+        yield Warning(
+            "The connection to the database's host does not verify its certificate.",
+            hint="Add ?sslmode=verify-full&sslrootcert=system to DATABASE_URL.",
+            id="connectors.W007",
+        )
+
+
+def _is_open_http(url: str) -> bool:
+    """Plain http to anything but this machine."""
+    parts = urlsplit(url)
+    return parts.scheme != "https" and not _is_this_machine(parts.hostname or "")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_unverified_database(database: dict[str, Any]) -> bool:
+    host = database.get("HOST") or ""
+    if not database["ENGINE"].endswith("postgresql") or not host or host.startswith("/") or _is_this_machine(host):
+        return False
+    return database.get("OPTIONS", {}).get("sslmode") not in ("verify-ca", "verify-full")
