@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export HOST PORT SANDBOX_PORT
 
-.PHONY: run dev test check test-services chaos requirements
+.PHONY: run dev test check test-services test-browser chaos isolation fuzz requirements
 
 .venv/base: requirements/base.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -29,6 +29,8 @@ check: .venv/dev
 	DEBUG=on $(BIN)/mypy adapters audit connectors config
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
+	$(BIN)/pip check --disable-pip-version-check
+	$(BIN)/bandit -q -ll -c pyproject.toml -r adapters audit config connectors manage.py
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
 
 test-services: .venv/dev
@@ -39,6 +41,19 @@ test-services: .venv/dev
 # Kills servers and workers while calls are logged at a CRM that misbehaves; prints what was logged, lost and doubled.
 chaos: .venv/dev
 	$(BIN)/python -m tests.chaos --seconds $${CHAOS_SECONDS:-120} --calls $${CHAOS_CALLS:-500} --conversations 100
+
+# Every endpoint with one user's token against another user's records, as a table.
+isolation: .venv/dev
+	@ISOLATION_TABLE=on $(BIN)/pytest -q -p no:randomly tests/test_isolation.py
+
+# Requests made up from the description of the API, for SECONDS; fails on any 5xx or undescribed reply.
+SECONDS ?= 300
+fuzz: .venv/dev
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+test-browser: .venv/dev
+	@if command -v chromium chromium-browser >/dev/null; then $(BIN)/pytest -q -m browser; \
+	else echo "SKIPPED: no Chromium (apt-get install chromium)"; fi
 
 # Compiles the pinned files anew from the *.in files.
 requirements: .venv/dev

@@ -193,6 +193,10 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "POST /admin/settings": (
         "POST", "/admin/settings?rcAccessToken=mine", {"adminSettings": {"userSettings": {"theme": {"value": "new"}}}},
     ),
+    "GET /admin/serverLoggingSettings": ("GET", "/admin/serverLoggingSettings", None),
+    "POST /admin/serverLoggingSettings": (
+        "POST", "/admin/serverLoggingSettings", {"additionalFieldValues": {"password": "mine"}},
+    ),
     "GET /accountData": ("GET", "/accountData?keys=anything", None),
     "GET /hostname": ("GET", "/hostname", None),
     "GET /authValidation": ("GET", "/authValidation", None),
@@ -231,6 +235,8 @@ OPEN_TO_THE_HASH = {"GET /user/preloadSettings by hash"}
 #: The requests that say or do nothing about anybody's records.
 IMPERSONAL = {
     "GET /accountData",
+    "GET /admin/serverLoggingSettings",
+    "POST /admin/serverLoggingSettings",
     "POST /messageLog, their message",
     "POST /callLog, their session",
     "GET /crmManifest",

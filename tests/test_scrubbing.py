@@ -129,6 +129,10 @@ REQUESTS = {
     "preloadSettings": ("GET", f"/user/preloadSettings?{RC}", None),
     "GET admin settings": ("GET", f"/admin/settings?{RC}", None),
     "POST admin settings": ("POST", f"/admin/settings?{RC}", {"adminSettings": {"userSettings": PERSONAL["note"]}}),
+    "GET server logging": ("GET", "/admin/serverLoggingSettings", None),
+    "POST server logging": (
+        "POST", "/admin/serverLoggingSettings", {"additionalFieldValues": {"password": SECRETS["password"]}},
+    ),
     "accountData": ("GET", "/accountData?keys=activityTypes", None),
     "hostname": ("GET", "/hostname", None),
     "userInfoHash": ("GET", f"/userInfoHash?extensionId={quote(PERSONAL['name'])}&accountId=2", None),

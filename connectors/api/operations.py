@@ -39,6 +39,10 @@ class AdminSettingsWrite(serializers.Serializer[Any]):
     adminSettings = settings.AdminSettingsBody()
 
 
+class ServerLoggingWrite(serializers.Serializer[Any]):
+    additionalFieldValues = serializers.DictField()
+
+
 def _platform() -> str:
     """The platform of the examples: the sandbox CRM where it is on."""
     manifests = registry.manifests()
@@ -158,6 +162,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/admin/settings"): Operation(
         summary="Stores settings of the account", tag="Settings", query=_RC_TOKEN, body=AdminSettingsWrite
+    ),
+    ("GET", "/admin/serverLoggingSettings"): Operation(
+        summary="What the CRM needs to log calls while nobody is signed in", tag="Settings", reply=_OBJECT
+    ),
+    ("POST", "/admin/serverLoggingSettings"): Operation(
+        summary="Stores it",
+        tag="Settings",
+        body=ServerLoggingWrite,
+        reply=replies.Outcome,
+        request_example={"additionalFieldValues": {}},
     ),
     ("GET", "/accountData"): Operation(
         summary="Account-wide choices for forms",
