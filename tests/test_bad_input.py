@@ -137,3 +137,29 @@ def test_a_log_line_holds_no_token_number_or_code_even_in_an_object(rf):
     assert "failed at" in line
     for secret in ("eyJhbGciOi", "16505550199", "oauth-code"):
         assert secret not in line
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/callLog", _changed(legs=[None])),
+        ("/messageLog", {"logInfo": {"conversationLogId": "c", "messages": [None]}, "contactId": 1}),
+        (
+            "/messageLog",
+            {
+                "logInfo": {
+                    "conversationLogId": "c",
+                    "messages": [
+                        {"id": 1, "direction": "Inbound", "creationTime": 1_777_777_777_000, "attachments": [None]}
+                    ],
+                },
+                "contactId": 1,
+            },
+        ),
+    ],
+)
+def test_a_null_in_a_list_is_left_out(client, path, body):
+    token = issue_token(CrmUserFactory())
+    reply = client.post(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
+    assert reply.status_code == 200

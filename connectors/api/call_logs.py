@@ -173,6 +173,7 @@ def _legs(items: list[dict[str, Any]] | None) -> tuple[Leg, ...]:
             duration=item["duration"] or 0,
         )
         for item in items or []
+        if item
     )
 
 

@@ -92,7 +92,7 @@ def _page(link: str) -> str:
 
 def message_from_wire(item: dict[str, Any], *, token: str, suffix: str) -> Message:
     """One message with its links; ``suffix`` tells the copies of a group message apart."""
-    attachments = item["attachments"] or []
+    attachments = [attachment for attachment in item["attachments"] or [] if attachment]
 
     def first(kind: str = "", content: str = "") -> dict[str, Any]:
         return next(
@@ -152,7 +152,11 @@ class MessageLogViewSet(WireViewSet):
         )
         suffix = f"-{contact.id}" if len(correspondents) > 1 else ""
         messages = sorted(
-            (message_from_wire(item, token=info["rcAccessToken"], suffix=suffix) for item in info["messages"] or []),
+            (
+                message_from_wire(item, token=info["rcAccessToken"], suffix=suffix)
+                for item in info["messages"] or []
+                if item
+            ),
             key=lambda message: message.sent_at,
         )
         started, ended = _span(raw, messages, is_shared=shared is not None)
