@@ -189,6 +189,8 @@ class UserProfile:
     timezone: str = ""
     #: Host of the user's CRM, for page links; where the vendor has regions, part of the identity.
     hostname: str = ""
+    #: What is part of the identity instead, where the caller claims ``hostname`` and only another host is proven.
+    identity_host: str = ""
     #: The tenant as the CRM itself reports it (company, firm, corporation); empty where it names none.
     account_id: str = ""
     email: str = ""
