@@ -727,6 +727,34 @@ def test_after_a_429_further_requests_of_that_user_fail_without_being_sent():
         assert len(crm.calls) == 2
 
 
+def test_a_short_refusal_is_waited_out_even_by_a_write():
+    pace = Pace(in_flight=4, patience=0.2)
+    with responses.RequestsMock() as crm:
+        crm.post(BASE + "x", status=429, headers={"Retry-After": "0.05"})
+        crm.post(BASE + "x", json={"id": 1})
+        begun = time.monotonic()
+        assert client(pace=pace, pace_key="demo:patient").post("x", json={}) == {"id": 1}
+        assert time.monotonic() - begun >= 0.05
+
+
+def test_a_refusal_that_goes_on_is_reported_after_two_repetitions():
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", status=429, headers={"Retry-After": "0.01"})
+        with fails(RateLimited):
+            client(pace=Pace(patience=0.2), pace_key="demo:refused").get("x")
+        assert len(crm.calls) == 3
+
+
+def test_a_refusal_longer_than_the_patience_is_reported_at_once():
+    pace = Pace(patience=0.2)
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", status=429, headers={"Retry-After": "60"})
+        for _ in range(2):
+            with fails(RateLimited):
+                client(pace=pace, pace_key="demo:day").get("x")
+        assert len(crm.calls) == 1
+
+
 def test_a_wait_for_the_next_start_that_is_too_long_is_refused_at_once():
     pace = Pace(starts=2, seconds=60)
     with responses.RequestsMock() as crm:

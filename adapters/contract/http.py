@@ -47,6 +47,8 @@ _CHUNK = 64 * 1024
 _TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 _READS = frozenset({"GET", "HEAD"})
+#: How often a request is sent again after refusals that the pace has patience for.
+_TRIES_AFTER_REFUSAL = 2
 
 
 def _retry(methods: frozenset[str], *, read: int | bool) -> Retry:
@@ -209,18 +211,21 @@ class HttpClient:
             method, self._absolute(url), json=json, data=data, params=params, headers=_present(sent_headers)
         )
         limiter = pacing.limiter_for(self._pace_key) if self._pace_key else pacing.Limiter()
-        with limiter.turn(self._pace):
-            reply = self._exchange(request, is_read=is_read, hosts=self._hosts, template=template)
-        error = self._explain(reply) if self._explain else None
-        if error is None and not 200 <= reply.status < 300:
-            error = error_for(reply, is_read=is_read)
-        if error is None:
-            return reply
-        error.status = error.status or reply.status
-        error.reason = without_echo(error.reason, headers=self._headers, payload=[json, data, params])
-        if isinstance(error, RateLimited) and error.retry_after:
-            limiter.close_for(error.retry_after)
-        raise error
+        patience = self._pace.patience if self._pace else 0
+        tries_left = _TRIES_AFTER_REFUSAL
+        while True:
+            with limiter.turn(self._pace):
+                reply = self._exchange(request, is_read=is_read, hosts=self._hosts, template=template)
+            error = self._meaning_of(reply, is_read=is_read)
+            if error is None:
+                return reply
+            error.reason = without_echo(error.reason, headers=self._headers, payload=[json, data, params])
+            wait = error.retry_after if isinstance(error, RateLimited) else None
+            if wait:
+                limiter.close_for(wait)
+            if not wait or wait > patience or not tries_left:
+                raise error
+            tries_left -= 1  # a refused request was not carried out, so a write may be sent again as well
 
     def oauth(self, app: OAuthApp) -> OAuthClient:
         """The OAuth client of an application, behind the same guard, without this client's headers."""
@@ -251,6 +256,14 @@ class HttpClient:
         reply = self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
         if error := media_error_for(reply, is_read=False):
             raise error
+
+    def _meaning_of(self, reply: Reply, *, is_read: bool) -> ConnectorError | None:
+        error = self._explain(reply) if self._explain else None
+        if error is None and not 200 <= reply.status < 300:
+            error = error_for(reply, is_read=is_read)
+        if error is not None:
+            error.status = error.status or reply.status
+        return error
 
     def _json(self, method: str, url: str, options: Mapping[str, Any]) -> Any:
         reply = self.send(method, url, **options)

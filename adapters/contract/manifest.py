@@ -61,6 +61,8 @@ class Pace:
     in_flight: int = 0
     starts: int = 0
     seconds: float = 1
+    #: A refusal for no longer than so many seconds is waited out, and the request sent again, at most twice.
+    patience: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

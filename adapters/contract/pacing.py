@@ -39,7 +39,10 @@ class Limiter:
 
     @contextmanager
     def turn(self, pace: Pace | None) -> Iterator[None]:
-        """One request's turn. Raises ``RateLimited`` at once if its wait would be too long, or while closed."""
+        """One request's turn. Raises ``RateLimited`` at once if its wait would be too long.
+
+        While closed that is so for every wait longer than the pace's ``patience``.
+        """
         self._enter(pace)
         try:
             yield
@@ -49,7 +52,7 @@ class Limiter:
                 self._condition.notify()
 
     def close_for(self, seconds: float) -> None:
-        """The vendor accepts nothing for so many seconds: requests until then fail here."""
+        """The vendor accepts nothing for so many seconds: requests until then fail or wait here."""
         with self._condition:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
             self._condition.notify_all()
@@ -59,9 +62,10 @@ class Limiter:
         with self._condition:
             while True:
                 now = time.monotonic()
-                if now < self._closed_until:
-                    raise RateLimited(retry_after=self._closed_until - now)
-                wait = self._seconds_to_next_start(pace, now)
+                closed = self._closed_until - now
+                if closed > (pace.patience if pace else 0):
+                    raise RateLimited(retry_after=closed)
+                wait = max(self._seconds_to_next_start(pace, now), closed)
                 is_full = pace is not None and 0 < pace.in_flight <= self._running
                 if not is_full and wait <= 0:
                     break
