@@ -73,6 +73,12 @@ class FakeVendor:
 
     #: Exact names or ``*.example.com``.
     hosts: tuple[str, ...] = ()
+    #: Requests it takes at the same time; one more is answered by ``crowded``. 0: any number.
+    at_once: int = 0
+
+    def crowded(self, request: Request) -> Answer:
+        """The refusal of a request that comes while ``at_once`` others are being answered."""
+        return Answer(status=429)
 
     def answer(self, request: Request) -> Answer:
         """May raise ``Refused``."""
@@ -133,6 +139,7 @@ class VendorServer(ThreadingHTTPServer):
         self.vendor = vendor
         self.faults: list[Fault] = []
         self.seen: list[dict[str, Any]] = []
+        self.running = 0
         self.lock = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -145,10 +152,14 @@ class VendorServer(ThreadingHTTPServer):
         started = time.monotonic()
         with self.lock:
             fault = next((fault for fault in self.faults if fault.strikes(request)), Fault())
+            is_crowded = 0 < self.vendor.at_once <= self.running
+            self.running += 1
         if fault.delay:
             time.sleep(fault.delay)
         answer: Answer | None
-        if fault.drop == "before":
+        if is_crowded:
+            answer = self.vendor.crowded(request)
+        elif fault.drop == "before":
             answer = None
         elif fault.status:
             answer = Answer(status=fault.status, json=fault.body, headers=fault.headers)
@@ -166,6 +177,7 @@ class VendorServer(ThreadingHTTPServer):
             "ended": time.monotonic(),
         }
         with self.lock:
+            self.running -= 1
             self.seen.append(line)
         return answer
 

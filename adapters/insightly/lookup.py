@@ -1,0 +1,281 @@
+"""Searching contacts and leads with what they are linked to, in two rounds of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from adapters.contract import (
+    AccessDenied,
+    AccountCache,
+    Choice,
+    ConnectorError,
+    Contact,
+    CredentialsRejected,
+    DroppedHit,
+    HttpClient,
+    Id,
+    Notice,
+    NoticeLevel,
+    PhoneNumber,
+    RateLimited,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+    UnexpectedResponse,
+    dig,
+    fan_out_outcomes,
+    is_same_number,
+    rows,
+)
+from adapters.insightly import people
+from adapters.insightly.links import COLLECTIONS, OBJECTS, linked
+from adapters.insightly.people import CONTACT, KINDS, LEAD, Kind
+
+#: Numbers whose searches go out together; at 8 starts a second 32 searches take four.
+SEARCHES_TOGETHER = 32
+#: Names of linked records that are read for one look-up; further ones are shown by their ids.
+NAMES_READ = 24
+NAME_MAX_AGE = timedelta(minutes=10)
+#: How long a person created here may be missing from searches (seconds at the vendor), with ample room.
+CREATED_MAX_AGE = timedelta(minutes=2)
+#: Set while the day's quota runs low or bursts are refused: numbers are then tried one by one, until one hits.
+CAREFUL_KEY = "careful"
+CAREFUL_MAX_AGE = timedelta(minutes=15)
+#: The share of the daily quota below which it counts as low.
+_LOW_SHARE = 0.1
+
+Target = tuple[str, Id]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """One search request; ``is_extra``: in a field that the user's settings name."""
+
+    kind: Kind
+    field: str
+    value: str
+    is_extra: bool = False
+
+
+Failure = tuple[Search, ConnectorError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A person found; ``phone``: the stored value that matched."""
+
+    kind: Kind
+    record: Mapping[str, Any]
+    phone: str
+    #: Links besides those of the record itself.
+    further: tuple[Target, ...] = ()
+
+
+@dataclass
+class Lookup:
+    """One look-up: ``search``, then ``contacts``. What went only half well ends up in ``notice``."""
+
+    http: HttpClient
+    cache: AccountCache
+    #: Names of linked records are kept per user: colleagues may not see the same ones.
+    user_id: Id
+    notice: Notice | None = None
+    dropped: list[DroppedHit] = field(default_factory=list)
+
+    def search_numbers(
+        self, phone: PhoneNumber, numbers: Sequence[str], fields: Sequence[tuple[Kind, str, bool]]
+    ) -> list[Hit]:
+        """People who have one of these texts in one of ``(kind, field, is_extra)``, by number, then by field.
+
+        All numbers together where they fit, else in groups until one hits. Searches lag behind: somebody created here a
+        moment ago whom they do not show yet is read by id.
+        """
+        careful = self.cache.get(CAREFUL_KEY, max_age=CAREFUL_MAX_AGE) is True
+        size = 1 if careful else max(1, SEARCHES_TOGETHER // len(fields))
+        hits: list[Hit] = []
+        for start in range(0, len(numbers), size):
+            searches = [
+                Search(kind=kind, field=name, value=number, is_extra=is_extra)
+                for number in numbers[start : start + size]
+                for kind, name, is_extra in fields
+            ]
+            hits = [hit for hit in self.search(searches, careful=careful) if self._is_verified(phone, hit)]
+            if hits:
+                break
+        created = self._created_here(phone, {people.key_of(hit.kind, hit.record) for hit in hits})
+        return [*hits, *(hit for hit in created if self._is_verified(phone, hit))]
+
+    def search(self, searches: Sequence[Search], *, careful: bool = False) -> list[Hit]:
+        """What the searches found, in their order, each person as often as found.
+
+        Raises ``CredentialsRejected`` and ``RateLimited`` at once, and any error when nothing at all was found: an
+        outage is not "nobody". Else a search that failed leaves only itself out.
+        """
+        outcomes = fan_out_outcomes(self._found_by, searches)
+        hits: list[Hit] = []
+        failed: list[Failure] = []
+        lowest = 1.0
+        for search, outcome in zip(searches, outcomes, strict=True):
+            if isinstance(outcome, ConnectorError):
+                failed.append((search, outcome))
+            else:
+                lowest = min(lowest, _share_left(outcome))
+                hits += [
+                    Hit(kind=search.kind, record=row, phone=people.field_value(row, search.field))
+                    for row in rows(outcome.body, "")
+                ]
+        is_refused = any(isinstance(error, RateLimited) for _, error in failed)
+        if (is_refused or lowest < _LOW_SHARE) != careful:
+            self.cache.put(CAREFUL_KEY, not careful)
+        self._weigh(failed, asked=searches, is_empty=not hits)
+        return hits
+
+    def search_names(self, searches: Sequence[tuple[str, str]], name: str) -> list[Hit]:
+        """People found by ``(field, value)`` whose whole name contains the name, letter case aside."""
+        asked = [Search(kind=kind, field=field, value=value) for kind in KINDS for field, value in searches]
+        return [
+            replace(hit, phone=people.first_phone(hit.kind, hit.record))
+            for hit in self.search(asked)
+            if name.casefold() in people.name_of(hit.record).casefold()
+        ]
+
+    def contacts(self, hits: Iterable[Hit]) -> tuple[Contact, ...]:
+        """The people, each once, with the names of what they are linked to: one round of reads for all of them.
+
+        A converted lead lives on as a contact, which is shown in its place.
+        """
+        first: dict[tuple[str, Id], Hit] = {}
+        for hit in hits:
+            first.setdefault(people.key_of(hit.kind, hit.record), hit)
+        unread = {("Contact", new) for hit in first.values() if (new := _converted_to(hit))} - set(first)
+        names, converted = self._read(first.values(), unread)
+        shown: dict[tuple[str, Id], Hit] = {}
+        for key, hit in first.items():
+            new = _converted_to(hit)
+            if new and ("Contact", new) in first:
+                self.dropped.append(DroppedHit(id=key[1], reason="is a lead that became a contact"))
+            elif new and new in converted:
+                became = Hit(kind=CONTACT, record=converted[new], phone=hit.phone, further=tuple(linked(hit.record)))
+                shown.setdefault(("Contact", new), became)
+            else:
+                shown[key] = hit
+        return tuple(_contact(hit, names) for hit in shown.values())
+
+    def _created_here(self, phone: PhoneNumber, known: Container[tuple[str, Id]]) -> list[Hit]:
+        created = self.cache.get(created_key(phone), max_age=CREATED_MAX_AGE) or []
+        wanted = [(kind, new) for name, new in created if (name, new) not in known and (kind := people.kind_of(name))]
+        outcomes = fan_out_outcomes(lambda person: self.http.get(f"{person[0].path}/{person[1]}"), wanted)
+        return [
+            Hit(kind=kind, record=record, phone=people.first_phone(kind, record))
+            for (kind, _), record in zip(wanted, outcomes, strict=True)
+            if isinstance(record, dict)
+        ]
+
+    def _found_by(self, search: Search) -> Reply:
+        # brief=false: without it neither links nor custom fields come along
+        params = {"field_name": search.field, "field_value": search.value, "brief": "false"}
+        reply = self.http.send("GET", f"{search.kind.path}/Search", params=params)
+        if not reply.is_json:
+            raise UnexpectedResponse(reason="the answer is not JSON", status=reply.status)
+        return reply
+
+    def _is_verified(self, phone: PhoneNumber, hit: Hit) -> bool:
+        """Whether the value that matched is the number: whatever a search returns, no wrong person is shown."""
+        if is_same_number(phone, hit.phone) or hit.phone.strip() in (phone.raw, phone.national, *phone.formats):
+            return True
+        self.dropped.append(DroppedHit(id=people.key_of(hit.kind, hit.record)[1], reason="has another number"))
+        return False
+
+    def _weigh(self, failed: Sequence[Failure], *, asked: Sequence[Search], is_empty: bool) -> None:
+        for _, error in failed:
+            if isinstance(error, CredentialsRejected | RateLimited):
+                raise error
+        unknown = [item for item in failed if isinstance(item[1], RequestRejected | AccessDenied) and item[0].is_extra]
+        denied = [item for item in failed if isinstance(item[1], AccessDenied) and not item[0].is_extra]
+        if denied and len(denied) == len([search for search in asked if not search.is_extra]):
+            raise denied[0][1]
+        serious = [item[1] for item in failed if item not in unknown and item not in denied]
+        if serious and is_empty:
+            raise serious[0]
+        if serious:
+            self._warn("Part of Insightly could not be searched, so somebody may be missing.", serious[0].message)
+        elif unknown:
+            fields = ", ".join(dict.fromkeys(search.field for search, _ in unknown))
+            self._warn(f"Insightly does not know the extra phone field {fields}.", "Correct it in Insightly options.")
+
+    def _read(
+        self, hits: Iterable[Hit], unread: Iterable[tuple[str, Id]]
+    ) -> tuple[dict[Target, str], dict[Id, Mapping[str, Any]]]:
+        """Names of everything linked, and the contacts that leads became, all in one round."""
+        targets = list(dict.fromkeys(target for hit in hits for target in linked(hit.record)))
+        names = {target: kept for target in targets if (kept := self._kept_name(target))}
+        unnamed = [target for target in targets if target not in names]
+        names.update({target: f"{target[0]} {target[1]}" for target in unnamed[NAMES_READ:]})
+        reads = [*unnamed[:NAMES_READ], *unread]
+        converted: dict[Id, Mapping[str, Any]] = {}
+        for target, outcome in zip(reads, fan_out_outcomes(self._record, reads), strict=True):
+            if isinstance(outcome, CredentialsRejected | RateLimited):
+                raise outcome
+            if isinstance(outcome, ConnectorError):
+                # gone, or not for this user's eyes: not worth a warning per call
+                if not isinstance(outcome, RecordNotFound | AccessDenied):
+                    self._warn("Some linked records could not be read from Insightly.", outcome.message)
+            elif target[0] == "Contact":
+                converted[target[1]] = outcome
+            elif name := dig(outcome, COLLECTIONS[target[0]][1], str, ""):
+                names[target] = name
+                self.cache.put(self._name_key(target), name)
+        return names, converted
+
+    def _record(self, target: Target) -> Any:
+        collection = CONTACT.path if target[0] == "Contact" else COLLECTIONS[target[0]][0]
+        return self.http.get(f"{collection}/{target[1]}")
+
+    def _kept_name(self, target: Target) -> str:
+        kept = self.cache.get(self._name_key(target), max_age=NAME_MAX_AGE)
+        return kept if isinstance(kept, str) else ""
+
+    def _name_key(self, target: Target) -> str:
+        return f"name:{self.user_id}:{target[0]}:{target[1]}"
+
+    def _warn(self, message: str, detail: str) -> None:
+        self.notice = Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(detail,))
+
+
+def created_key(phone: PhoneNumber) -> str:
+    """Where the people created for a number are remembered for a moment, as ``[type, id]``."""
+    return f"created:{phone.e164 or phone.raw}"
+
+
+def _share_left(reply: Reply) -> float:
+    """What is left of the day's quota, 0 to 1; the headers count the day, not the second."""
+    try:
+        left = int(reply.headers.get("x-ratelimit-remaining", ""))
+        return left / int(reply.headers.get("x-ratelimit-limit", ""))
+    except (ValueError, ZeroDivisionError):
+        return 1.0
+
+
+def _converted_to(hit: Hit) -> Id:
+    """The id of the contact that a lead became; 0: none."""
+    is_converted = hit.kind is LEAD and dig(hit.record, "CONVERTED", bool, False)
+    return dig(hit.record, "CONVERTED_CONTACT_ID", int, 0) if is_converted else 0
+
+
+def _contact(hit: Hit, names: Mapping[Target, str]) -> Contact:
+    targets = [target for target in dict.fromkeys([*linked(hit.record), *hit.further]) if target in names]
+    choices = {
+        form_field: tuple(Choice(const=target[1], title=names[target]) for target in targets if target[0] == name)
+        for form_field, name in OBJECTS.items()
+    }
+    company = names.get(("Organisation", dig(hit.record, "ORGANISATION_ID", int, 0)), "")
+    return people.contact(
+        hit.kind,
+        hit.record,
+        phone=hit.phone,
+        choices={form_field: options for form_field, options in choices.items() if options},  # the form breaks on []
+        company=company,
+    )

@@ -1,0 +1,448 @@
+"""A session of the extension at Insightly: real server processes, and a fake of the vendor in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.extension import Extension, call, conversation
+from tests.fakes.insightly import API_URL, KEY, PAGES, USER_ID
+from tests.live_server import live_server
+from tests.vendor import rounds, running_vendor
+
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+FOOTER = "--- Created via RingCentral App Connect"
+START, END = "2026-05-04 16:31:07", "2026-05-04 16:34:14"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("insightly")
+    with (
+        running_vendor("tests.fakes.insightly:FakeInsightly", folder) as vendor,
+        live_server(folder, **vendor.environment) as server,
+    ):
+        yield vendor, server
+
+
+@pytest.fixture
+def vendor(running):
+    vendor, _ = running
+    vendor.fail()
+    return vendor
+
+
+@pytest.fixture
+def server(running):
+    return running[1]
+
+
+@pytest.fixture
+def me(vendor, server):
+    me = Extension(server.url, "insightly")
+    me.login_with_key(KEY, hostname=PAGES, apiUrl=API_URL)
+    vendor.requests()
+    return me
+
+
+def _person(vendor, first, last="Fox", phone="", kind="Contact", **fields):
+    """A person in the CRM, as the extension holds them."""
+    person = vendor.call("add", f"{kind}s", FIRST_NAME=first, LAST_NAME=last, PHONE=phone, **fields)
+    return {"id": person, "name": f"{first} {last}", "type": kind, "phone": phone}
+
+
+def _event(vendor, log_id):
+    return vendor.state()["records"]["Events"][str(log_id)]
+
+
+def _titled(vendor, title):
+    return [event for event in vendor.state()["records"]["Events"].values() if event["TITLE"] == title]
+
+
+def _linked(event):
+    return [(link["LINK_OBJECT_NAME"], link["LINK_OBJECT_ID"]) for link in event["LINKS"]]
+
+
+def test_a_session_of_the_extension_from_login_to_logout(vendor, server):
+    harbour = vendor.call("add", "Organisations", ORGANISATION_NAME="Harbour Works")
+    slipway = vendor.call("add", "Projects", PROJECT_NAME="New slipway")
+    sloops = vendor.call("add", "Opportunities", OPPORTUNITY_NAME="Two sloops")
+    dana = vendor.call(
+        "add",
+        "Contacts",
+        [("Organisation", harbour), ("Project", slipway), ("Opportunity", sloops)],
+        FIRST_NAME="Dana",
+        LAST_NAME="Fox",
+        PHONE="(650) 555-0112",
+        ORGANISATION_ID=harbour,
+    )
+    national = _person(vendor, "Nat", phone="6505550113")
+    international = _person(vendor, "Ingrid", phone="+16505550114", kind="Lead")
+    me = Extension(server.url, "insightly")
+    welcome = me.login_with_key(KEY, hostname=PAGES, apiUrl=API_URL)
+    assert (welcome["name"], welcome["returnMessage"]["message"]) == ("Robin Vale", "Connected to Insightly.")
+    assert me.send("GET", "/hostname").text == PAGES
+    user = server.rows(
+        "list(CrmUser.objects.values_list('wire_id', 'timezone', 'identity_host', 'crm_account_id', 'extra'))"
+    )
+    assert user == [
+        [
+            f"{USER_ID}-insightly",
+            "America/Los_Angeles",
+            "api.na1.insightly.com",
+            "660",
+            {"apiUrl": "https://api.na1.insightly.com"},
+        ]
+    ]
+
+    contact, offer = me.look_up("+16505550112")["contact"]
+    assert (contact["id"], contact["name"], contact["type"]) == (dana, "Dana Fox", "Contact")
+    assert contact["phone"] == "(650) 555-0112"
+    assert contact["additionalInfo"] == {
+        "organisation": [{"const": harbour, "title": "Harbour Works"}],
+        "opportunity": [{"const": sloops, "title": "Two sloops"}],
+        "project": [{"const": slipway, "title": "New slipway"}],
+    }
+    assert offer["id"] == "createNewContact"
+    assert me.look_up("+16505550113")["contact"][0]["id"] == national["id"]
+    lead = me.look_up("+16505550114")["contact"][0]
+    assert (lead["id"], lead["type"]) == (international["id"], "Lead")
+
+    unknown = me.look_up("+12125550199")
+    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
+    assert unknown["returnMessage"]["message"] == "Contact not found"
+    assert [row["id"] for row in me.search("Dana")["contact"]] == [dana]
+    assert [row["id"] for row in me.search("ingrid fox")["contact"]] == [international["id"]]
+    assert me.search("Zzyzx Nobody")["contact"] == []
+
+    vendor.call("configure", "search_lag", 60.0)  # what was just created is found all the same
+    created = me.create_contact("+12125550177", "Ada Byron King", "contact")["contact"]
+    assert vendor.state()["records"]["Contacts"][str(created["id"])]["LAST_NAME"] == "Byron King"
+    found = me.look_up("+12125550177")["contact"][0]
+    assert (found["id"], found["name"], found["type"]) == (created["id"], "Ada Byron King", "Contact")
+    vendor.call("configure", "search_lag", 0.0)
+    lead = me.create_contact("+12125550178", "Plato", "lead")["contact"]
+    assert vendor.state()["records"]["Leads"][str(lead["id"])]["LAST_NAME"] == "Plato"
+
+    chosen = {"organisation": harbour, "opportunity": "none", "project": slipway}
+    logged = me.log_call(call("404430540004", contact, additionalSubmission=chosen))
+    assert (logged["successful"], logged["returnMessage"]["message"]) == (True, "Call logged")
+    again = me.log_call(call("404430540004", contact, note="again"))
+    assert (again["successful"], again["returnMessage"]["message"]) == (
+        False,
+        "Existing log for session 404430540004",
+    )
+    [event] = _titled(vendor, "Inbound Call from Dana Fox")
+    assert event["EVENT_ID"] == logged["logId"]
+    assert (event["START_DATE_UTC"], event["END_DATE_UTC"], event["OWNER_USER_ID"]) == (START, END, USER_ID)
+    assert _linked(event) == [("Contact", dana), ("Organisation", harbour), ("Project", slipway)]
+    assert event["DETAILS"] == (
+        "- Note: Wants a <b>quote</b> & café\n"
+        "- Summary: Inbound Call from Dana Fox\n"
+        "- Date/Time: 2026-05-04 09:31:07 AM\n"
+        "- Duration: 3 minutes, 7 seconds\n"
+        "- Result: Accepted\n"
+        "- Call recording link: https://media.ringcentral.com/rec/9\n"
+    )
+
+    matched, unmatched = me.logged("404430540004", "99999999")
+    assert (matched["matched"], matched["logId"]) == (True, logged["logId"])
+    assert unmatched == {"sessionId": "99999999", "matched": False}
+    [detail] = me.logged("404430540004", details=True)
+    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
+    assert detail["logData"]["subject"] == "Inbound Call from Dana Fox"
+    assert detail["logData"]["contactName"] == "Dana Fox"
+    assert detail["logData"]["dispositions"] == {"organisation": harbour, "project": slipway}
+
+    before = _event(vendor, logged["logId"])
+    assert me.edit_call("404430540004", note="Second note")["successful"]
+    event = _event(vendor, logged["logId"])
+    assert event["DETAILS"] == before["DETAILS"].replace("Wants a <b>quote</b> & café", "Second note")
+    assert {**event, "DETAILS": ""} == {**before, "DETAILS": ""}
+    edited = me.edit_call(
+        "404430540004",
+        recordingLink="https://media.ringcentral.com/rec/10",
+        startTime="2026-05-04T16:31:07.000Z",
+        duration=190,
+        result="Call connected",
+        direction="Inbound",
+    )
+    assert edited["successful"]
+    event = _event(vendor, logged["logId"])
+    assert (event["START_DATE_UTC"], event["END_DATE_UTC"]) == (START, "2026-05-04 16:34:17")
+    assert "- Note: Second note\n" in event["DETAILS"]
+    assert "- Call recording link: https://media.ringcentral.com/rec/10\n" in event["DETAILS"]
+
+    assert me.dispose("404430540004", organisation=harbour, opportunity=sloops, project=None)["successful"]
+    assert _linked(_event(vendor, logged["logId"])) == [
+        ("Contact", dana),
+        ("Organisation", harbour),
+        ("Opportunity", sloops),
+    ]
+
+    first = me.log_messages(conversation("conv1", contact, 3, additionalSubmission={"project": slipway}))
+    assert len(first["logIds"]) == 3
+    [day] = _titled(vendor, "SMS conversation with Dana Fox - 26/05/04")
+    assert (day["START_DATE_UTC"], day["END_DATE_UTC"]) == ("2026-05-04 17:00:00", "2026-05-04 17:02:00")
+    assert _linked(day) == [("Contact", dana), ("Project", slipway)]
+    second = me.log_messages(conversation("conv1", contact, 5))
+    assert len(second["logIds"]) == 2
+    third = me.log_messages(conversation("conv1", contact, 5))
+    assert third == {"successful": True, "logIds": [], "returnMessage": None}
+    [day] = _titled(vendor, "SMS conversation with Dana Fox - 26/05/04")
+    assert (day["START_DATE_UTC"], day["END_DATE_UTC"]) == ("2026-05-04 17:00:00", "2026-05-04 17:04:00")
+    speakers = ("Robin Vale", "Dana Fox ((650) 555-0112)")
+    lines = "".join(f"{speakers[index % 2]} 10:0{index} AM\ntext number {index} <i>&</i> ñ\n\n" for index in range(5))
+    assert day["DETAILS"] == (
+        "\nConversation summary\nMonday, May 04, 2026\nParticipants\n    Robin Vale\n    Dana Fox\n\n"
+        f"Conversation(5 messages)\nBEGIN\n------------\n{lines}------------\nEND\n\n{FOOTER}"
+    )
+
+    assert me.logout()["returnMessage"]["message"] == "Logged out of Insightly"
+    refused = me.send("GET", "/contact?phoneNumber=+16505550112")
+    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
+    assert server.rows("CrmUser.objects.get().is_connected") is False
+    assert KEY not in str(server.rows("list(CrmUser.objects.values())"))
+
+
+def _special(name, contact, kind, **attachment):
+    """A conversation of one message with an attachment."""
+    body = conversation(name, contact, 2)
+    [message] = [item for item in body["logInfo"]["messages"] if item["direction"] == "Inbound"]
+    message |= {"id": f"{name}-1", "type": kind, "attachments": [attachment]}
+    body["logInfo"]["messages"] = [message]
+    return body
+
+
+def test_voicemail_fax_pictures_group_and_shared_messages(me, vendor):
+    dana = _person(vendor, "Vera", phone="+16505550131")
+    voicemail = {"type": "AudioRecording", "contentType": "audio/mpeg", "link": "https://media.example/vm/1"}
+    assert me.log_messages(_special("vm", dana, "VoiceMail", **voicemail))["successful"]
+    [event] = _titled(vendor, "Voicemail left by Vera Fox - 26/05/04")
+    assert event["DETAILS"] == f"Voicemail recording link: https://media.example/vm/1 \n\n{FOOTER}"
+    assert _linked(event) == [("Contact", dana["id"])]
+
+    fax = {"type": "RenderedDocument", "contentType": "application/pdf", "link": "https://media.example/fax/1"}
+    assert me.log_messages(_special("fax", dana, "Fax", **fax))["successful"]
+    [event] = _titled(vendor, "Fax document sent from Vera Fox - 26/05/04")
+    assert event["DETAILS"] == f"Fax document link: https://media.example/fax/1 \n\n{FOOTER}"
+
+    picture = {"type": "MmsAttachment", "contentType": "image/png", "uri": "https://media.ringcentral.com/m/7"}
+    mms = _special("mms", dana, "SMS", **picture)
+    mms["logInfo"]["messages"][0] |= {"subject": ""}
+    assert me.log_messages(mms)["successful"]
+    [event] = _titled(vendor, "SMS conversation with Vera Fox - 26/05/04")
+    link = "https://ringcentral.github.io/ringcentral-media-reader/?media=https%3A%2F%2Fmedia.ringcentral.com%2Fm%2F7"
+    assert f"Vera Fox (+16505550131) 10:01 AM\n[Link]: {link}\n\n------------\nEND" in event["DETAILS"]
+    # a voicemail later that day joins the conversation
+    later = _special("mms", dana, "VoiceMail", **voicemail)
+    later["logInfo"]["messages"][0] |= {"id": "mms-2", "creationTime": "2026-05-04T18:00:00.000Z"}
+    assert me.log_messages(later)["successful"]
+    [event] = _titled(vendor, "SMS conversation with Vera Fox - 26/05/04")
+    assert "Conversation(2 messages)" in event["DETAILS"]
+    assert "11:00 AM\nVoicemail recording link: https://media.example/vm/1\n" in event["DETAILS"]
+    assert event["END_DATE_UTC"] == "2026-05-04 18:00:00"
+
+    gus = _person(vendor, "Gus", phone="+16505550132", kind="Lead")
+    group = conversation("group", gus, 2)
+    group["logInfo"]["correspondents"] += [{"phoneNumber": "+16505550133", "name": "Sam Roe"}, {"phoneNumber": "+1"}]
+    for message in group["logInfo"]["messages"]:
+        message["id"] += 5000
+    assert me.log_messages(group)["logIds"] == [f"54005400-{gus['id']}", f"54005401-{gus['id']}"]
+    [event] = _titled(vendor, "SMS conversation with Gus Fox - 26/05/04")
+    assert "Participants\n    Robin Vale\n    Gus Fox\n    Sam Roe\n    Unknown\n" in event["DETAILS"]
+    assert _linked(event) == [("Lead", gus["id"])]
+
+    shared = conversation("shared", dana, 0)
+    shared["logInfo"] |= {
+        "owner": {"name": "Billing Queue", "extensionType": "Department"},
+        "creationTime": "2026-05-01T15:00:00.000Z",
+        "entities": [
+            {
+                "recordType": "AliveMessage",
+                "direction": "Inbound",
+                "subject": "Is my invoice <paid>?",
+                "creationTime": "2026-05-01T15:00:30.000Z",
+            }
+        ],
+    }
+    assert me.log_messages(shared)["successful"]
+    [event] = _titled(vendor, "SMS conversation with Vera Fox")
+    assert (event["START_DATE_UTC"], event["END_DATE_UTC"]) == ("2026-05-01 15:00:00", "2026-05-01 15:00:30")
+    note = {"recordType": "AliveNote", "text": "Sent receipt", "creationTime": "2026-05-01T16:00:00.000Z"}
+    shared["logInfo"]["entities"].append({**note, "author": {"name": "Robin Vu"}})
+    vendor.requests()
+    assert me.log_messages(shared)["successful"]
+    assert vendor.spent() == ["PUT /v3.1/Events"]
+    [event] = _titled(vendor, "SMS conversation with Vera Fox")
+    assert (event["START_DATE_UTC"], event["END_DATE_UTC"]) == ("2026-05-01 15:00:00", "2026-05-01 16:00:00")
+    assert event["DETAILS"].count("Sent receipt") == event["DETAILS"].count("Is my invoice <paid>?") == 1
+
+
+def test_a_call_whose_links_failed_is_there_once_and_the_user_is_told(me, vendor):
+    dana = _person(vendor, "Lin", phone="+16505550141")
+    project = vendor.call("add", "Projects", PROJECT_NAME="Pier")
+    vendor.call("configure", "takes_links", False)  # then each link is a request of its own
+    vendor.fail({"method": "POST", "path": ".*/Links", "status": 503})
+    logged = me.log_call(call("5001", dana, additionalSubmission={"project": project}))
+    vendor.call("configure", "takes_links", True)
+    assert logged["successful"] is True
+    assert logged["returnMessage"]["message"] == "Call logged, but not linked to everything."
+    vendor.fail()
+    again = me.log_call(call("5001", dana, additionalSubmission={"project": project}))
+    assert again["returnMessage"]["message"] == "Existing log for session 5001"
+    [event] = _titled(vendor, "Inbound Call from Lin Fox")
+    assert (event["EVENT_ID"], event["LINKS"]) == (logged["logId"], [])
+    assert me.dispose("5001", project=project)["successful"]
+    assert _linked(_event(vendor, logged["logId"])) == [("Project", project)]
+
+
+def test_messages_whose_links_failed_are_linked_with_the_next_ones(me, vendor):
+    mia = _person(vendor, "Mia", phone="+16505550142", kind="Lead")
+    vendor.call("configure", "takes_links", False)
+    vendor.fail({"method": "POST", "path": ".*/Links", "status": 500})
+    body = conversation("links", mia, 2)
+    for number, message in enumerate(body["logInfo"]["messages"]):
+        message["id"] = 6000 + number
+    late = body["logInfo"]["messages"].pop(0)
+    reply = me.log_messages(body)
+    assert (len(reply["logIds"]), reply["returnMessage"]["messageType"]) == (1, "warning")
+    vendor.fail()
+    vendor.call("configure", "takes_links", True)
+    body["logInfo"]["messages"].insert(0, late)
+    assert me.log_messages(body)["returnMessage"]["message"] == "Message logged"
+    [event] = _titled(vendor, "SMS conversation with Mia Fox - 26/05/04")
+    assert _linked(event) == [("Lead", mia["id"])]
+
+
+def test_a_call_for_a_project_that_is_gone_is_logged_without_it(me, vendor):
+    eve = _person(vendor, "Eve", phone="+16505550143")
+    project = vendor.call("add", "Projects", PROJECT_NAME="Gone")
+    vendor.call("delete", "Projects", project)
+    logged = me.log_call(call("5002", eve, additionalSubmission={"project": project}))
+    assert logged["returnMessage"]["messageType"] == "warning"
+    assert logged["returnMessage"]["details"][0]["items"][0]["text"].startswith("Project: ")
+    assert _linked(_event(vendor, logged["logId"])) == [("Contact", eve["id"])]
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_write_whose_answer_was_lost_is_found_again_or_repeated_once(me, vendor, server, drop):
+    una = _person(vendor, "Una", phone="+16505550144")
+    vendor.fail({"method": "POST", "path": ".*/Events", "drop": drop, "times": 1})
+    assert me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))["successful"] is False
+    vendor.fail()
+    early = me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))
+    assert early["successful"] is False  # searches may not show it yet
+    server.rows(f"CallLog.objects.filter(session_id='lost-{drop}').update(claimed_at='2026-01-01T00:00:00Z')")
+    logged = me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))
+    assert logged["successful"] is True
+    assert [event["EVENT_ID"] for event in _titled(vendor, f"Lost {drop}")] == [logged["logId"]]
+
+
+def test_a_burst_refusal_is_waited_out_and_a_used_up_day_is_told(me, vendor):
+    ben = _person(vendor, "Ben", phone="+16505550145")
+    refusal = {"method": "POST", "status": 429, "body": {"Message": "Too many."}, "headers": {"Retry-After": "1"}}
+    vendor.fail({**refusal, "times": 1})
+    assert me.log_call(call("6001", ben, info={"customSubject": "Burst"}))["successful"] is True
+    assert len(_titled(vendor, "Burst")) == 1
+    assert vendor.spent() == ["POST /v3.1/Events"] * 2
+
+    refusal["headers"] = {"Retry-After": "3", "X-RateLimit-Remaining": "0"}
+    vendor.fail(refusal)
+    reply = me.log_call(call("6002", ben, info={"customSubject": "Quota"}))
+    assert (reply["successful"], reply["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    assert vendor.spent() == ["POST /v3.1/Events"]
+    assert "in 3 seconds" in str(reply["returnMessage"])
+    vendor.fail()
+    time.sleep(3)
+    assert me.log_call(call("6002", ben, info={"customSubject": "Quota"}))["successful"] is True
+    assert len(_titled(vendor, "Quota")) == 1
+
+
+def test_lookups_at_once_stay_within_the_vendors_limits(me, vendor):
+    people = [_person(vendor, f"P{index}", phone=f"+1650555015{index}") for index in range(3)]
+    vendor.fail({"delay": 0.05})
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(me.look_up, [person["phone"] for person in people]))
+    assert [reply["contact"][0]["id"] for reply in found] == [person["id"] for person in people]
+    assert vendor.state()["crowded_out"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(402, "record limit"), (403, "permission"), (400, "TITLE is required."), (401, "Connect again")],
+)
+def test_a_refusal_names_what_the_user_can_do(me, vendor, status, words):
+    ida = _person(vendor, "Ida", phone="+16505550146")
+    body = {"Message": "TITLE is required."}
+    vendor.fail({"method": "POST", "path": ".*/Events", "status": status, "body": body})
+    reply = me.log_call(call(f"refused-{status}", ida))
+    assert reply["successful"] is False
+    assert words in str(reply["returnMessage"])
+    vendor.fail()
+    assert me.log_call(call(f"refused-{status}", ida))["successful"] is True
+    assert len(_titled(vendor, "Inbound Call from Ida Fox")) >= 1
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "words"),
+    [
+        ("wrong", API_URL, "did not accept the login"),
+        (KEY, "https://insightly.com.evil.example/v3.1/", "https address shown in your Insightly user settings"),
+        ("", API_URL, "Enter the API key"),
+    ],
+)
+def test_a_login_that_cannot_work_says_why_and_stores_nothing(server, vendor, key, url, words):
+    before = server.rows("CrmUser.objects.count()")
+    me = Extension(server.url, "insightly")
+    body = {"platform": "insightly", "apiKey": key, "hostname": PAGES, "additionalInfo": {"apiKey": key, "apiUrl": url}}
+    reply = me.send("POST", "/apiKeyLogin", body)
+    assert reply.status_code == 400
+    assert words in reply.text
+    assert server.rows("CrmUser.objects.count()") == before
+
+
+def test_requests_and_rounds_of_each_operation(me, vendor):
+    works = vendor.call("add", "Organisations", ORGANISATION_NAME="Works")
+    zoe = _person(vendor, "Zoe", phone="+16505550161", ORGANISATION_ID=works)
+    vendor.fail({"delay": 0.15})
+    vendor.requests()
+    costs = {}
+
+    def measure(name, operation):
+        time.sleep(1.1)  # the pace of the operation before is over
+        result = operation()
+        seen = vendor.requests()
+        costs[name] = (len(seen), rounds(seen))
+        return result
+
+    measure("find_contacts_by_name", lambda: me.search("Zoe Fox"))
+    measure("find_contacts, one notation", lambda: me.look_up("+16505550161", formats=""))
+    measure("create_contact", lambda: me.create_contact("+16505550162", "Una New", "lead"))
+    measure("create_call_log", lambda: me.log_call(call("7001", zoe, additionalSubmission={"organisation": works})))
+    measure("get_call_log", lambda: me.logged("7001", details=True))
+    measure("update_call_log", lambda: me.edit_call("7001", note="Short"))
+    measure("set_disposition, removed", lambda: me.dispose("7001", organisation=None))
+    body = conversation("cost", zoe, 4)
+    for message in body["logInfo"]["messages"]:
+        message["id"] += 9000
+    later, body["logInfo"]["messages"] = body["logInfo"]["messages"], body["logInfo"]["messages"][2:]
+    measure("create_message_log, 2 messages", lambda: me.log_messages(body))
+    body["logInfo"]["messages"] = later
+    measure("update_message_log, 2 messages", lambda: me.log_messages(body))
+    measure("update_message_log, none new", lambda: me.log_messages(body))
+    assert costs == {
+        "find_contacts_by_name": (5, 2),  # four searches at once, then the organisation
+        "find_contacts, one notation": (8, 2),  # E.164 and national digits, four at a time; the name is kept
+        "create_contact": (1, 1),
+        "create_call_log": (1, 1),
+        "get_call_log": (2, 1),
+        "update_call_log": (3, 2),
+        "set_disposition, removed": (2, 2),
+        "create_message_log, 2 messages": (1, 1),
+        "update_message_log, 2 messages": (2, 2),
+        "update_message_log, none new": (0, 0),
+    }
