@@ -332,14 +332,15 @@ def test_a_call_for_a_project_that_is_gone_is_logged_without_it(me, vendor):
 def test_a_write_whose_answer_was_lost_is_found_again_or_repeated_once(me, vendor, server, drop):
     una = _person(vendor, "Una", phone="+16505550144")
     vendor.fail({"method": "POST", "path": ".*/Events", "drop": drop, "times": 1})
-    assert me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))["successful"] is False
-    vendor.fail()
-    early = me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))
-    assert early["successful"] is False  # searches may not show it yet
-    server.rows(f"CallLog.objects.filter(session_id='lost-{drop}').update(claimed_at='2026-01-01T00:00:00Z')")
-    logged = me.log_call(call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"}))
-    assert logged["successful"] is True
-    assert [event["EVENT_ID"] for event in _titled(vendor, f"Lost {drop}")] == [logged["logId"]]
+    body = call(f"lost-{drop}", una, info={"customSubject": f"Lost {drop}"})
+    kept = me.log_call(body)
+    assert kept["returnMessage"]["message"] == "Call log saved. It will be sent when Insightly is back."
+    assert "logId" not in me.log_call(body)  # searches may not show it yet
+    assert len(_titled(vendor, f"Lost {drop}")) == (drop == "after")
+    server.rows("Delivery.objects.update(not_before='2026-01-01T00:00:00Z', next_attempt_at='2026-01-01T00:00:00Z')")
+    server.manage("deliver")
+    [event] = _titled(vendor, f"Lost {drop}")
+    assert me.logged(f"lost-{drop}")[0]["logId"] == event["EVENT_ID"]
 
 
 def test_a_burst_refusal_is_waited_out_and_a_used_up_day_is_told(me, vendor):
@@ -350,15 +351,23 @@ def test_a_burst_refusal_is_waited_out_and_a_used_up_day_is_told(me, vendor):
     assert len(_titled(vendor, "Burst")) == 1
     assert vendor.spent() == ["POST /v3.1/Events"] * 2
 
-    refusal["headers"] = {"Retry-After": "3", "X-RateLimit-Remaining": "0"}
+    refusal = {"status": 429, "headers": {"Retry-After": "3", "X-RateLimit-Remaining": "0"}}
     vendor.fail(refusal)
-    reply = me.log_call(call("6002", ben, info={"customSubject": "Quota"}))
-    assert (reply["successful"], reply["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    found = me.look_up("+16505550145")
+    assert (found["successful"], found["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    assert "daily Insightly API quota is used up" in str(found["returnMessage"]["details"])
+    time.sleep(3)
+    vendor.requests()
+    kept = me.log_call(call("6002", ben, info={"customSubject": "Quota"}))
+    assert kept["returnMessage"]["message"] == "Call log saved. It will be sent when Insightly is back."
+    assert "accepts no more requests" in str(kept["returnMessage"]["details"])
     assert vendor.spent() == ["POST /v3.1/Events"]
-    assert "in 3 seconds" in str(reply["returnMessage"])
+    found = me.look_up("+16505550145")
+    assert (found["successful"], found["returnMessage"]["message"]) == (False, "Rate limit exceeded")
+    assert vendor.spent() == []  # nothing is sent until the vendor accepts requests again
     vendor.fail()
     time.sleep(3)
-    assert me.log_call(call("6002", ben, info={"customSubject": "Quota"}))["successful"] is True
+    assert me.log_call(call("6002", ben, info={"customSubject": "Quota"}))["logId"]
     assert len(_titled(vendor, "Quota")) == 1
 
 

@@ -121,8 +121,9 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
         message = "Rate limit exceeded"
         wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in the next minute"
         lines = [
+            *([error.message] if error.message != message else []),
             f"You have exceeded the maximum number of requests allowed by {crm}. Please try again {wait}. "
-            "If the problem persists please contact support."
+            "If the problem persists please contact support.",
         ]
     elif isinstance(error, CredentialsRejected):
         message = "Authorization error"
