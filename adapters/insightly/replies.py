@@ -54,4 +54,4 @@ def _limited(reply: Reply, reason: str) -> RateLimited:
             retry_after=DAILY_WAIT if wait is None else wait,
             reason=reason,
         )
-    return RateLimited("Rate limit exceeded", retry_after=BURST_WAIT if wait is None else wait, reason=reason)
+    return RateLimited("Rate limit exceeded", retry_after=wait or BURST_WAIT, reason=reason)

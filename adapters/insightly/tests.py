@@ -98,6 +98,7 @@ def test_other_answers_are_left_to_the_standard_table() -> None:
     [
         ({"x-ratelimit-remaining": "812"}, 1.0, "Rate limit"),
         ({"x-ratelimit-remaining": "812", "retry-after": "2"}, 2.0, "Rate limit"),
+        ({"retry-after": "0"}, 1.0, "Rate limit"),
         ({"x-ratelimit-remaining": "0"}, 3600.0, "daily"),
         ({"x-ratelimit-remaining": "0", "retry-after": "7200"}, 7200.0, "daily"),
     ],
