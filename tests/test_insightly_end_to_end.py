@@ -32,6 +32,8 @@ def running(tmp_path_factory):
 def vendor(running):
     vendor, _ = running
     vendor.fail()
+    vendor.call("configure", "takes_links", True)
+    vendor.call("configure", "search_lag", 0.0)
     return vendor
 
 
@@ -85,18 +87,12 @@ def test_a_session_of_the_extension_from_login_to_logout(vendor, server):
     welcome = me.login_with_key(KEY, hostname=PAGES, apiUrl=API_URL)
     assert (welcome["name"], welcome["returnMessage"]["message"]) == ("Robin Vale", "Connected to Insightly.")
     assert me.send("GET", "/hostname").text == PAGES
-    user = server.rows(
-        "list(CrmUser.objects.values_list('wire_id', 'timezone', 'identity_host', 'crm_account_id', 'extra'))"
+    users = server.rows(
+        "list(CrmUser.objects.filter(identity_host='api.na1.insightly.com')"
+        ".values_list('wire_id', 'timezone', 'crm_account_id', 'extra'))"
     )
-    assert user == [
-        [
-            f"{USER_ID}-insightly",
-            "America/Los_Angeles",
-            "api.na1.insightly.com",
-            "660",
-            {"apiUrl": "https://api.na1.insightly.com"},
-        ]
-    ]
+    api = {"apiUrl": "https://api.na1.insightly.com"}
+    assert users == [[f"{USER_ID}-insightly", "America/Los_Angeles", "660", api]]
 
     contact, offer = me.look_up("+16505550112")["contact"]
     assert (contact["id"], contact["name"], contact["type"]) == (dana, "Dana Fox", "Contact")
@@ -204,7 +200,7 @@ def test_a_session_of_the_extension_from_login_to_logout(vendor, server):
     assert me.logout()["returnMessage"]["message"] == "Logged out of Insightly"
     refused = me.send("GET", "/contact?phoneNumber=+16505550112")
     assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
-    assert server.rows("CrmUser.objects.get().is_connected") is False
+    assert server.rows("CrmUser.objects.get(identity_host='api.na1.insightly.com').is_connected") is False
     assert KEY not in str(server.rows("list(CrmUser.objects.values())"))
 
 
@@ -421,6 +417,16 @@ def test_a_login_that_cannot_work_says_why_and_stores_nothing(server, vendor, ke
     assert reply.status_code == 400
     assert words in reply.text
     assert server.rows("CrmUser.objects.count()") == before
+
+
+def test_the_same_number_on_another_pod_is_another_user_whatever_page_host_is_claimed(me, server):
+    other = Extension(server.url, "insightly")
+    other.login_with_key(KEY, hostname=PAGES, apiUrl="https://api.eu1.insightly.com/v3.1/")
+    rows = server.rows("sorted(CrmUser.objects.values_list('wire_id', 'identity_host'))")
+    assert rows == [[f"{USER_ID}-insightly", f"api.{pod}.insightly.com"] for pod in ("eu1", "na1")]
+    other.logout()
+    assert me.send("GET", "/hostname").text == PAGES
+    assert server.rows("CrmUser.objects.get(identity_host='api.na1.insightly.com').is_connected") is True
 
 
 def test_requests_and_rounds_of_each_operation(me, vendor):

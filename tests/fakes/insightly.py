@@ -48,7 +48,7 @@ _TIMES = ("START_DATE_UTC", "END_DATE_UTC")
 class FakeInsightly(FakeVendor):
     """One instance with one administrator's key. Tests put people in with ``add`` and read ``state()`` afterwards."""
 
-    hosts = ("api.na1.insightly.com",)
+    hosts = ("api.na1.insightly.com", "api.eu1.insightly.com")
     at_once = 4
 
     def __init__(self) -> None:
