@@ -85,8 +85,9 @@ def contact(
         title=dig(record, "TITLE", str, ""),
         company=company or dig(record, "ORGANISATION_NAME", str, ""),
         email=dig(record, kind.email_field, str, ""),
-        created_at=moment(record, "DATE_CREATED_UTC"),
-        last_activity_at=moment(record, "LAST_ACTIVITY_DATE_UTC") or moment(record, "DATE_UPDATED_UTC"),
+        created_at=_moment_if_readable(record, "DATE_CREATED_UTC"),
+        last_activity_at=_moment_if_readable(record, "LAST_ACTIVITY_DATE_UTC")
+        or _moment_if_readable(record, "DATE_UPDATED_UTC"),
         additional_info=choices,
     )
 
@@ -121,6 +122,14 @@ def moment(record: Mapping[str, Any], field: str) -> datetime | None:
     except ValueError:
         raise UnexpectedResponse(reason=f"'{field}' is not a time") from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def _moment_if_readable(record: Mapping[str, Any], field: str) -> datetime | None:
+    """As ``moment``, but None for what is not a time: a person found or just created is not lost for it."""
+    try:
+        return moment(record, field)
+    except UnexpectedResponse:
+        return None
 
 
 def key_of(kind: Kind, record: Mapping[str, Any]) -> tuple[str, Id]:
