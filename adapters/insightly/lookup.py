@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from adapters.contract import (
     dig,
     fan_out_outcomes,
     is_same_number,
+    require_id,
     rows,
 )
 from adapters.insightly import people
@@ -105,8 +106,7 @@ class Lookup:
             hits = [hit for hit in self.search(searches, careful=careful) if self._is_verified(phone, hit)]
             if hits:
                 break
-        created = self._created_here(phone, {people.key_of(hit.kind, hit.record) for hit in hits})
-        return [*hits, *(hit for hit in created if self._is_verified(phone, hit))]
+        return [*hits, *(hit for hit in self._created_here(phone, hits) if self._is_verified(phone, hit))]
 
     def search(self, searches: Sequence[Search], *, careful: bool = False) -> list[Hit]:
         """What the searches found, in their order, each person as often as found.
@@ -164,15 +164,35 @@ class Lookup:
                 shown[key] = hit
         return tuple(_contact(hit, names) for hit in shown.values())
 
-    def _created_here(self, phone: PhoneNumber, known: Container[tuple[str, Id]]) -> list[Hit]:
+    def _created_here(self, phone: PhoneNumber, hits: Sequence[Hit]) -> list[Hit]:
+        """People created here for the number who are not among the hits.
+
+        One who was deleted since, or whom the user may not see, is left out; other failures are told as in ``search``.
+        """
+        known = {people.key_of(hit.kind, hit.record) for hit in hits}
         created = self.cache.get(created_key(phone), max_age=CREATED_MAX_AGE) or []
         wanted = [(kind, new) for name, new in created if (name, new) not in known and (kind := people.kind_of(name))]
-        outcomes = fan_out_outcomes(lambda person: self.http.get(f"{person[0].path}/{person[1]}"), wanted)
-        return [
-            Hit(kind=kind, record=record, phone=people.first_phone(kind, record))
-            for (kind, _), record in zip(wanted, outcomes, strict=True)
-            if isinstance(record, dict)
-        ]
+        found: list[Hit] = []
+        failed: list[ConnectorError] = []
+        for (kind, _), outcome in zip(wanted, fan_out_outcomes(self._person, wanted), strict=True):
+            if not isinstance(outcome, ConnectorError):
+                found.append(Hit(kind=kind, record=outcome, phone=people.first_phone(kind, outcome)))
+            elif isinstance(outcome, CredentialsRejected | RateLimited):
+                raise outcome
+            elif not isinstance(outcome, RecordNotFound | AccessDenied):
+                failed.append(outcome)
+        if failed and not hits and not found:
+            raise failed[0]
+        if failed:
+            self._warn("Somebody created a moment ago could not be read from Insightly.", failed[0].message)
+        return found
+
+    def _person(self, person: tuple[Kind, Id]) -> Mapping[str, Any]:
+        kind, person_id = person
+        record: Mapping[str, Any] = self.http.get(f"{kind.path}/{person_id}")
+        if require_id(record, kind.id_field) != person_id:
+            raise UnexpectedResponse(reason="another record was answered than asked for")
+        return record
 
     def _found_by(self, search: Search) -> Reply:
         # brief=false: without it neither links nor custom fields come along
@@ -231,8 +251,10 @@ class Lookup:
         return names, converted
 
     def _record(self, target: Target) -> Any:
-        collection = CONTACT.path if target[0] == "Contact" else COLLECTIONS[target[0]][0]
-        return self.http.get(f"{collection}/{target[1]}")
+        name, record_id = target
+        if name == "Contact":
+            return self._person((CONTACT, record_id))
+        return self.http.get(f"{COLLECTIONS[name][0]}/{record_id}")
 
     def _kept_name(self, target: Target) -> str:
         kept = self.cache.get(self._name_key(target), max_age=NAME_MAX_AGE)
