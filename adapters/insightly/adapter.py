@@ -37,6 +37,7 @@ from adapters.contract import (
     RecordNotFound,
     Reply,
     RequestRejected,
+    UnexpectedResponse,
     UserProfile,
     dig,
     digits_of,
@@ -301,7 +302,7 @@ class Adapter(CrmAdapter):
         return LogResult(log_id=log_id)
 
     def _event(self, ref: LogRef) -> Any:
-        return self.http.get(f"Events/{links.number(ref.log_id)}")
+        return events.verified(self.http.get(f"Events/{links.number(ref.log_id)}"), ref)
 
     def _read_all(self, targets: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Any]:
         """Records by collection and id, each read once, all together; an error stands for one that cannot be read."""
@@ -335,6 +336,10 @@ def _logged_call(ref: LogRef, records: Mapping[tuple[str, str], Any]) -> LoggedC
     event = records["Events", ref.log_id]
     if isinstance(event, ConnectorError):
         return event
+    try:
+        events.verified(event, ref)
+    except UnexpectedResponse as error:
+        return error
     person = links.person(event)
     if person is None and ref.contact and (kind := people.kind_of(ref.contact.type)):
         person = kind, ref.contact.id

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.contract import Assignee, CallLogChange, Id, LoggedCall, LogMarker, MessageLogChange, dig
+from adapters.contract import (
+    Assignee,
+    CallLogChange,
+    Id,
+    LoggedCall,
+    LogMarker,
+    LogRef,
+    MessageLogChange,
+    UnexpectedResponse,
+    dig,
+)
 from adapters.insightly import links
 from adapters.insightly.people import moment
 
@@ -37,6 +47,15 @@ def new_event(
         "END_DATE_UTC": utc(max(started_at, ended_at)),  # an event that ends before it starts is refused
     }
     return {**event, "OWNER_USER_ID": links.number(assignee.user_id)} if assignee else event
+
+
+def verified(record: Any, ref: LogRef) -> Mapping[str, Any]:
+    """The event that was asked for. Raises ``UnexpectedResponse`` for anything else: on top of an empty answer an edit
+    would wipe what people wrote.
+    """
+    if not isinstance(record, dict) or record.get("EVENT_ID") != links.number(ref.log_id):
+        raise UnexpectedResponse(reason="expected the event that was asked for")
+    return record
 
 
 def logged_call(record: Mapping[str, Any], contact_name: str) -> LoggedCall:
