@@ -17,6 +17,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     Id,
+    LoggedCall,
     LogResult,
     Manifest,
     RecordNotFound,
@@ -178,6 +179,22 @@ def failure_faults(case: Case, failure: Failure, outcome: Outcome, recorded: Out
         yield f"the vendor asked for 7 seconds, the error says {getattr(error, 'retry_after', None)}"
     if case.operation in _WRITES:
         yield from _maybe_applied(failure, outcome, error)
+
+
+def blind_edits(case: Case, failure: Failure, outcome: Outcome, document: Mapping[str, Any]) -> Iterator[str]:
+    """An edit on top of a body that could not be read: it would wipe what people wrote.
+
+    The first request of these operations reads the record. Texts in place of all members may be its body.
+    """
+    first = document["exchanges"][0]["request"]["method"] if document.get("exchanges") else ""
+    if failure.index or first != "GET" or failure.name == "shape: members":
+        return
+    if case.operation == "update_message_log" and any(not sent.is_read for sent in outcome.sent):
+        yield "something was written although the log could not be read"
+    if case.operation in ("get_call_log", "get_call_logs") and outcome.error is None:
+        results = outcome.result if isinstance(outcome.result, list) else [outcome.result]
+        if any(isinstance(result, LoggedCall) and not result.body for result in results):
+            yield "a body that could not be read was taken for an empty one"
 
 
 def _allowed_errors(case: Case, failure: Failure, outcome: Outcome) -> set[type[ConnectorError]]:

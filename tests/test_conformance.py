@@ -7,6 +7,7 @@ import pytest
 from adapters import registry
 from adapters.contract.manifest_checks import problems
 from tests.conformance import (
+    blind_edits,
     coverage_faults,
     failure_faults,
     golden_faults,
@@ -84,6 +85,7 @@ def test_a_failure_at_any_exchange_becomes_the_right_error_and_repeats_no_write(
             found = [
                 *not_exempt(manifest, "failures", case, failure_faults(case, failure, outcome, recorded)),
                 *not_exempt(manifest, "writes", case, repeated_writes(outcome, recorded)),
+                *not_exempt(manifest, "edits", case, blind_edits(case, failure, outcome, document)),
                 *request_faults(manifest, outcome),
                 *leak_faults(private, outcome, records),
             ]

@@ -6,14 +6,17 @@ from adapters.contract import (
     Contact,
     ContactMatches,
     CrmUnavailable,
+    LoggedCall,
     LogResult,
     RateLimited,
     RequestRejected,
     UnexpectedResponse,
+    dig,
 )
 from adapters.contract.errors import ConnectorError
 from tests.breaking import case_of, exchange, write_case
 from tests.conformance import (
+    blind_edits,
     failure_faults,
     repeated_writes,
     runs_with_failures,
@@ -25,7 +28,11 @@ def _faults_with_failures(folder, name):
     case, document = case_of(folder, name)
     recorded, faults = run(case, document), []
     for failure, outcome in runs_with_failures(case, document):
-        found = [*failure_faults(case, failure, outcome, recorded), *repeated_writes(outcome, recorded)]
+        found = [
+            *failure_faults(case, failure, outcome, recorded),
+            *repeated_writes(outcome, recorded),
+            *blind_edits(case, failure, outcome, document),
+        ]
         faults += [f"{failure.name}: {fault}" for fault in found]
     return faults
 
@@ -185,3 +192,20 @@ def test_a_write_that_is_sent_again_is_noticed(acme, broken):
     assert faults == [
         f"{name}: POST https://api.acme.example/v1/calls was sent 2 times" for name in ("timeout", "drop", "500", "503")
     ]
+
+
+def test_an_edit_on_top_of_a_body_that_could_not_be_read_is_noticed(acme, broken):
+    def update_message_log(self, ref, change):
+        body = dig(self.http.get(f"conversations/{ref.log_id}"), "body", str, "")
+        self.http.patch(f"conversations/{ref.log_id}", json={"body": change.append(body, change.messages)})
+        return LogResult(log_id=ref.log_id)
+
+    def get_call_log(self, ref):
+        return LoggedCall(body=dig(self.http.get(f"calls/{ref.log_id}"), "body", str, ""))
+
+    broken(update_message_log=update_message_log, get_call_log=get_call_log)
+
+    blind = [fault for fault in _faults_with_failures(acme, "update_message_log__appended") if "was written" in fault]
+    assert "shape: leaves: something was written although the log could not be read" in blind
+    empty = [fault for fault in _faults_with_failures(acme, "get_call_log__success") if "empty one" in fault]
+    assert "shape: object: a body that could not be read was taken for an empty one" in empty

@@ -48,6 +48,7 @@ from adapters.contract import (
     offset_name,
     require,
     require_id,
+    text_or_null,
 )
 
 _NOTES_READ_ONLY = (
@@ -317,7 +318,7 @@ class Adapter(CrmAdapter):
         if body is None:
             with nothing_written():
                 reply = self.http.get(f"entity/Note/{note_id}", params={"fields": "id,comments"})
-                current = dig(require(reply, "data", dict), "comments", str, "")
+                current = text_or_null(require(reply, "data", dict), "comments")
             body = change.append(current, change.messages)
         self._write_note(note_id, {"comments": body})
         return LogResult(log_id=note_id)

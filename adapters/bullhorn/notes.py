@@ -22,6 +22,7 @@ from adapters.contract import (
     RequestRejected,
     dig,
     rows,
+    text_or_null,
 )
 from adapters.contract.types import Info
 
@@ -129,7 +130,7 @@ def logged_call(note: Mapping[str, Any]) -> LoggedCall:
     """
     action = dig(note, "action", str, "")
     return LoggedCall(
-        body=dig(note, "comments", str, ""),
+        body=text_or_null(note, "comments"),
         contact_name=_first_name(note),
         started_at=moment_of(note, "dateAdded"),
         dispositions={"noteActions": action} if action else {},

@@ -42,6 +42,7 @@ from adapters.contract import (
     nothing_written,
     require,
     require_id,
+    text_or_null,
 )
 from adapters.contract.types import Info
 
@@ -215,7 +216,7 @@ class Adapter(CrmAdapter):
         if not change.messages:
             return LogResult(log_id=log_id)
         with nothing_written():
-            body = dig(self._read(ref, "id,body"), "body", str, "")
+            body = text_or_null(self._read(ref, "id,body"), "body")
         messages = self._documents(change.contact, change.submission).filed(change.messages)
         extended = change.append(body, messages)
         if extended != body:

@@ -22,6 +22,7 @@ from adapters.contract import (
     MessageKind,
     MessageLogEntry,
     dig,
+    text_or_null,
 )
 from adapters.contract.types import Info
 
@@ -99,7 +100,7 @@ def logged_call(data: Mapping[str, Any]) -> LoggedCall:
     matter = dig(data, "matter.id", int, 0)
     return LoggedCall(
         subject=dig(data, "subject", str, ""),
-        body=dig(data, "body", str, ""),
+        body=text_or_null(data, "body"),
         contact_name=next(
             (dig(person, "name", str, "") for person in _people(data) if dig(person, "type", str, "User") != "User"), ""
         ),

@@ -19,7 +19,7 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.payload import dig, nothing_written, require, require_id, rows
+from adapters.contract.payload import dig, nothing_written, require, require_id, rows, text_or_null
 from adapters.contract.phone import digits_of, fill_format, is_same_number
 from adapters.contract.phone import parse as parse_phone
 from adapters.contract.types import (
@@ -135,5 +135,6 @@ __all__ = [
     "require_id",
     "rows",
     "run_together",
+    "text_or_null",
     "zone_of",
 ]

@@ -61,6 +61,17 @@ def dig(payload: Any, path: str, as_: type[T], default: T) -> T:
     return cast(T, value) if value is not _MISSING and _is_a(value, as_) else default
 
 
+def text_or_null(payload: Any, path: str) -> str:
+    """The text at a path, null as "". Raises ``UnexpectedResponse`` for anything else, and where nothing is there.
+
+    For a body that is edited: what did not come must not be taken for one that people left empty.
+    """
+    value = _find(payload, path)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise UnexpectedResponse(reason=f"expected a text at '{path}'")
+
+
 def rows(payload: Any, path: str) -> list[dict[str, Any]]:
     """The list of objects at a path. Raises ``UnexpectedResponse`` when it is not one.
 

@@ -17,6 +17,7 @@ from adapters.contract import (
     MessageLogChange,
     UnexpectedResponse,
     dig,
+    text_or_null,
 )
 from adapters.insightly import links
 from adapters.insightly.people import moment
@@ -63,7 +64,7 @@ def logged_call(record: Mapping[str, Any], contact_name: str) -> LoggedCall:
     started, ended = moment(record, "START_DATE_UTC"), moment(record, "END_DATE_UTC")
     return LoggedCall(
         subject=dig(record, "TITLE", str, ""),
-        body=dig(record, "DETAILS", str, ""),
+        body=text_or_null(record, "DETAILS"),
         contact_name=contact_name,
         started_at=started,
         duration=round((ended - started).total_seconds()) if started and ended else None,
@@ -104,7 +105,7 @@ def _new_times(change: CallLogChange, current: LoggedCall) -> dict[str, str]:
 
 def with_messages(change: MessageLogChange, record: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a day's event that new messages change; its end moves forward only."""
-    details = dig(record, "DETAILS", str, "")
+    details = text_or_null(record, "DETAILS")
     extended = change.append(details, change.messages)
     if extended == details:
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract import ContactRef, Id, LoggedCall, LogMarker, RequestRejected, dig
+from adapters.contract import ContactRef, Id, LoggedCall, LogMarker, RequestRejected, dig, text_or_null
 
 SUBJECT_LENGTH = 255
 _SESSION_ID = re.compile(r"<b>Session Id</b>:\s*([^<\s]+)")
@@ -82,7 +82,7 @@ def logged_call(record: Mapping[str, Any], contact_name: str) -> LoggedCall:
     """A call log from an activity; a note cleared in Pipedrive is null there, an empty body here."""
     return LoggedCall(
         subject=dig(record, "subject", str, ""),
-        body=dig(record, "note", str, ""),
+        body=text_or_null(record, "note"),
         contact_name=contact_name,
         started_at=_started_at(record),
         duration=_seconds(dig(record, "duration", str, "")),

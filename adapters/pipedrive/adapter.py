@@ -47,6 +47,7 @@ from adapters.contract import (
     require_id,
     rows,
     run_together,
+    text_or_null,
 )
 from adapters.pipedrive import activities, activity_types, install_page, login, records, replies
 from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup, verified
@@ -254,7 +255,7 @@ class Adapter(CrmAdapter):
                 body["note"] = change.body
         elif change.messages:
             with nothing_written():
-                note = dig(records.activity(self.http, ref.log_id), "note", str, "")
+                note = text_or_null(records.activity(self.http, ref.log_id), "note")
             extended = change.append(note, change.messages)
             if extended != note:
                 body["note"] = extended

@@ -347,7 +347,7 @@ def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
 def test_in_a_batch_a_deleted_log_is_an_error_in_its_own_place():
     subject = adapter(
         {
-            "GET /api/v2/activities": {"data": [{"id": 2, "subject": "Second", "person_id": 501}]},
+            "GET /api/v2/activities": {"data": [{"id": 2, "subject": "Second", "note": None, "person_id": 501}]},
             "GET /api/v2/persons": {"data": [{"id": 501, "name": "Dana Fox"}]},
         }
     )
@@ -361,7 +361,7 @@ def test_in_a_batch_a_deleted_log_is_an_error_in_its_own_place():
 def test_a_batch_of_one_reads_the_log_and_its_person():
     subject = adapter(
         {
-            "GET /api/v2/activities/2": {"data": {"id": 2, "subject": "Second", "person_id": 501}},
+            "GET /api/v2/activities/2": {"data": {"id": 2, "subject": "Second", "note": None, "person_id": 501}},
             "GET /api/v2/persons": {"data": [{"id": 501, "name": "Dana Fox"}]},
         }
     )

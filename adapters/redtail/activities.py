@@ -24,8 +24,9 @@ from adapters.contract import (
     UnsupportedOperation,
     dig,
     require_id,
+    text_or_null,
 )
-from adapters.redtail.replies import PagedList, full_name, moment_of, number_of, record_id, text_or_null
+from adapters.redtail.replies import PagedList, full_name, moment_of, number_of, record_id
 
 PHONE_CALL = 3  # activity code
 #: No limit is published; this is what a text column commonly holds.

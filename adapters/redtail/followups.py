@@ -21,8 +21,9 @@ from adapters.contract import (
     UnexpectedResponse,
     fan_out_outcomes,
     require,
+    text_or_null,
 )
-from adapters.redtail.replies import PagedList, text_or_null
+from adapters.redtail.replies import PagedList
 
 _TAG = re.compile(r"<[^>]*>")
 _NOT_COMPLETED = "It could not be marked as completed in Redtail."

@@ -117,13 +117,6 @@ def number_of(value: Any) -> int | None:
     return int(value) if _NUMBER.fullmatch(str(value)) else None
 
 
-def text_or_null(row: Mapping[str, Any], key: str) -> str:
-    """A text, "" where Redtail has null. Raises where it did not come: nothing follows from that."""
-    if key not in row or not isinstance(row[key], str | None):
-        raise UnexpectedResponse(reason=f"expected a text at '{key}'")
-    return row[key] or ""
-
-
 def moment_of(row: Mapping[str, Any], key: str) -> datetime | None:
     """A time of a record; one without an offset is UTC, as times are sent. None where there is none."""
     try:

@@ -62,6 +62,7 @@ from adapters.contract import (
     require,
     require_id,
     rows,
+    text_or_null,
 )
 
 #: Form field (manifest ``page.*.additionalFields`` and ``rcAdditionalSubmission``) -> member of an activity.
@@ -207,7 +208,7 @@ class Adapter(CrmAdapter):
         activity = self._activity(ref)
         return LoggedCall(
             subject=dig(activity, "subject", str, ""),
-            body=dig(activity, "body", str, ""),
+            body=text_or_null(activity, "body"),
             contact_name=dig(activity, "contact_name", str, ""),
             started_at=_time(activity, "started_at"),
             duration=None if activity.get("duration_seconds") is None else require(activity, "duration_seconds", int),
@@ -258,7 +259,7 @@ class Adapter(CrmAdapter):
         body = change.body
         if body is None:
             with nothing_written():
-                current = dig(self._activity(ref), "body", str, "")
+                current = text_or_null(self._activity(ref), "body")
             body = change.append(current, change.messages)
         return self._change(ref, {"body": body, **_form_values(change.submission)})
 
