@@ -64,14 +64,14 @@ class Limiter:
                 now = time.monotonic()
                 closed = self._closed_until - now
                 if closed > (pace.patience if pace else 0):
-                    raise RateLimited(retry_after=closed)
+                    raise RateLimited(retry_after=closed, status=0)
                 wait = max(self._seconds_to_next_start(pace, now), closed)
                 is_full = pace is not None and 0 < pace.in_flight <= self._running
                 if not is_full and wait <= 0:
                     break
                 remaining = give_up - now
                 if remaining <= 0 or wait > remaining:
-                    raise RateLimited(retry_after=max(wait, 1.0))
+                    raise RateLimited(retry_after=max(wait, 1.0), status=0)
                 self._condition.wait(remaining if is_full else wait)
             self._running += 1
             if pace is not None and pace.starts:
