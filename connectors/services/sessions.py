@@ -98,7 +98,9 @@ def _connected(
     user.connected_at = user.last_seen_at = timezone.now()
     user.last_error = ""
     _offer_setting_choices(user, adapter)
-    user.save()
+    user.refresh_lease = user.refresh_lease_until = None  # a renewal of the old login must not replace this one
+    # All but the epoch: it counts logouts, also one that happened since the row was read.
+    user.save(update_fields=[field.name for field in user._meta.fields if field.name not in ("id", "session_epoch")])
     return user, _with_waiting(adapter.connected_notice(), wake(user))
 
 
