@@ -85,5 +85,11 @@ def give_up(creation: Claim, *, maybe_applied: bool) -> None:
         _mine(creation).delete()
 
 
+def may_write_until(creation: Claim) -> float:
+    """The ``time.monotonic()`` up to which a write may begin: afterwards the claim may be another request's."""
+    ends = creation.row.changed_at + settings.DELIVERY_LEASE * 2 / 3
+    return time.monotonic() + (ends - timezone.now()).total_seconds()
+
+
 def _mine(creation: Claim) -> Any:
     return ContactCreation.objects.filter(pk=creation.row.pk, state=_State.CLAIMED, changed_at=creation.row.changed_at)

@@ -21,6 +21,7 @@ from adapters.contract import (
     UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
+from adapters.contract.write_fence import writes_until
 from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
@@ -111,7 +112,8 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
             return known or adapter.create_contact(draft)
 
         try:
-            contact = with_adapter(user, create, may_repeat=lambda: refuses_before_acting(user.platform))
+            with writes_until(contact_creations.may_write_until(creation)):
+                contact = with_adapter(user, create, may_repeat=lambda: refuses_before_acting(user.platform))
         except BaseException as error:
             contact_creations.give_up(creation, maybe_applied=getattr(error, "maybe_applied", True))
             raise
