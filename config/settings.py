@@ -257,7 +257,7 @@ ADAPTER_VARIABLES = os.environ
 OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)
 OUTBOUND_READ_TIMEOUT = number("OUTBOUND_READ_TIMEOUT", 10, least=0.1)
 #: Longer than the longest operation in the CRM; a lease that runs out belongs to a process that died in mid-write.
-DELIVERY_LEASE = 12 * timedelta(seconds=OUTBOUND_READ_TIMEOUT)
+DELIVERY_LEASE = 10 * timedelta(seconds=OUTBOUND_CONNECT_TIMEOUT + OUTBOUND_READ_TIMEOUT)
 DELIVERY_MAX_AGE_HOURS = number("DELIVERY_MAX_AGE_HOURS", 72)
 DELIVERY_RETRY_SECONDS = number("DELIVERY_RETRY_SECONDS", 5, least=0.1)
 OUTBOUND_CA_BUNDLE = env.str("OUTBOUND_CA_BUNDLE", default="")
