@@ -24,6 +24,6 @@ def deliver(delivery_id: str) -> None:
 @shared_task(name="connectors.sweep", ignore_result=True)
 def sweep() -> None:
     """Sends out the ids of all that is due; clears what is too old."""
-    deliveries.give_up_old()
     for delivery_id in delivery_queue.due_ids(limit=_MOST, not_to=circuits.down()):
         deliver.apply_async((str(delivery_id),), expires=_EXPIRES)
+    deliveries.give_up_old()

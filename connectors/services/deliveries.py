@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from adapters import registry
@@ -40,6 +41,7 @@ log = logging.getLogger("switchboard.deliveries")
 
 _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
 _POLL = 0.5  # seconds
+_SWEEP = 60.0  # seconds
 #: No answer, or one from whatever stands before the CRM. Its own 500 may be about this one request.
 _DOWN = (0, 502, 503, 504)
 
@@ -321,15 +323,24 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
 
 
 def watch(*, stop: Callable[[], bool], run: Callable[[Delivery], Any], free: Callable[[], int]) -> None:
-    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears old ones once a minute."""
-    swept = 0.0
+    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears old ones once a minute.
+
+    A fault, such as a database that is away for a while, ends one round only.
+    """
+    swept = float("-inf")
     while not stop():
-        if time.monotonic() - swept > 60:
-            give_up_old()
-            swept = time.monotonic()
-        places = free()
-        taken = take_due(limit=places) if places else []
-        for delivery in taken:
-            run(delivery)
+        taken: list[Delivery] = []
+        try:
+            if time.monotonic() - swept > _SWEEP:
+                swept = time.monotonic()
+                give_up_old()
+            places = free()
+            taken = take_due(limit=places) if places else []
+            for delivery in taken:
+                run(delivery)
+        except Exception:
+            log.exception("a round of the worker failed")
+            connections.close_all()  # a broken connection stays broken
+            taken = []
         if not taken:
             time.sleep(_POLL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ from connectors.models import CrmUser
 from connectors.services.delivery_payloads import to_json
 
 _LONGEST_BACKOFF = 600.0  # seconds
+_LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
+_GIVEN_UP_AT_ONCE = 500
 #: The process that accepted a change carries it out itself; a worker does only when it died before it began.
 _OWN_PROCESS_FIRST = timedelta(seconds=30)
 
@@ -223,9 +225,12 @@ def wake_crm(crm: str) -> None:
     waiting.update(next_attempt_at=F("not_before"))
 
 
-def too_old() -> Iterator[Delivery]:
-    """Deliveries that nobody could carry out within the time allowed."""
+def too_old() -> list[Delivery]:
+    """Deliveries that nobody could carry out within the time allowed; the oldest ones, if there are very many.
+
+    A list: SQLite does not let a connection write whose reading is overtaken by another writer.
+    """
     now = timezone.now()
     oldest = now - timedelta(hours=settings.DELIVERY_MAX_AGE_HOURS)
     rows = Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), accepted_at__lt=oldest)
-    return rows.select_related("user", "call_log", "conversation").iterator(chunk_size=100)
+    return list(rows.select_related("user", "call_log", "conversation").order_by("accepted_at")[:_GIVEN_UP_AT_ONCE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from django.db import connections
 from audit.models import Delivery
 from connectors.services import deliveries
 from connectors.services.deliveries import Outcome
+
+log = logging.getLogger("switchboard.deliveries")
 
 
 class Command(BaseCommand):
@@ -55,8 +58,11 @@ class Command(BaseCommand):
             self._places += 1
 
     def _deliver(self, delivery: Delivery) -> None:
+        outcome = Outcome(waits=True)
         try:
-            outcome: Outcome = deliveries.deliver(delivery)
+            outcome = deliveries.deliver(delivery)
+        except Exception:  # the database, most likely: the delivery is free again when its lease has run out
+            log.exception("delivery broke off", extra={"kind": delivery.kind, "platform": delivery.platform})
         finally:
             connections.close_all()
         with self._lock:
