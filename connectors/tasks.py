@@ -15,8 +15,8 @@ _MOST = 500
 
 @shared_task(name="connectors.deliver", ignore_result=True)
 def deliver(delivery_id: str) -> None:
-    """One attempt, unless somebody else is at it or it is done."""
-    delivery = delivery_queue.take(uuid.UUID(delivery_id))
+    """One attempt, unless somebody else is at it, it is done, or the message is older than the last attempt."""
+    delivery = delivery_queue.take(uuid.UUID(delivery_id), if_due=True)
     if delivery is not None:
         deliveries.deliver(delivery)
 

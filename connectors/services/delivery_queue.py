@@ -68,17 +68,27 @@ def next_position(record: CallLog | ConversationLog) -> int:
 
 
 def _ready() -> QuerySet[Delivery]:
-    """Deliveries nobody is at work on, and no earlier change of the same record waits for its turn."""
+    """Deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
+
+    A log is written before the edits of it, in whatever order they were accepted: they cannot be carried out first.
+    """
+    now = timezone.now()
     same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
-    earlier = Delivery.objects.filter(same_record, position__lt=OuterRef("position")).exclude(waits_for=WaitsFor.PERSON)
-    return Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()), ~Exists(earlier))
+    is_earlier = Q(position__lt=OuterRef("position")) & ~Q(waits_for=WaitsFor.PERSON)
+    before = Delivery.objects.filter(same_record).filter(is_earlier | Q(lease_until__gte=now))
+    free = Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now))
+    return free.filter(Q(kind=DeliveryKind.CREATE_CALL_LOG) | ~Exists(before))
 
 
-def take(delivery_id: uuid.UUID) -> Delivery | None:
-    """The delivery as it stands now, leased to the caller; None while it is not its turn, or somebody is at it."""
+def take(delivery_id: uuid.UUID, *, if_due: bool = False) -> Delivery | None:
+    """The delivery as it stands now, leased to the caller; None while it is not its turn, or somebody is at it.
+
+    ``if_due``: only if its time has come, too; a user who asks again need not wait for that.
+    """
     lease = uuid.uuid4()
     until = timezone.now() + settings.DELIVERY_LEASE
-    if not _ready().filter(pk=delivery_id).update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
+    rows = (_due(()) if if_due else _ready()).filter(pk=delivery_id)
+    if not rows.update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
         return None
     rows = Delivery.objects.select_related("user", "call_log", "conversation")
     return rows.filter(pk=delivery_id, lease=lease).first()
@@ -107,7 +117,7 @@ def _taken(due: QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
     taken: list[Delivery] = []
     for delivery_id, crm in due.values_list("pk", "crm"):
         is_probed = crm in one_to and any(delivery.crm == crm for delivery in taken)
-        if not is_probed and (delivery := take(delivery_id)):
+        if not is_probed and (delivery := take(delivery_id, if_due=True)):
             taken.append(delivery)
     return taken
 
