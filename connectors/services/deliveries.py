@@ -139,7 +139,10 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
             with writes_until(until):
                 result = writer(delivery, change)
         except ConnectorError as error:
-            return _failed(delivery, error, event, tells_user=tells_user)
+            try:
+                return _failed(delivery, error, event, tells_user=tells_user)
+            finally:
+                _note_trouble(delivery.crm, error)
         except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries
             log.exception("delivery failed", extra={"kind": delivery.kind, "platform": delivery.platform})
             event.error = type(error).__name__
@@ -148,8 +151,8 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
         finally:
             event.crm_calls = calls.value
             event.target = _target(delivery)
-        _note_answer(delivery.crm)
         _finish(delivery, result, event)
+        _note_answer(delivery.crm)
     return Outcome(result=result)
 
 
@@ -167,8 +170,19 @@ def _audited(delivery: Delivery, actor: str) -> Iterator[Recording]:
 def _parked(delivery: Delivery, waits_for: WaitsFor, error: Exception, *, actor: str) -> Outcome:
     with _audited(delivery, actor) as event:
         event.error = type(error).__name__
-        delivery_queue.park(delivery, waits_for, error=event.error, state=_state_before(delivery))
+        if waits_for == WaitsFor.LOGIN:
+            _park_until_login(delivery, error=event.error)
+        else:
+            delivery_queue.park(delivery, waits_for, error=event.error, state=_state_before(delivery))
     return Outcome(waits=True, error=error if isinstance(error, ConnectorError) else None)
+
+
+def _park_until_login(delivery: Delivery, *, error: str) -> None:
+    login = delivery.user.connected_at
+    delivery_queue.park(delivery, WaitsFor.LOGIN, error=error, state=_state_before(delivery))
+    user = CrmUser.objects.filter(pk=delivery.user_id).first()
+    if user is not None and user.connected_at != login:  # they logged in meanwhile, when nothing waited for it yet
+        delivery_queue.wake(user)
 
 
 def _has_its_login(delivery: Delivery) -> bool:
@@ -204,8 +218,18 @@ def _notice_interruption(delivery: Delivery) -> None:
 
 def _note_answer(crm: str) -> None:
     """The CRM answered, if only to refuse: what waited for it is due."""
-    if circuits.note_success(crm):
-        delivery_queue.wake_crm(crm)
+    try:
+        if circuits.note_success(crm):
+            delivery_queue.wake_crm(crm)
+    except DatabaseError:  # a deadlock: others come due by themselves, and the change at hand is done
+        log.exception("deliveries were not woken", extra={"crm": crm})
+
+
+def _note_trouble(crm: str, error: ConnectorError) -> None:
+    if type(error) is CrmUnavailable and error.status in _DOWN:
+        circuits.note_failure(crm)
+    elif error.status:
+        _note_answer(crm)
 
 
 def _target(delivery: Delivery) -> str:
@@ -234,12 +258,8 @@ def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tell
         _finish(delivery, result, event)
         return Outcome(result=result)
     event.error = name
-    if type(error) is CrmUnavailable and error.status in _DOWN:
-        circuits.note_failure(delivery.crm)
-    elif error.status:
-        _note_answer(delivery.crm)
     if isinstance(error, CredentialsRejected):
-        delivery_queue.park(delivery, WaitsFor.LOGIN, error=name, state=_state_before(delivery))
+        _park_until_login(delivery, error=name)
     elif isinstance(error, Undecidable):
         delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=LogState.UNCERTAIN)
     elif error.maybe_applied:

@@ -20,6 +20,8 @@ from connectors.services.delivery_payloads import to_json
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
 _GIVEN_UP_AT_ONCE = 500
+_LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
+_GIVEN_UP_AT_ONCE = 500
 #: The process that accepted a change carries it out itself; a worker does only when it died before it began.
 _OWN_PROCESS_FIRST = timedelta(seconds=30)
 
@@ -168,7 +170,7 @@ def drop(delivery: Delivery, *, error: str) -> bool:
 def postpone(delivery: Delivery, *, error: str, state: LogState, seconds: float = 0.0) -> None:
     """Tries again later: after the back-off, and not within ``seconds``."""
     now = timezone.now()
-    not_before = now + timedelta(seconds=seconds)
+    not_before = now + timedelta(seconds=min(seconds, _LONGEST_PAUSE))
     _release(
         delivery,
         state,
@@ -218,9 +220,8 @@ def wake(user: CrmUser) -> int:
     What was accepted at another account of the CRM waits on for a login there.
     """
     of_this_account = Q(call_log__owner=user.owner) | Q(conversation__owner=user.owner)
-    waiting = Delivery.objects.filter(of_this_account, user=user)
-    waiting.exclude(waits_for=WaitsFor.PERSON).update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
-    return waiting.count()
+    waiting = Delivery.objects.filter(of_this_account, user=user).exclude(waits_for=WaitsFor.PERSON)
+    return waiting.update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
 
 
 def send_now(deliveries: QuerySet[Delivery]) -> int:
@@ -232,7 +233,7 @@ def send_now(deliveries: QuerySet[Delivery]) -> int:
 def wake_crm(crm: str) -> None:
     """The CRM answers again: what waited for it is due now."""
     waiting = Delivery.objects.filter(crm=crm, waits_for=WaitsFor.NOTHING, lease=None)
-    waiting.update(next_attempt_at=F("not_before"))
+    waiting.filter(next_attempt_at__gt=F("not_before")).update(next_attempt_at=F("not_before"))
 
 
 def too_old() -> list[Delivery]:
