@@ -87,10 +87,8 @@ def _accepted(user: CrmUser, submission: CallSubmission) -> Delivery | None:
     if waiting is None:
         return _claim_again(user, known, submission)
     taken = take(waiting.pk)
-    if taken and known.state in (
-        LogState.QUEUED,
-        LogState.FAILED,
-    ):  # certainly not in the CRM: the newest version counts
+    # Certainly not in the CRM: the newest version counts.
+    if taken and taken.call_log and taken.call_log.state in (LogState.QUEUED, LogState.FAILED):
         replace_change(taken, submission)
     return taken
 
@@ -120,15 +118,27 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:
 
 
 def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Delivery | None:
-    """A row whose earlier attempt is over: refused by the CRM, or given up."""
-    contact, state = submission.entry.contact, log.state
-    again = LogState.CLAIMED if state == LogState.FAILED else LogState.UNCERTAIN
+    """A row whose earlier attempt is over: refused by the CRM, or given up.
+
+    Of two requests at once one counts the position up; the other finds the row changed, whatever it reads elsewhere.
+    """
+    contact, position = submission.entry.contact, log.last_position + 1
+    again = LogState.CLAIMED if log.state == LogState.FAILED else LogState.UNCERTAIN
     with transaction.atomic():
-        rows = CallLog.objects.filter(pk=log.pk, state=state, deliveries=None)
-        if not rows.update(state=again, user=user, contact_id=str(contact.id), contact_type=contact.type):
+        rows = CallLog.objects.filter(pk=log.pk, state=log.state, last_position=log.last_position)
+        if not rows.update(
+            state=again, last_position=position, user=user, contact_id=str(contact.id), contact_type=contact.type
+        ):
             return None
         log.refresh_from_db()
-        return accept(kind=DeliveryKind.CREATE_CALL_LOG, user=user, change=submission, call_log=log, leased=True)
+        return accept(
+            kind=DeliveryKind.CREATE_CALL_LOG,
+            user=user,
+            change=submission,
+            call_log=log,
+            position=position,
+            leased=True,
+        )
 
 
 def find_logs(

@@ -19,9 +19,10 @@ from adapters.contract import (
     RecordNotFound,
     UnsupportedOperation,
 )
-from audit.models import CallLog, Delivery, LogState
+from audit.models import CallLog, Delivery, DeliveryKind, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
 from connectors.services.adapters import refuses_before_acting, with_adapter
+from connectors.services.delivery_queue import begin_write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +77,13 @@ def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
 
     def write(adapter: CrmAdapter) -> LogResult:
         entry = replace(submission.entry, body=_composed(adapter, submission), created=log.created)
+        if log.crm_log_id:  # an earlier attempt wrote it, and ended before it was whole
+            return adapter.complete_call_log(log.wire_log_id(), entry)
         if log.state == LogState.UNCERTAIN and (found := _found(adapter, log, entry)) is not None:
             log.created(found)
             return adapter.complete_call_log(found, entry)
-        if log.state != LogState.CLAIMED:
-            log.move_to(LogState.CLAIMED)
+        if not begin_write(delivery):
+            raise CrmUnavailable("This took too long; it is tried again later.")
         return adapter.create_call_log(entry)
 
     return with_adapter(
@@ -157,9 +160,10 @@ def _log_of(delivery: Delivery) -> CallLog:
 
 def _logged(delivery: Delivery) -> CallLog:
     log = _log_of(delivery)
+    is_coming = log.deliveries.filter(kind=DeliveryKind.CREATE_CALL_LOG).exists()  # asked before the state
     if log.state != LogState.LOGGED:
         log.refresh_from_db()
-    if log.state == LogState.FAILED:
+    if log.state == LogState.FAILED or (log.state != LogState.LOGGED and not is_coming):
         raise RecordNotFound("The log that this changes could not be written.")
     if log.state != LogState.LOGGED:
         raise NotInCrmYet

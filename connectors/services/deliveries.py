@@ -146,7 +146,13 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
         except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries
             log.exception("delivery failed", extra={"kind": delivery.kind, "platform": delivery.platform})
             event.error = type(error).__name__
-            delivery_queue.postpone(delivery, error=event.error, state=LogState.UNCERTAIN)
+            was_sent = calls.value > 0
+            delivery_queue.postpone(
+                delivery,
+                error=event.error,
+                state=LogState.UNCERTAIN if was_sent else _state_before(delivery),
+                seconds=_find_lag(delivery) if was_sent else 0,
+            )
             return Outcome(waits=True)
         finally:
             event.crm_calls = calls.value
@@ -268,17 +274,18 @@ def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tell
         seconds = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
         delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=seconds)
     elif tells_user or delivery.kind == DeliveryKind.REVOKE_SESSION:
-        delivery_queue.drop(delivery, error=name)
+        delivery_queue.drop(delivery, error=name, state=_state_before(delivery, certain=LogState.FAILED))
         raise error
     else:
-        delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=LogState.FAILED)
+        state = _state_before(delivery, certain=LogState.FAILED)
+        delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=state)
     return Outcome(waits=True, error=error)
 
 
-def _state_before(delivery: Delivery) -> LogState:
-    """Waiting, or uncertain as long as nobody could look whether an earlier attempt had succeeded."""
+def _state_before(delivery: Delivery, *, certain: LogState = LogState.QUEUED) -> LogState:
+    """``certain``, or uncertain as long as nobody could look whether an earlier attempt had succeeded."""
     record = delivery.call_log or delivery.conversation
-    return LogState.UNCERTAIN if record is not None and record.state == LogState.UNCERTAIN else LogState.QUEUED
+    return LogState.UNCERTAIN if record is not None and record.state == LogState.UNCERTAIN else certain
 
 
 def _find_lag(delivery: Delivery) -> float:

@@ -20,8 +20,6 @@ from connectors.services.delivery_payloads import to_json
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
 _GIVEN_UP_AT_ONCE = 500
-_LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
-_GIVEN_UP_AT_ONCE = 500
 #: The process that accepted a change carries it out itself; a worker does only when it died before it began.
 _OWN_PROCESS_FIRST = timedelta(seconds=30)
 
@@ -157,13 +155,32 @@ def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
     return True
 
 
-def drop(delivery: Delivery, *, error: str) -> bool:
-    """The CRM refused the change, or it is given up: nothing of it is kept. False when a worker has taken it since."""
+def begin_write(delivery: Delivery) -> bool:
+    """The record counts as being written from now on. False when the lease was lost meanwhile."""
+    record = delivery.call_log or delivery.conversation
+    if record is None or record.state == LogState.CLAIMED:
+        return True
+    record.state, record.last_error = LogState.CLAIMED, ""
+    rows = type(record)._default_manager.filter(pk=record.pk, deliveries__lease=delivery.lease)
+    return bool(rows.update(state=record.state, last_error="", updated_at=timezone.now()))
+
+
+def drop(delivery: Delivery, *, error: str, state: LogState | None = None) -> bool:
+    """Nothing of the change is kept. False when a worker has taken it since.
+
+    ``state``: of a record that the CRM has refused just now. One that is given up stays uncertain if it may be in the
+    CRM, so that whoever logs it again looks first.
+    """
     with transaction.atomic():
         if not _mine(delivery).delete()[0]:
             return False
         MessageLog.objects.filter(delivery=delivery.pk).delete()
-        _unwritten(delivery, LogState.FAILED, error)
+        record = delivery.call_log or delivery.conversation
+        if state is None and record is not None:
+            record.refresh_from_db()
+            may_be_there = record.state in (LogState.CLAIMED, LogState.UNCERTAIN)
+            state = LogState.UNCERTAIN if may_be_there else LogState.FAILED
+        _unwritten(delivery, state or LogState.FAILED, error)
     return True
 
 

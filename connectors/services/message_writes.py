@@ -10,6 +10,7 @@ from typing import Any
 from adapters.contract import (
     ContactRef,
     CrmAdapter,
+    CrmUnavailable,
     Id,
     LogFormat,
     LogRef,
@@ -23,6 +24,7 @@ from audit.models import ConversationLog, Delivery, LogState
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
 from connectors.services.adapters import refuses_before_acting, with_adapter
 from connectors.services.call_writes import Undecidable
+from connectors.services.delivery_queue import begin_write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,7 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
     """Writes the messages of a delivery, those of an earlier attempt left out."""
     row = delivery.conversation
     assert row is not None
+    may_be_present = delivery.attempts > 1 or row.state == LogState.UNCERTAIN
 
     def attempt(adapter: CrmAdapter) -> LogResult:
         entry = _entry(adapter, row, conversation)
@@ -55,9 +58,9 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
             row.created(found)
         if row.crm_log_id:
             ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
-            return adapter.update_message_log(ref, _change(adapter, entry, skip_present=delivery.attempts > 1))
-        if row.state != LogState.CLAIMED:
-            row.move_to(LogState.CLAIMED)
+            return adapter.update_message_log(ref, _change(adapter, entry, skip_present=may_be_present))
+        if not begin_write(delivery):
+            raise CrmUnavailable("This took too long; it is tried again later.")
         return adapter.create_message_log(entry)
 
     was_in_crm = bool(row.crm_log_id)
