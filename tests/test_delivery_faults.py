@@ -1,0 +1,435 @@
+"""What the delivery engine does when something else than the CRM fails: its database, its processes, its own code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import OperationalError, connections
+from django.utils import timezone
+
+from adapters.contract import (
+    AccessDenied,
+    CallLogEntry,
+    ContactRef,
+    Credentials,
+    CredentialsRejected,
+    CrmUnavailable,
+    Direction,
+    LogResult,
+    RateLimited,
+    RequestRejected,
+    UserProfile,
+)
+from adapters.contract.pacing import Limiter
+from adapters.testcrm.adapter import Adapter
+from audit.models import CallLog, Circuit, ConversationLog, Delivery, LogState, WaitsFor
+from connectors import tasks
+from connectors.log_body import CallDetails
+from connectors.management.commands import deliver as deliver_command
+from connectors.models import CrmUser
+from connectors.services import call_logs, circuits, deliveries, delivery_queue
+from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
+from tests.factories import CrmUserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Crm:
+    """A CRM in memory, behind the adapter's methods: what it holds, and what it does next."""
+
+    def __init__(self, monkeypatch):
+        self.records: list[str] = []
+        self.on_create = self.on_find = lambda: None
+        self.in_step = lambda: None
+        self.completed: list[str] = []
+        crm = self
+
+        def create_call_log(adapter, entry):
+            crm.on_create()
+            crm.records.append(entry.session_id)
+            entry.created(f"id-{len(crm.records)}")
+            crm.in_step()
+            return LogResult(log_id=f"id-{len(crm.records)}")
+
+        def find_call_log(adapter, marker):
+            crm.on_find()
+            return f"id-{crm.records.index(marker.marker) + 1}" if marker.marker in crm.records else None
+
+        def complete_call_log(adapter, log_id, entry):
+            crm.completed.append(log_id)
+            return LogResult(log_id=log_id)
+
+        for method in (create_call_log, find_call_log, complete_call_log):
+            monkeypatch.setattr(Adapter, method.__name__, method)
+
+    @staticmethod
+    def raising(error):
+        def act():
+            raise error
+
+        return act
+
+
+@pytest.fixture
+def crm(monkeypatch):
+    circuits._fine_until.clear()
+    return Crm(monkeypatch)
+
+
+@pytest.fixture
+def user():
+    return CrmUserFactory()
+
+
+def submission(session: str) -> CallSubmission:
+    entry = CallLogEntry(
+        session_id=session,
+        direction=Direction.INBOUND,
+        contact=ContactRef(id="1", type="contact", name="Luke Skye"),
+        started_at=timezone.now(),
+        duration=5,
+    )
+    return CallSubmission(identity=CallIdentity(session_id=session), entry=entry, details=CallDetails())
+
+
+def log_call(user, session="s1"):
+    return call_logs.create_call_log(user=user, submission=submission(session))
+
+
+def send(*, after: float = 700) -> None:
+    with time_machine.travel(timezone.now() + timedelta(seconds=after)):
+        call_command("deliver")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+# --- a record that may be there is never written blindly -------------------------------------------
+
+
+def lost_answer(crm, user):
+    """The record is in the CRM, and nobody here knows."""
+    crm.on_create = lambda: (crm.records.append("s1"), Crm.raising(CrmUnavailable(maybe_applied=True))())
+    assert log_call(user).notice is not None
+    crm.on_create = lambda: None
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+    Delivery.objects.update(not_before=timezone.now())
+
+
+def test_a_search_that_is_refused_leaves_the_log_uncertain_for_the_user_who_asks_again(crm, user):
+    lost_answer(crm, user)
+    crm.on_find = Crm.raising(AccessDenied())
+    with pytest.raises(AccessDenied):
+        log_call(user)
+    crm.on_find = lambda: None
+    assert log_call(user).log_id == "id-1"
+    assert crm.records == ["s1"]
+
+
+def test_a_search_that_is_refused_leaves_the_log_uncertain_for_workers(crm, user):
+    lost_answer(crm, user)
+    crm.on_find = Crm.raising(AccessDenied())
+    send()
+    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+    crm.on_find = lambda: None
+    assert log_call(user).log_id == "id-1"
+    assert crm.records == ["s1"]
+
+
+def test_an_uncertain_log_that_expired_is_looked_for_when_the_user_asks_again(crm, user, settings):
+    lost_answer(crm, user)
+    send(after=settings.DELIVERY_MAX_AGE_HOURS * 3600 + 60)
+    log = CallLog.objects.get()
+    assert (log.state, log.last_error, log.deliveries.count()) == (LogState.UNCERTAIN, "expired", 0)
+    assert log_call(user).log_id == "id-1"
+    assert crm.records == ["s1"]
+
+
+def test_a_log_whose_process_died_is_uncertain_when_it_expires(crm, user, settings):
+    crm.on_create = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    send(after=settings.DELIVERY_MAX_AGE_HOURS * 3600 + 60)
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+
+
+def test_two_requests_for_an_uncertain_log_without_a_delivery_write_one_record(crm, user, settings):
+    lost_answer(crm, user)
+    crm.records.clear()  # it was lost on the way there
+    send(after=settings.DELIVERY_MAX_AGE_HOURS * 3600 + 60)
+    together = threading.Barrier(2)
+    original = CallLog.objects.get()
+    results = []
+
+    def claim(_):
+        try:
+            log = CallLog.objects.get(pk=original.pk)
+            together.wait(5)
+            results.append(call_logs._claim_again(user, log, submission("s1")))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(claim, range(2)))
+    assert sorted(result is None for result in results) == [False, True]
+
+
+def test_a_log_whose_id_is_known_is_completed_and_neither_looked_for_nor_written_again(crm, user):
+    crm.in_step = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    crm.in_step = lambda: None
+    crm.on_find = Crm.raising(AssertionError("looked for"))
+    send()
+    assert crm.records == ["s1"]
+    assert crm.completed == ["id-1"]
+    log = CallLog.objects.get()
+    assert (log.state, log.crm_log_id) == (LogState.LOGGED, "id-1")
+
+
+def test_an_error_of_our_own_after_a_request_waits_until_the_record_would_be_found(crm, user, monkeypatch):
+    from adapters.contract import call_count
+
+    monkeypatch.setattr(deliveries, "_find_lag", lambda delivery: 500.0)
+    crm.on_create = lambda: (call_count.add_one(), Crm.raising(TypeError("our own fault"))())
+    log_call(user)
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+    assert Delivery.objects.get().not_before > timezone.now() + timedelta(seconds=400)
+
+
+def test_an_error_of_our_own_before_any_request_leaves_the_log_certainly_unwritten(crm, user, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(deliveries.call_writes, "with_adapter", lambda *_, **__: Crm.raising(KeyError("disabled"))())
+        log_call(user)
+    assert CallLog.objects.get().state == LogState.QUEUED
+    send()
+    assert crm.records == ["s1"]
+
+
+def test_a_process_that_lost_its_lease_does_not_undo_what_the_next_one_did(crm, user, monkeypatch):
+    lost_answer(crm, user)
+    first = delivery_queue.take(Delivery.objects.get().pk)
+    record = crm.records.pop()
+
+    def overtaken():
+        crm.on_find = lambda: None
+        crm.records.append(record)
+        Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        deliveries.deliver(delivery_queue.take(first.pk))
+        crm.records.clear()  # what the slow process was told before
+
+    crm.on_find = overtaken
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    deliveries.deliver(first)
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
+# --- nothing waits for ever ------------------------------------------------------------------------
+
+
+def test_an_edit_kept_for_support_does_not_keep_the_call_from_being_logged(crm, user):
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    edit = CallEdit(identity=CallIdentity(session_id="s1"), change=_change(), details=CallDetails())
+    call_logs.update_call_log(user=user, edit=edit)
+    crm.on_create = Crm.raising(RequestRejected())
+    send()
+    send(after=1500)
+    assert set(Delivery.objects.values_list("waits_for", flat=True)) == {WaitsFor.PERSON}
+    for _ in range(2):
+        with pytest.raises(RequestRejected):
+            log_call(user)
+    delivery_queue.send_now(Delivery.objects.all())  # the edit: before the log that it changes
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    send()
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
+def _change():
+    from adapters.contract import CallLogChange
+
+    return CallLogChange(note="later")
+
+
+def test_a_login_during_the_refusal_of_the_old_one_is_not_missed(crm, user):
+    def refused():
+        anew = CrmUser.objects.get(pk=user.pk)
+        anew.connected_at = timezone.now()
+        anew.save(update_fields=["connected_at"])
+        delivery_queue.wake(anew)
+        raise CredentialsRejected
+
+    crm.on_create = refused
+    with pytest.raises(CredentialsRejected):
+        log_call(user)
+    assert Delivery.objects.get().waits_for == WaitsFor.NOTHING
+    crm.on_create = lambda: None
+    send(after=1)
+    assert crm.records == ["s1"]
+
+
+def test_a_pause_that_a_crm_asks_for_beyond_all_reason_is_cut_short(crm, user):
+    crm.on_create = Crm.raising(RateLimited(retry_after=1e15))
+    assert log_call(user).notice is not None
+    assert Delivery.objects.get().next_attempt_at < timezone.now() + timedelta(days=2)
+
+
+def test_our_own_pacing_is_not_taken_for_an_answer_of_a_crm_that_is_down(crm, user):
+    Circuit.objects.create(crm="testCRM:", failures=2)
+    limiter = Limiter()
+    limiter.close_for(5)
+    crm.on_create = lambda: limiter.turn(None).__enter__()
+    log_call(user)
+    assert Circuit.objects.filter(failures=2).exists()
+
+
+def test_a_change_is_finished_before_others_are_woken(crm, user, monkeypatch):
+    crm.on_create = Crm.raising(CrmUnavailable(status=503))
+    log_call(user)
+    crm.on_create = lambda: None
+    monkeypatch.setattr(circuits, "note_success", lambda crm: Crm.raising(OperationalError("deadlock"))())
+    deliveries.deliver(delivery_queue.take(Delivery.objects.get().pk))
+    assert not Delivery.objects.exists()
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
+# --- one record, one writer ------------------------------------------------------------------------
+
+
+def test_a_change_released_by_support_waits_for_the_one_being_sent(user):
+    row = ConversationLog.objects.create(platform="testCRM", owner=user.owner, conversation_log_id="c/1", user=user)
+    first, second = (
+        delivery_queue.accept(kind="message_log.write", user=user, change={"n": n}, conversation=row) for n in (1, 2)
+    )
+    delivery_queue.park(first, WaitsFor.PERSON, error="Refused", state=LogState.FAILED)
+    assert delivery_queue.take(second.pk)
+    delivery_queue.send_now(Delivery.objects.filter(pk=first.pk))
+    assert delivery_queue.take(first.pk) is None
+
+
+def test_an_old_celery_message_changes_nothing_about_a_delivery_that_waits(crm, user):
+    crm.on_create = Crm.raising(CrmUnavailable(status=500))
+    log_call(user)
+    delivery = Delivery.objects.get()
+    crm.on_create = lambda: None
+    tasks.deliver(str(delivery.pk))
+    assert crm.records == []
+    Delivery.objects.update(next_attempt_at=timezone.now(), not_before=timezone.now(), waits_for=WaitsFor.PERSON)
+    tasks.deliver(str(delivery.pk))
+    assert crm.records == []
+    Delivery.objects.update(waits_for=WaitsFor.NOTHING)
+    tasks.deliver(str(delivery.pk))
+    assert crm.records == ["s1"]
+
+
+# --- the worker lives on ---------------------------------------------------------------------------
+
+
+def test_the_worker_outlives_a_database_that_goes_away(crm, user, monkeypatch):
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    faults = iter([OperationalError("gone"), OperationalError("gone")])
+    original = deliveries.take_due
+
+    def take_due(**options):
+        if error := next(faults, None):
+            raise error
+        return original(**options)
+
+    monkeypatch.setattr(deliveries, "take_due", take_due)
+    monkeypatch.setattr(deliveries, "_POLL", 0.01)
+    sent = []
+    deliveries.watch(stop=lambda: bool(sent), run=lambda item: sent.append(deliveries.deliver(item)), free=lambda: 1)
+    assert crm.records == ["s1"]
+
+
+def test_a_sending_that_breaks_off_is_logged_and_frees_its_place(crm, user, monkeypatch, caplog):
+    monkeypatch.setattr(deliveries, "deliver", lambda delivery: Crm.raising(OperationalError("gone"))())
+    command = deliver_command.Command()
+    command._sent = command._waiting = 0
+    command._lock, command._places = threading.Lock(), 1
+    with ThreadPoolExecutor(1) as pool:
+        command._start(pool, Delivery(kind="call_log.create"))
+    assert command._places == 1
+    assert "OperationalError" in caplog.text
+
+
+def test_a_hundred_and_more_old_changes_are_given_up_while_others_write(user, settings):
+    long_ago = timezone.now() - timedelta(hours=settings.DELIVERY_MAX_AGE_HOURS + 1)
+    for index in range(120):
+        log = CallLog.objects.create(platform="testCRM", owner=user.owner, session_id=f"old-{index}", user=user)
+        delivery_queue.accept(kind="call_log.create", user=user, change={}, call_log=log)
+    Delivery.objects.update(accepted_at=long_ago)
+    original = delivery_queue.drop
+
+    def drop(*arguments, **options):
+        thread = threading.Thread(target=_write_elsewhere, args=[user.pk])
+        thread.start()
+        thread.join()
+        return original(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery_queue, "drop", drop)
+        assert deliveries.give_up_old() == 120
+
+
+def _write_elsewhere(pk):
+    try:
+        CrmUser.objects.filter(pk=pk).update(last_seen_at=timezone.now())
+    finally:
+        connections.close_all()
+
+
+# --- logins ----------------------------------------------------------------------------------------
+
+
+def test_a_renewal_that_was_going_on_does_not_replace_a_new_login(user, monkeypatch):
+    from connectors.services import adapters, sessions
+
+    profile = UserProfile(id=user.crm_user_id, name="Agent Kim")
+    monkeypatch.setattr(Adapter, "user_profile", lambda adapter: profile)
+    with adapters._renewing(user) as keep:
+        fresh = CrmUser.objects.get(pk=user.pk)
+        assert fresh.refresh_lease
+        sessions._connected("testCRM", Credentials(access_token="new"), "", "", False, "")
+        keep(Credentials(access_token="old, renewed"))
+    assert CrmUser.objects.get(pk=user.pk).access_token == "new"
+
+
+def test_a_logout_during_a_login_keeps_its_older_tokens_worthless(user, monkeypatch):
+    from connectors.services import sessions
+
+    profile = UserProfile(id=user.crm_user_id, name="Agent Kim")
+    monkeypatch.setattr(Adapter, "user_profile", lambda adapter: profile)
+
+    def after_login(adapter, credentials, previous):
+        CrmUser.objects.filter(pk=user.pk).update(session_epoch=7)
+        return credentials
+
+    monkeypatch.setattr(Adapter, "after_login", after_login)
+    sessions._connected("testCRM", Credentials(access_token="new"), "", "", False, "")
+    assert CrmUser.objects.get(pk=user.pk).session_epoch == 7
+
+
+def test_a_request_that_slept_with_its_claim_creates_no_contact(user):
+    from adapters.contract import ContactDraft, PhoneNumber
+    from connectors.services import contact_creations
+
+    draft = ContactDraft(name="Nia Brook", phone=PhoneNumber(raw="+12125550171"), type="contact")
+    claim = contact_creations.claim(user, draft)
+    assert contact_creations.may_write_until(claim) > time.monotonic()
+    with time_machine.travel(claim.row.changed_at + django_settings.DELIVERY_LEASE, tick=False):
+        assert contact_creations.may_write_until(claim) < time.monotonic()
