@@ -15,6 +15,8 @@ from audit.fields import EncryptedTextField
 class LogState(models.TextChoices):
     """claimed -> logged; claimed -> queued -> logged; claimed -> uncertain -> logged or failed; -> failed.
 
+    Uncertain becomes failed only after a look into the CRM: what is given up before that stays uncertain.
+
     A claimed row whose delivery is not leased any more belongs to a process that died: it counts as uncertain.
     """
 
