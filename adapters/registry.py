@@ -1,8 +1,9 @@
-"""Finds manifests and imports an adapter on first use; names no CRM."""
+"""Finds manifests and imports an adapter on first use; names no CRM, only the folder that runs definitions."""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,21 +16,53 @@ from adapters.contract import CrmAdapter, Manifest, ManifestError
 FOLDER = Path(__file__).resolve().parent
 
 
+#: Runs the folders that hold a ``definition.json`` instead of an ``adapter.py``.
+_DECLARATIVE = "adapters.proxy.adapter"
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the folders hold; ``broken``: folder -> what is wrong, one fault a line."""
+
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
 @cache
-def _read() -> tuple[dict[str, Manifest], dict[str, str]]:
-    found: dict[str, Manifest] = {}
-    broken: dict[str, str] = {}
-    for path in sorted(FOLDER.glob("*/manifest.json")):
-        try:
-            manifest = Manifest.parse(path.read_text(encoding="utf-8"))
-        except (ManifestError, OSError, UnicodeDecodeError) as error:
-            broken[path.parent.name] = str(error)
-            continue
-        if manifest.name.lower() != path.parent.name:
-            broken[path.parent.name] = f"the platform key {manifest.name!r} does not fit the folder"
-            continue
-        found[manifest.name] = manifest
-    return found, broken
+def _read() -> _Found:
+    """Our own folders, then those of ``ADAPTER_FOLDERS``, from which no Python is imported."""
+    found = _Found()
+    for parent in (FOLDER, *(Path(folder) for folder in settings.ADAPTER_FOLDERS)):
+        for path in sorted(parent.glob("*/manifest.json")):
+            folder = path.parent
+            try:
+                manifest = Manifest.parse(path.read_text(encoding="utf-8"))
+                reason = _fault(manifest, folder, found)
+            except (ManifestError, OSError, UnicodeDecodeError) as error:
+                reason = str(error)
+            if reason:
+                found.broken[folder.name if parent == FOLDER else str(folder)] = reason
+            else:
+                found.manifests[manifest.name] = manifest
+                found.folders[manifest.name] = folder
+    return found
+
+
+def _fault(manifest: Manifest, folder: Path, found: _Found) -> str:
+    """Why a folder cannot be used; a definition is read with its manifest, so that one that is wrong stops no other."""
+    if manifest.name.lower() != folder.name:
+        return f"the platform key {manifest.name!r} does not fit the folder"
+    if any(name.lower() == folder.name for name in found.manifests):
+        return f"the platform key {manifest.name!r} is taken"
+    if _is_declarative(folder):
+        mistakes: list[str] = importlib.import_module(_DECLARATIVE).mistakes_in(folder, manifest)
+        return "\n".join(mistakes)
+    return "" if folder.parent == FOLDER else "a further folder of adapters may hold definitions only, no Python"
+
+
+def _is_declarative(folder: Path) -> bool:
+    return not (folder / "adapter.py").exists() and (folder / "definition.json").exists()
 
 
 @cache
@@ -38,14 +71,14 @@ def manifests() -> dict[str, Manifest]:
     enabled = {name.lower() for name in settings.ENABLED_ADAPTERS}
     return {
         name: manifest
-        for name, manifest in _read()[0].items()
+        for name, manifest in _read().manifests.items()
         if (not enabled or name.lower() in enabled) and (settings.SANDBOX or not manifest.server.sandbox)
     }
 
 
 def broken() -> dict[str, str]:
-    """Folder -> what is wrong, for manifests that could not be read."""
-    return dict(_read()[1])
+    """Folder -> what is wrong, one fault a line, for those that cannot be offered."""
+    return dict(_read().broken)
 
 
 def find_platform(name: str) -> str | None:
@@ -54,7 +87,13 @@ def find_platform(name: str) -> str | None:
 
 
 def folder_of(platform: str) -> Path:
-    return FOLDER / platform.lower()
+    return _read().folders.get(platform, FOLDER / platform.lower())
+
+
+def forget() -> None:
+    """Reads the folders anew at the next use, for tests and commands that change them."""
+    for function in (_read, manifests, adapter_class):
+        function.cache_clear()
 
 
 @cache
@@ -62,9 +101,8 @@ def adapter_class(platform: str) -> type[CrmAdapter]:
     """The adapter of a platform, imported on first use. Raises ``ImproperlyConfigured`` naming the folder."""
     folder = folder_of(platform)
     try:
-        if not (folder / "adapter.py").exists() and (folder / "definition.json").exists():
-            declarative = importlib.import_module("adapters.proxy.adapter")
-            return declarative.for_definition(folder)  # type: ignore[no-any-return]
+        if _is_declarative(folder):
+            return importlib.import_module(_DECLARATIVE).for_definition(folder)  # type: ignore[no-any-return]
         module = importlib.import_module(f"adapters.{folder.name}.adapter")
         return module.Adapter  # type: ignore[no-any-return]
     except Exception as error:

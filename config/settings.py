@@ -53,6 +53,14 @@ def switch(name: str, default: bool) -> bool:
     return default
 
 
+def folders(name: str) -> list[str]:
+    """Comma-separated paths of folders that exist."""
+    found = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+    if missing := next((path for path in found if not Path(path).is_dir()), None):
+        raise ImproperlyConfigured(f"{name} names {missing!r}, which is no folder.")
+    return found
+
+
 def rate(name: str, default: str) -> tuple[int, int]:
     """A request rate such as ``30/min``, as requests and seconds."""
     text = (os.environ.get(name, "") or default).strip()
@@ -252,6 +260,8 @@ ADMIN_EXTENSION_IDS = [
 
 # --- Adapters and their way out ------------------------------------------------------------------
 ENABLED_ADAPTERS = [name.strip() for name in env.str("ENABLED_ADAPTERS", default="").split(",") if name.strip()]
+#: Folders besides ``adapters/`` that hold one folder per CRM with ``manifest.json`` and ``definition.json``.
+ADAPTER_FOLDERS = folders("ADAPTER_FOLDERS")
 #: The variables that manifests name are looked up here, and nowhere else.
 ADAPTER_VARIABLES = os.environ
 OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)

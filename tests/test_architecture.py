@@ -18,6 +18,7 @@ REGISTRY = {f"adapters.{name}" for name in ("contract", "registry", "checks", "c
 #: Package -> third-party and own packages it may import beside the standard library and itself.
 MAY_IMPORT = {
     "adapters/contract": set(),
+    "adapters/proxy": {"adapters.contract"},
     "adapters/management": {*DJANGO, *REGISTRY},
     "adapters": {*DJANGO, *REGISTRY},
     "audit": {*DJANGO, "structlog"},
@@ -68,7 +69,7 @@ def _allowed(path):
     folder = path.parts[1] if path.parts[0] == "adapters" and len(path.parts) > 2 else ""
     if folder in CRM_FOLDERS:
         return {"adapters.contract", f"adapters.{folder}"}
-    home = f"adapters/{folder}" if folder in ("contract", "management") else path.parts[0]
+    home = f"adapters/{folder}" if folder in ("contract", "management", "proxy") else path.parts[0]
     return {*MAY_IMPORT[home], home.replace("/", "."), *EXCEPTIONS.get(str(path), ())}
 
 

@@ -1,0 +1,350 @@
+"""Runs any ``definition.json`` through the contract; knows no particular CRM.
+
+What cannot be said in a definition (several dependent requests, a refresh of its own, signatures, XML) needs an
+``adapter.py``. ``docs/declarative-adapters.md`` is the reference of the format.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from adapters.contract import (
+    AdapterContext,
+    CallLogChange,
+    CallLogEntry,
+    Contact,
+    ContactDraft,
+    ContactMatches,
+    Credentials,
+    CredentialsRejected,
+    CrmAdapter,
+    DirectoryUser,
+    Disposition,
+    HttpClient,
+    Id,
+    LicenseStatus,
+    LogFormat,
+    LoggedCall,
+    LoginForm,
+    LogMarker,
+    LogRef,
+    LogResult,
+    Manifest,
+    MessageLogChange,
+    MessageLogEntry,
+    NewContactOffer,
+    Notice,
+    OAuthCallback,
+    PhoneNumber,
+    RecordNotFound,
+    UnsupportedOperation,
+    UserProfile,
+    fan_out,
+    require,
+    require_id,
+)
+from adapters.proxy import variables
+from adapters.proxy.contacts import contact_of, contacts_with_number
+from adapters.proxy.definition import Definition, DefinitionError, Operation
+from adapters.proxy.fit import misfits
+from adapters.proxy.profile import host_of, kept_profile, plain_host, profile_kept_in, profile_of, welcome_of
+from adapters.proxy.reading import joined, moment, number, place, table, text, written_text
+from adapters.proxy.sending import Sender
+
+#: Optional method of the contract -> the operation that offers it.
+_OPTIONAL = {
+    "find_contacts_by_name": "findContactWithName",
+    "set_disposition": "upsertCallDisposition",
+    "find_call_log": "findCallLog",
+    "find_message_log": "findMessageLog",
+    "list_users": "getUserList",
+    "license_status": "getLicenseStatus",
+    "validate_session": "validateSession",
+}
+
+
+def mistakes_in(folder: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with a folder's definition, by itself and beside its manifest; never raises."""
+    try:
+        definition = _read(folder)
+    except DefinitionError as error:
+        return error.mistakes
+    return misfits(definition, manifest)
+
+
+def for_definition(folder: Path) -> type[CrmAdapter]:
+    """The adapter that a folder's definition describes. Raises ``DefinitionError`` naming every mistake."""
+    definition = _read(folder)
+    offered = {method for method, operation in _OPTIONAL.items() if operation in definition.operations}
+    if not definition.signs_in_with_form:
+        offered.add("refresh_user")
+    # a method that the definition does not fill is the base class's, which says that the CRM does not offer it
+    withheld = {name: getattr(CrmAdapter, name) for name in (*_OPTIONAL, "refresh_user") if name not in offered}
+    members = {"definition": definition, "log_format": definition.log_format, **withheld}
+    return cast("type[CrmAdapter]", type("Adapter", (DeclarativeAdapter,), members))
+
+
+def _read(folder: Path) -> Definition:
+    try:
+        return Definition.parse((folder / "definition.json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError([f"definition.json cannot be read: {type(error).__name__}"]) from None
+
+
+class DeclarativeAdapter(CrmAdapter):
+    """The operations of a definition; ``for_definition`` makes the class for one."""
+
+    definition: ClassVar[Definition]
+    _welcome = ""
+
+    def __init__(self, *, http: HttpClient, context: AdapterContext) -> None:
+        super().__init__(http=http, context=context)
+        self._operations = self.definition.operations
+        self._sender = self._sender_for(context.credentials)
+
+    # --- seams of the HTTP client ------------------------------------------------------------------
+
+    @classmethod
+    def base_url(cls, context: AdapterContext) -> str:
+        return context.manifest.base_url(secrets=context.secrets, hostname=host_of(context))
+
+    @classmethod
+    def auth_headers(cls, context: AdapterContext) -> dict[str, str]:
+        """None for the client: an operation may have a login of its own, so each request carries its header."""
+        return {}
+
+    def _sender_for(self, credentials: Credentials) -> Sender:
+        common = variables.common(self.context, credentials, host_of(self.context))
+        return Sender(self.http, self.definition, common, self._prepared_auth(credentials.access_token))
+
+    def _prepared_auth(self, token: str) -> str:
+        """The header's value where no template says otherwise: a bearer token, or the key as user name of Basic."""
+        if not token:
+            return ""
+        if self.manifest.server.auth.type == "oauth":
+            return f"{self.definition.auth.scheme or 'Bearer'} {token}"
+        return "Basic " + base64.b64encode(f"{token}:".encode()).decode()
+
+    def _operation(self, name: str) -> Operation:
+        if name not in self._operations:
+            raise UnsupportedOperation(reason=f"the definition has no {name}")
+        return self._operations[name]
+
+    # --- login and logout --------------------------------------------------------------------------
+
+    def exchange_code(self, callback: OAuthCallback) -> Credentials:
+        return super().exchange_code(replace(callback, hostname=plain_host(callback.hostname)))
+
+    def login(self, form: LoginForm) -> Credentials:
+        """The key that was typed, or the one the CRM gives for what was typed."""
+        key = str(form.fields.get("apiKey") or "").strip()
+        credentials = Credentials(access_token=key, hostname=plain_host(form.hostname))
+        operation = self._operation("getUserInfo")
+        if not self.definition.signs_in_with_form:
+            if not key:
+                raise CredentialsRejected("Please enter an API key.")
+            return credentials
+        answer, url = self._user_info(self._sender_for(credentials), dict(form.fields))
+        if path := operation.mapping.get("overridingApiKeyPath"):
+            credentials = replace(credentials, access_token=_key_at(answer, path))
+        profile = profile_of(answer, operation.mapping, url=url)
+        return replace(credentials, extra=kept_profile(profile, welcome_of(answer, operation.mapping)))
+
+    def user_profile(self) -> UserProfile:
+        """Read at sign-in where that needs the form, else now."""
+        return profile_kept_in(self.credentials) or self.refresh_user()
+
+    def refresh_user(self) -> UserProfile:
+        answer, url = self._user_info(self._sender, {})
+        mapping = self._operation("getUserInfo").mapping
+        self._welcome = welcome_of(answer, mapping)
+        return profile_of(answer, mapping, url=url)
+
+    def _user_info(self, sender: Sender, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        hostname = host_of(self.context)
+        own = variables.known(hostname=hostname, userEmail=fields.get("userEmail"), additionalInfo=fields)
+        reply = sender.send(self._operation("getUserInfo"), own)
+        return {**own, "platform": self.manifest.name, "body": reply.body}, reply.url
+
+    def connected_notice(self) -> Notice:
+        welcome = self._welcome or self.credentials.extra.get("welcome")
+        return Notice(message=str(welcome), ttl=1000) if welcome else super().connected_notice()
+
+    def revoke(self) -> None:
+        """The definition's own request, else the manifest's ``revoke_url``; without either there is nothing to do."""
+        if "unAuthorize" in self._operations:
+            self._sender.send(self._operations["unAuthorize"], {})
+        elif self.manifest.server.auth.type == "oauth":
+            token = self.credentials.refresh_token or self.credentials.access_token
+            self.http.oauth(self.oauth_app(host_of(self.context))).revoke(token)
+
+    def validate_session(self) -> bool:
+        try:
+            self._sender.send(self._operation("validateSession"), {})
+        except CredentialsRejected:
+            return False
+        return True
+
+    # --- contacts ----------------------------------------------------------------------------------
+
+    def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
+        """One request, or one for each notation of the number, all together; a withheld number is not searched."""
+        offer = NewContactOffer() if "createContact" in self._operations else None
+        operation = self._operations.get("findContact")
+        if operation is None or not phone.variants:
+            return ContactMatches(new_contact=offer)
+        own = variables.phone(phone)
+        each = [{"phoneFormat": form} for form in phone.variants] if operation.for_each_format else [{}]
+        pages = fan_out(lambda form: self._sender.list(operation, {**own, **form}), each)
+        rows = [row for page in pages for row in page.rows]
+        contacts, dropped = contacts_with_number(rows, operation.mapping.get("item", {}), phone)
+        notice = _cut_notice(any(page.is_cut for page in pages))
+        return ContactMatches(contacts=contacts, new_contact=offer, dropped=dropped, notice=notice)
+
+    def find_contacts_by_name(self, name: str) -> ContactMatches:
+        operation = self._operation("findContactWithName")
+        page = self._sender.list(operation, {"name": name})
+        found = (contact_of(row, operation.mapping.get("item", {})) for row in page.rows)
+        contacts = {contact.id: contact for contact in found}
+        return ContactMatches(contacts=tuple(contacts.values()), notice=_cut_notice(page.is_cut))
+
+    def create_contact(self, draft: ContactDraft) -> Contact:
+        operation = self._operation("createContact")
+        answer = {"body": self._sender.send(operation, variables.new_contact(draft)).body}
+        mapping = operation.mapping
+        return Contact(
+            id=require_id(answer, place(mapping.get("idPath", "body.id"))),
+            name=joined(answer, mapping.get("namePath", ["body.name"]), draft.name),
+            type=text(answer, mapping.get("typePath", "body.type"), draft.type or "Contact"),
+            phone=draft.phone.e164 or draft.phone.raw,
+        )
+
+    # --- call logs ---------------------------------------------------------------------------------
+
+    def create_call_log(self, entry: CallLogEntry) -> LogResult:
+        operation = self._operation("createCallLog")
+        reply = self._sender.send(operation, variables.new_call(entry, self.user))
+        log_id = _created_id(operation, reply.body)
+        entry.created(log_id)
+        return LogResult(log_id=log_id)
+
+    def get_call_log(self, ref: LogRef) -> LoggedCall:
+        """The note is read out of the body, unless the definition says that it stands apart."""
+        operation = self._operation("getCallLog")
+        body = self._sender.send(operation, variables.existing(ref, "existingCallLog")).body
+        answer, mapping = {"body": body}, operation.mapping
+        body_path = mapping.get("fullBodyPath", "body.note")
+        note_path = mapping.get("notePath", body_path)
+        is_apart = note_path != body_path or self.log_format is LogFormat.CUSTOM
+        return LoggedCall(
+            subject=text(answer, mapping.get("subjectPath", "body.subject")),
+            body=written_text(answer, body_path),
+            note=text(answer, note_path) if is_apart else None,
+            contact_name=joined(answer, mapping.get("contactNamePath", [])),
+            started_at=moment(answer, mapping["startTimePath"]) if "startTimePath" in mapping else None,
+            duration=number(answer, mapping["durationPath"]) if "durationPath" in mapping else None,
+            dispositions={field: _choice(answer, path) for field, path in mapping.get("dispositions", {}).items()},
+            raw=body,
+        )
+
+    def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
+        return self._change("updateCallLog", ref, variables.changed_call(ref, change)) or LogResult(log_id=ref.log_id)
+
+    def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
+        own = {**variables.existing(ref, "existingCallLog"), "dispositions": dict(disposition.fields)}
+        return self._change("upsertCallDisposition", ref, own)
+
+    def find_call_log(self, marker: LogMarker) -> Id | None:
+        return self._found("findCallLog", marker)
+
+    def _change(self, name: str, ref: LogRef, own: dict[str, Any]) -> LogResult | None:
+        """None, and no request, where nothing of the body is known."""
+        operation = self._operation(name)
+        if self._sender.changes_nothing(operation, own):
+            return None
+        self._sender.send(operation, own)
+        return LogResult(log_id=ref.log_id)
+
+    def _found(self, name: str, marker: LogMarker) -> Id | None:
+        operation = self._operation(name)
+        mapping = operation.mapping
+        try:
+            reply = self._sender.send(operation, variables.marker(marker, self.user))
+        except RecordNotFound:
+            return None
+        for row in table({"body": reply.body}, mapping["listPath"]):
+            if "markerPath" not in mapping or text(row, mapping["markerPath"]) == marker.marker:
+                return require_id(row, place(mapping.get("idPath", "id")))
+        return None
+
+    # --- message logs ------------------------------------------------------------------------------
+
+    def create_message_log(self, entry: MessageLogEntry) -> LogResult:
+        operation = self._operation("createMessageLog")
+        reply = self._sender.send(operation, variables.new_conversation(entry, self.user))
+        log_id = _created_id(operation, reply.body)
+        entry.created(log_id)
+        return LogResult(log_id=log_id)
+
+    def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
+        """Composes on what stands in the CRM now, where the definition can read it."""
+        body = change.body
+        if body is None and "getMessageLog" in self._operations:
+            operation = self._operations["getMessageLog"]
+            reply = self._sender.send(operation, variables.existing(ref, "existingMessageLog"))
+            present = written_text({"body": reply.body}, operation.mapping.get("fullBodyPath", "body.note"))
+            body = change.append(present, change.messages)
+        own = variables.more_messages(ref, change, body)
+        return self._change("updateMessageLog", ref, own) or LogResult(log_id=ref.log_id)
+
+    def find_message_log(self, marker: LogMarker) -> Id | None:
+        return self._found("findMessageLog", marker)
+
+    # --- the rest ----------------------------------------------------------------------------------
+
+    def list_users(self) -> tuple[DirectoryUser, ...]:
+        operation = self._operation("getUserList")
+        mapping = operation.mapping
+        return tuple(
+            DirectoryUser(
+                id=require_id(row, place(mapping.get("idPath", "id"))),
+                name=joined(row, mapping.get("namePath", ["name"])),
+                email=text(row, mapping.get("emailPath", "email")),
+            )
+            for row in self._sender.list(operation, {}).rows
+        )
+
+    def license_status(self) -> LicenseStatus:
+        operation = self._operation("getLicenseStatus")
+        answer = {"body": self._sender.send(operation, variables.known(userId=self.user.id)).body}
+        mapping = operation.mapping
+        return LicenseStatus(
+            is_valid=require(answer, place(mapping.get("isLicenseValidPath", "body.isLicenseValid")), bool),
+            status=text(answer, mapping.get("licenseStatusPath", "body.licenseStatus")),
+            description=text(answer, mapping.get("licenseStatusDescriptionPath", "body.licenseStatusDescription")),
+        )
+
+
+def _created_id(operation: Operation, body: Any) -> Id:
+    return require_id({"body": body}, place(operation.mapping.get("idPath", "body.id")))
+
+
+def _key_at(answer: dict[str, Any], path: str) -> str:
+    key = text(answer, path)
+    if not key:
+        raise CredentialsRejected(reason=f"the CRM gave no key at '{path}'")
+    return key
+
+
+def _choice(answer: dict[str, Any], path: str) -> Any:
+    """The id chosen in a form field; None: nothing chosen."""
+    return require(answer, place(path), object) if text(answer, path) else None
+
+
+def _cut_notice(is_cut: bool) -> Notice | None:
+    if not is_cut:
+        return None
+    return Notice(message="The CRM found more contacts than are shown; please narrow the search.", ttl=5000)

@@ -1,0 +1,276 @@
+"""A definition, read strictly: either it can be used as it stands, or every mistake in it is named with its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.contract import LogFormat
+from adapters.proxy import schema
+from adapters.proxy.mistakes import Mistakes
+from adapters.proxy.node_parser import (
+    MOST_DEPTH,
+    deeper_than,
+    header_map,
+    parse_body,
+    parse_template,
+    parse_url,
+    query_map,
+)
+from adapters.proxy.response_parser import parse_mapping
+from adapters.proxy.template import Choose, Html, Template, UrlTemplate
+
+#: Characters of a file.
+_MOST_TEXT = 500_000
+_MOST_PLACEHOLDERS = 200
+_MOST_PAGES = 20
+
+
+class DefinitionError(ValueError):
+    """The definition cannot be used. ``mistakes``: all of them, each beginning with its path."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthRule:
+    """How the credential travels."""
+
+    scheme: str = ""
+    header: str = "Authorization"
+    credential: Template | None = None
+    in_base64: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pagination:
+    """How further pages are asked for; ``next_path`` is where the answer names the next one."""
+
+    type: str
+    param: str = ""
+    size_param: str = ""
+    size: int = 0
+    first: int = 1
+    next_path: str = ""
+    most_pages: int = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One request and where its results are."""
+
+    name: str
+    method: str
+    url: UrlTemplate
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    query: Mapping[str, Template] = field(default_factory=dict)
+    #: Templates within plain JSON; None: no body is sent.
+    body: Any = None
+    auth: AuthRule | None = None
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    for_each_format: bool = False
+    pagination: Pagination | None = None
+
+    @property
+    def is_read(self) -> bool | None:
+        """True: even a POST may be repeated; None: as its method says."""
+        return True if self.name in schema.READS else None
+
+    def paths(self) -> Iterator[str]:
+        """Every variable the request uses."""
+        yield from self.url.paths
+        credential = self.auth.credential if self.auth else None
+        yield from paths_in([*self.headers.values(), *self.query.values(), self.body, credential])
+
+    def uses(self, name: str) -> bool:
+        return any(path.split(".")[0] == name for path in self.paths())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A CRM as data; ``name`` is its platform key, "" where the document does not repeat it."""
+
+    name: str
+    log_format: LogFormat
+    auth: AuthRule
+    headers: Mapping[str, Template]
+    query: Mapping[str, Template]
+    operations: Mapping[str, Operation]
+
+    @property
+    def signs_in_with_form(self) -> bool:
+        """Whether reading the user needs what was typed at sign-in, so that it can be done only then."""
+        user_info = self.operations["getUserInfo"]
+        return user_info.uses("additionalInfo") or "overridingApiKeyPath" in user_info.mapping
+
+    @classmethod
+    def parse(cls, text: str) -> Definition:
+        """Raises ``DefinitionError``."""
+        if len(text) > _MOST_TEXT:
+            raise DefinitionError([f"the file has more than {_MOST_TEXT} characters"])
+        try:
+            document = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise DefinitionError([f"not JSON: {error}"]) from None
+        return cls.read(document)
+
+    @classmethod
+    def read(cls, document: Any) -> Definition:
+        """The same for decoded JSON. Raises ``DefinitionError``."""
+        mistakes = Mistakes()
+        if deeper_than(document, MOST_DEPTH):
+            raise DefinitionError([f"the document is nested more than {MOST_DEPTH} levels deep"])
+        top = mistakes.object(document, "", ("meta", "auth", "requestDefaults", "operations"), "the definition")
+        meta = mistakes.object(top.get("meta", {}), "meta", ("name", "logFormat"))
+        log_format = mistakes.one_of(meta, "logFormat", "meta", schema.LOG_FORMATS, "custom")
+        defaults = mistakes.object(
+            top.get("requestDefaults", {}), "requestDefaults", ("defaultHeaders", "defaultQuery")
+        )
+        definition = cls(
+            name=mistakes.text(meta, "name", "meta"),
+            log_format=LogFormat(log_format),
+            auth=_auth(top.get("auth", {}), "auth", mistakes),
+            headers=header_map(defaults, "defaultHeaders", "requestDefaults", mistakes),
+            query=query_map(defaults, "defaultQuery", "requestDefaults", mistakes),
+            operations=_operations(top.get("operations"), mistakes),
+        )
+        _check_together(definition, mistakes)
+        if mistakes.found:
+            raise DefinitionError(mistakes.found)
+        return definition
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return members
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _auth(value: Any, path: str, mistakes: Mistakes) -> AuthRule:
+    rule = mistakes.object(value, path, ("scheme", "headerName", "credentialTemplate", "encode"))
+    header = mistakes.header_name(mistakes.text(rule, "headerName", path, "Authorization"), f"{path}.headerName")
+    scheme = mistakes.text(rule, "scheme", path)
+    if scheme and not mistakes.is_token(scheme):
+        mistakes.add(f"{path}.scheme", "must be one word")
+    template = mistakes.text(rule, "credentialTemplate", path)
+    credential = parse_template(template, f"{path}.credentialTemplate", mistakes) if template else None
+    encode = mistakes.one_of(rule, "encode", path, ("base64", "none"), "base64")
+    return AuthRule(scheme=scheme, header=header, credential=credential, in_base64=encode == "base64")
+
+
+def _operations(value: Any, mistakes: Mistakes) -> dict[str, Operation]:
+    if value is None:
+        mistakes.add("operations", "is missing")
+        return {}
+    entries = mistakes.object(value, "operations", tuple(schema.VARIABLES))
+    found = {name: _operation(name, entry, mistakes) for name, entry in entries.items() if name in schema.VARIABLES}
+    if "getUserInfo" not in entries:
+        mistakes.add("operations.getUserInfo", "is missing: nobody could sign in")
+    return found
+
+
+def _operation(name: str, value: Any, mistakes: Mistakes) -> Operation:
+    path = f"operations.{name}"
+    keys = ["method", "url", "headers", "query", "body", "auth", "responseMapping"]
+    keys += ["forEach"] if name == "findContact" else []
+    keys += ["pagination"] if name in schema.PAGED else []
+    entry = mistakes.object(value, path, tuple(keys))
+    method = mistakes.text(entry, "method", path, "GET").upper()
+    if method not in schema.METHODS:
+        mistakes.add(f"{path}.method", f"must be one of {', '.join(schema.METHODS)}")
+    if "url" not in entry:
+        mistakes.add(f"{path}.url", "is missing")
+    if "body" in entry and method == "GET":
+        mistakes.add(f"{path}.body", "is not sent with GET")
+    if "forEach" in entry and entry["forEach"] != "phoneFormats":
+        mistakes.add(f"{path}.forEach", "must be 'phoneFormats'")
+    return Operation(
+        name=name,
+        method=method,
+        url=parse_url(mistakes.text(entry, "url", path), f"{path}.url", mistakes),
+        headers=header_map(entry, "headers", path, mistakes),
+        query=query_map(entry, "query", path, mistakes),
+        body=parse_body(entry["body"], f"{path}.body", mistakes) if entry.get("body") is not None else None,
+        auth=_auth(entry["auth"], f"{path}.auth", mistakes) if "auth" in entry else None,
+        mapping=parse_mapping(name, entry, path, mistakes),
+        for_each_format="forEach" in entry,
+        pagination=_pagination(entry["pagination"], f"{path}.pagination", mistakes) if "pagination" in entry else None,
+    )
+
+
+def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
+    keys = ("type", "param", "sizeParam", "size", "first", "nextPath", "maxPages")
+    entry = mistakes.object(value, path, keys)
+    kind = mistakes.one_of(entry, "type", path, schema.PAGINATION_TYPES, "page")
+    pagination = Pagination(
+        type=kind,
+        param=mistakes.text(entry, "param", path),
+        size_param=mistakes.text(entry, "sizeParam", path),
+        size=mistakes.whole(entry, "size", path, 0, least=1, most=10_000),
+        first=mistakes.whole(entry, "first", path, 0 if kind == "offset" else 1, least=0, most=1),
+        next_path=mistakes.answer_path(entry, "nextPath", path, schema.ANSWER_ROOTS),
+        most_pages=mistakes.whole(entry, "maxPages", path, 5, least=1, most=_MOST_PAGES),
+    )
+    if "type" not in entry:
+        mistakes.add(f"{path}.type", "is missing")
+    needed = {"page": ("param", "size"), "offset": ("param", "size"), "cursor": ("param", "nextPath"), "link": ()}
+    for key in needed[kind]:
+        if key not in entry:
+            mistakes.add(f"{path}.{key}", f"is missing: pagination by {kind} needs it")
+    return pagination
+
+
+def paths_in(node: Any) -> Iterator[str]:
+    """Every path of the templates in a body or a list of them."""
+    match node:
+        case Template(parts=parts):
+            yield from parts[1::2]
+        case Html(template=template) | Choose(template=template):
+            yield from template.paths
+        case dict():
+            for item in node.values():
+                yield from paths_in(item)
+        case list():
+            for item in node:
+                yield from paths_in(item)
+
+
+def _check_together(definition: Definition, mistakes: Mistakes) -> None:
+    """What only shows when the parts are seen side by side."""
+    shared = [*paths_in([*definition.headers.values(), *definition.query.values(), definition.auth.credential])]
+    for path in shared:
+        _check_variable(path, frozenset(), "auth and requestDefaults", mistakes)
+    for name, operation in definition.operations.items():
+        where = f"operations.{name}"
+        paths = [*operation.paths()]
+        for path in dict.fromkeys(paths):
+            _check_variable(path, schema.VARIABLES[name], where, mistakes)
+        if len(paths) > _MOST_PLACEHOLDERS:
+            mistakes.add(where, f"has more than {_MOST_PLACEHOLDERS} placeholders")
+        if name in schema.NEEDS and schema.NEEDS[name][0] not in definition.operations:
+            other, why = schema.NEEDS[name]
+            mistakes.add(where, f"needs operations.{other}: {why}")
+        if operation.for_each_format != operation.uses("phoneFormat"):
+            mistakes.add(where, '"forEach": "phoneFormats" and {{phoneFormat}} belong together')
+    update = definition.operations.get("updateMessageLog")
+    if update and update.uses("composedLogDetails") and "getMessageLog" not in definition.operations:
+        mistakes.add("operations.updateMessageLog", "needs operations.getMessageLog to compose on what stands there")
+
+
+def _check_variable(path: str, own: frozenset[str], where: str, mistakes: Mistakes) -> None:
+    root, _, rest = path.partition(".")
+    if root not in schema.COMMON_VARIABLES | own:
+        mistakes.add(where, f"there is no variable '{root}' here", like=(root, schema.COMMON_VARIABLES | own))
+    if root == "user" and rest.split(".")[0] not in schema.USER_VARIABLES:
+        mistakes.add(where, f"'{path}': a user has {', '.join(sorted(schema.USER_VARIABLES))}")

@@ -1,0 +1,79 @@
+"""Reads the ``responseMapping`` of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.proxy import schema
+from adapters.proxy.mistakes import Mistakes
+
+_ELEMENT = None  # paths start at a list's element
+
+
+def parse_mapping(name: str, entry: Mapping[str, Any], path: str, mistakes: Mistakes) -> dict[str, Any]:
+    """Keys that are given -> path, list of paths, or object of these; as ``schema.MAPPINGS`` says."""
+    place = f"{path}.responseMapping"
+    kinds = schema.MAPPINGS.get(name, {})
+    given = entry.get("responseMapping", {})
+    mapping = mistakes.object(given, place, tuple(kinds))
+    for key in schema.REQUIRED_MAPPINGS.get(name, ()) if isinstance(given, dict) else ():
+        if not mapping.get(key):
+            mistakes.add(f"{place}.{key}", "is missing")
+    roots = schema.SIGN_IN_ROOTS if name == "getUserInfo" else schema.ANSWER_ROOTS
+    found = {}
+    for key, value in mapping.items():
+        if value in ("", None):  # an empty path counts as not given
+            continue
+        of_element = key in schema.ELEMENT_KEYS.get(name, ())
+        found[key] = _read(kinds[key], value, f"{place}.{key}", _ELEMENT if of_element else roots, mistakes)
+    if name == "getUserInfo":
+        _refuse_secrets(found, place, mistakes)
+    return found
+
+
+def _read(kind: str, value: Any, path: str, roots: frozenset[str] | None, mistakes: Mistakes) -> Any:
+    match kind:
+        case schema.PATH:
+            mistakes.check_path(value, path, roots)
+            return value
+        case schema.PATHS:
+            paths = value if isinstance(value, list) and value else [value]
+            for index, item in enumerate(paths):
+                mistakes.check_path(item, f"{path}.{index}" if isinstance(value, list) else path, roots)
+            return paths
+        case schema.PATH_MAP:
+            members = mistakes.any_object(value, path)
+            for key, item in members.items():
+                mistakes.check_path(item, f"{path}.{key}", roots)
+            return members
+        case schema.ITEM:
+            return _keys(value, path, schema.ITEM_KEYS, mistakes)
+        case schema.CHOICES:
+            fields = mistakes.any_object(value, path)
+            return {key: _keys(item, f"{path}.{key}", schema.CHOICE_KEYS, mistakes) for key, item in fields.items()}
+        case _:
+            if not isinstance(value, str):
+                mistakes.add(path, "must be a text")
+            return value
+
+
+def _keys(value: Any, path: str, kinds: Mapping[str, str], mistakes: Mistakes) -> dict[str, Any]:
+    """An object whose paths start at a list's element."""
+    members = mistakes.object(value, path, tuple(kinds))
+    if kinds is schema.CHOICE_KEYS and isinstance(value, dict) and not members.get("listPath"):
+        mistakes.add(f"{path}.listPath", "is missing")
+    return {
+        key: _read(kinds[key], item, f"{path}.{key}", _ELEMENT, mistakes)
+        for key, item in members.items()
+        if item not in ("", None)
+    }
+
+
+def _refuse_secrets(mapping: Mapping[str, Any], place: str, mistakes: Mistakes) -> None:
+    """What was typed at sign-in as a secret must not be kept among the plain facts about a user."""
+    kept = mapping.get("platformAdditionalInfoPaths")
+    for key, path in kept.items() if isinstance(kept, dict) else ():
+        parts = path.split(".") if isinstance(path, str) else []
+        if parts[:1] == ["additionalInfo"] and (len(parts) < 2 or parts[1].lower() in schema.SECRET_FIELDS):
+            mistakes.add(f"{place}.platformAdditionalInfoPaths.{key}", "would keep a secret in the open")
