@@ -27,9 +27,10 @@ def _calls(sandbox, session_id):
     return [row for row in sandbox.activities() if row["external_id"] == session_id]
 
 
-def test_a_session_of_the_extension_from_login_to_logout(tmp_path, sandbox):
+@pytest.mark.parametrize("platform", ["testCRM", "exampleCRM"])  # the second has a definition and no code
+def test_a_session_of_the_extension_from_login_to_logout(tmp_path, sandbox, platform):
     with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-        me = Extension(server.url, "testCRM")
+        me = Extension(server.url, platform)
         welcome = me.login_with_key("demo-key")
         assert welcome["returnMessage"]["messageType"] == "success"
 
@@ -128,9 +129,10 @@ def test_what_was_logged_survives_a_restart(tmp_path, sandbox):
         assert me.logged("1001")[0]["logId"] == logged["logId"]
 
 
-def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path, sandbox):
+@pytest.mark.parametrize("platform", ["testCRM", "exampleCRM"])
+def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path, sandbox, platform):
     with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-        me = Extension(server.url, "testCRM")
+        me = Extension(server.url, platform)
         me.login_with_key("demo-key")
         luke = me.look_up("+16505551212")["contact"][0]
         rule = {"method": "POST", "path_prefix": "/api/activities", "drop": "after_commit", "times": 1}
