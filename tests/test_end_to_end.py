@@ -139,7 +139,7 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path, sandbox, platfo
         requests.post(f"{sandbox.url}/__faults__", json={"rules": [rule]}, timeout=5).raise_for_status()
         kept = me.log_call(call("1002", luke))
         assert kept["successful"] is True
-        assert kept["returnMessage"]["message"] == "Call log saved. It will be sent when Test CRM is back."
+        assert kept["returnMessage"]["message"].startswith("Call log saved. It will be sent when ")
         assert me.logged("1002")[0]["matched"] is False
         assert me.log_call(call("1002", luke))["logId"]  # found in the CRM by its session id
         assert me.logged("1002")[0]["matched"] is True
