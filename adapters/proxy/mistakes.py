@@ -30,6 +30,7 @@ _OWN_HEADERS = frozenset(
     }
 )
 _SHOWN = 80
+_MOST_SHOWN = 500
 _HINTED = 50
 
 
@@ -50,7 +51,8 @@ class Mistakes:
         if like and len(like[0]) <= _SHOWN and len(self._lines) < _HINTED:  # a hint takes time
             near = difflib.get_close_matches(like[0], sorted(like[1]), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        self._lines[f"{_printable(path)}: {_printable(sentence)}{hint}"] = None
+        place = ".".join(part if len(part) <= _SHOWN else f"{part[:_SHOWN]}…" for part in path.split("."))
+        self._lines[f"{_printable(place)}: {_printable(sentence)}{hint}"] = None
 
     def object(self, value: Any, path: str, keys: tuple[str, ...], what: str = "") -> Mapping[str, Any]:
         """The object's known members; other keys are mistakes."""
@@ -136,6 +138,5 @@ def is_unicode(text: str) -> bool:
 
 
 def _printable(text: str) -> str:
-    """One line of bounded length for a terminal; each dotted piece of it is cut."""
-    shown = "".join(char if char.isprintable() and is_unicode(char) else "?" for char in text)
-    return ".".join(part if len(part) <= _SHOWN else f"{part[:_SHOWN]}…" for part in shown.split("."))[:400]
+    """One line of bounded length for a terminal."""
+    return "".join(char if char.isprintable() and is_unicode(char) else "?" for char in text[:_MOST_SHOWN])

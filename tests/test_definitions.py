@@ -1,0 +1,289 @@
+"""Which mistakes of a definition are found, how they are named, and where definitions are looked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+
+from adapters import registry
+from adapters.proxy import schema
+from adapters.proxy.definition import Definition, DefinitionError
+from adapters.proxy.fit import misfits
+from tests.declarative import USER_INFO, definition_with, manifest_with
+
+FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
+FORM_SIGN_IN = {
+    "method": "POST",
+    "url": "/sessions",
+    "body": {"name": "{{additionalInfo.username}}"},
+    "responseMapping": {"idPath": "body.user.id", "overridingApiKeyPath": "body.token"},
+}
+
+
+def mistakes(document):
+    with pytest.raises(DefinitionError) as raised:
+        Definition.read(document)
+    return raised.value.mistakes
+
+
+def test_all_mistakes_are_named_at_once_each_with_its_path():
+    found = mistakes(
+        {
+            "metta": {},
+            "meta": {"name": 1, "logFormat": "html"},
+            "auth": {
+                "clientSecret": "x",
+                "encode": "rot13",
+                "headerName": "Bad Name",
+                "scheme": "two words",
+                "credentialTemplate": "{{apiKye}}",
+            },
+            "requestDefaults": {"baseUrl": "https://x.example", "defaultHeaders": {"Host": "x", "A": "é", "B": 1}},
+            "operations": {
+                "findContct": {},
+                "findContact": {
+                    "metod": "GET",
+                    "method": "FETCH",
+                    "url": "https://x.example/a?b={{phoneNumber}}",
+                    "headers": {"Cookie": "a"},
+                    "query": {"q": "{{phonNumber}}", "r": "{{a..b}}", "s": "{{__class__}}", "t": "{{", "u": None},
+                    "pagination": {"type": "cursor", "param": "c", "maxPages": 99},
+                    "forEach": "types",
+                    "responseMapping": {
+                        "listPath": "items",
+                        "item": {"idPath": "a b", "namPath": "x", "choices": {"d": {}}},
+                    },
+                },
+                "createCallLog": {"method": "POST", "body": {"$if": 1, "a": {"$choose": 1, "from": [], "then": 2}}},
+                "updateCallLog": {"method": "PATCH", "url": "/x/{{thirdPartyLogId}}", "body": {"u": "{{user.secret}}"}},
+                "getUserList": {"url": "ftp://x.example/", "body": {}, "responseMapping": []},
+            },
+        }
+    )
+    expected = [
+        "metta: is not known here; did you mean 'meta'?",
+        "meta.logFormat: must be one of text/plain, text/html, text/markdown, custom",
+        "meta.name: must be a text",
+        "auth.clientSecret: is a secret: manifest.json names its environment variable (server.auth.client_secret)",
+        "auth.headerName: is no name of a header",
+        "auth.scheme: must be one word",
+        "auth.encode: must be one of base64, none",
+        "requestDefaults.baseUrl: belongs in manifest.json (server.base_url), beside the hosts it must be one of",
+        "requestDefaults.defaultHeaders.Host: Host may not be set",
+        "requestDefaults.defaultHeaders.A: has a character that is not allowed in a header",
+        "requestDefaults.defaultHeaders.B: must be a text",
+        "operations.findContct: is not known here; did you mean 'findContact'?",
+        "operations.findContact.metod: is not known here; did you mean 'method'?",
+        "operations.findContact.method: must be one of GET, POST, PUT, PATCH, DELETE",
+        "operations.findContact.forEach: must be 'phoneFormats'",
+        "operations.findContact.url: may not hold a query; put it under 'query'",
+        "operations.findContact.headers.Cookie: Cookie may not be set",
+        "operations.findContact.query.r: 'a..b' is not a path of names separated by dots",
+        "operations.findContact.query.s: a name may not begin with '__'",
+        "operations.findContact.query.t: '{{' and '}}' do not belong together",
+        "operations.findContact.query.u: must be a text",
+        "operations.findContact.responseMapping.listPath: must begin with body",
+        "operations.findContact.responseMapping.item.namPath: is not known here; did you mean 'namePath'?",
+        "operations.findContact.responseMapping.item.idPath: 'a b' is not a path of names separated by dots",
+        "operations.findContact.responseMapping.item.choices.d.listPath: is missing",
+        "operations.findContact.pagination.maxPages: must be a whole number from 1 to 20",
+        "operations.findContact.pagination.nextPath: is missing: pagination by cursor needs it",
+        "operations.createCallLog.url: is missing",
+        "operations.createCallLog.body.$if: is not known here; there are $html and $choose",
+        "operations.createCallLog.body.a.then: is not known here",
+        "operations.createCallLog.body.a.from: must be an object",
+        "operations.createCallLog.body.a.$choose: must be a text",
+        "operations.getUserList.body: is not sent with GET",
+        "operations.getUserList.url: must begin with https:// or be a path below the base URL",
+        "operations.getUserList.responseMapping: must be an object",
+        "operations.getUserInfo: is missing: nobody could sign in",
+        "auth and requestDefaults: there is no variable 'apiKye' here; did you mean 'apiKey'?",
+        "operations.findContact: there is no variable 'phonNumber' here; did you mean 'phoneNumber'?",
+        'operations.findContact: "forEach": "phoneFormats" and {{phoneFormat}} belong together',
+        "operations.updateCallLog: needs operations.getCallLog: "
+        "an edit composed on nothing would overwrite what stands in the CRM",
+    ]
+    assert [line for line in expected if line not in found] == []
+    assert [line for line in found if line not in expected] == [
+        "operations.updateCallLog: 'user.secret': a user has " + ", ".join(sorted(schema.USER_VARIABLES)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operations", "mistake"),
+    [
+        (
+            {"createMessageLog": {"method": "POST", "url": "/x", "body": {}}},
+            "operations.createMessageLog: needs operations.updateMessageLog: "
+            "later messages of the day could not be logged",
+        ),
+        (
+            {"updateMessageLog": {"method": "PUT", "url": "/x", "body": {"t": "{{composedLogDetails}}"}}},
+            "operations.updateMessageLog: needs operations.getMessageLog to compose on what stands there",
+        ),
+        (
+            {"getUserInfo": {"url": "/me"}},
+            "operations.getUserInfo.responseMapping.idPath: is missing",
+        ),
+        (
+            {
+                "getUserInfo": {
+                    "url": "/me",
+                    "responseMapping": {
+                        "idPath": "body.id",
+                        "platformAdditionalInfoPaths": {"p": "additionalInfo.Password"},
+                    },
+                }
+            },
+            "operations.getUserInfo.responseMapping.platformAdditionalInfoPaths.p: would keep a secret in the open",
+        ),
+        (
+            {"findContact": {**FIND, "query": {"q": "{{phoneFormat}}"}}},
+            'operations.findContact: "forEach": "phoneFormats" and {{phoneFormat}} belong together',
+        ),
+        (
+            {"findContact": {**FIND, "query": {f"q{n}": "{{phoneNumber}}" for n in range(201)}}},
+            "operations.findContact: has more than 200 placeholders",
+        ),
+    ],
+)
+def test_parts_that_do_not_go_together_are_named(operations, mistake):
+    assert mistakes(definition_with(operations)) == [mistake]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ('{"operations": {}, "operations": {}}', "'operations' stands twice"),
+        ('{"a": NaN}', "NaN is not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"meta": ' + "[" * 50 + "]" * 50 + "}", "nested more than 30 levels"),
+        ("[]", "the definition: must be an object"),
+        (" " * 600_000, "more than 500000 characters"),
+    ],
+)
+def test_a_document_that_is_no_definition_is_refused(text, mistake):
+    with pytest.raises(DefinitionError, match=mistake):
+        Definition.parse(text)
+
+
+def test_definition_and_manifest_have_to_fit():
+    definition = Definition.read(
+        definition_with(
+            {
+                "findContact": {**FIND, "url": "https://elsewhere.example/people", "headers": {"X": "{{secretKey}}"}},
+                "getUserList": {
+                    "url": "https://api.grove.example:8443/x",
+                    "query": {"v": "{{secrets.GROVE_X}}"},
+                    "responseMapping": {"listPath": "body"},
+                },
+            },
+            meta={"name": "other"},
+        )
+    )
+    assert misfits(definition, manifest_with(base_url="", hosts=["api.grove.example", "*.com", "*"])) == [
+        "meta.name: must be the platform key 'grove'",
+        "operations.findContact: {{secretKey}} is the variable GROVE_SECRET_KEY, which manifest.json does not name",
+        "operations.getUserList: manifest.json does not name the variable 'GROVE_X'",
+        "manifest.json: server.hosts: '*.com' lets requests go anywhere",
+        "manifest.json: server.hosts: '*' lets requests go anywhere",
+        "operations.getUserInfo.url: manifest.json has no server.base_url to join it to",
+        "operations.findContact.url: the host is not one of this CRM; manifest.json lists them under server.hosts",
+        "operations.getUserList.url: the host is not one of this CRM; manifest.json lists them under server.hosts",
+    ]
+    form = Definition.read({"operations": {"getUserInfo": FORM_SIGN_IN}})
+    assert misfits(form, manifest_with(auth={"type": "oauth"})) == [
+        "operations.getUserInfo: an OAuth sign-in has no form and no key to replace"
+    ]
+    assert misfits(form, manifest_with(base_url="http://api.grove.example")) == [
+        "manifest.json: server.base_url must begin with https://"
+    ]
+    assert misfits(Definition.read({"operations": {"getUserInfo": USER_INFO}}), manifest_with()) == []
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, settings):
+    settings.ADAPTER_FOLDERS = [str(tmp_path)]
+    registry.forget()
+    yield tmp_path
+    settings.ADAPTER_FOLDERS = []
+    registry.forget()
+
+
+def put(folder, name="grove", definition=None, **files):
+    place = folder / name
+    place.mkdir()
+    client = {"name": name, "displayName": name, "urlIdentifier": "x"}
+    server = {"base_url": "https://api.grove.example", "hosts": ["api.grove.example"], "auth": {"type": "api_key"}}
+    (place / "manifest.json").write_text(json.dumps({"client": client, "server": server}))
+    (place / "definition.json").write_text(json.dumps(definition or definition_with({"findContact": FIND})))
+    for file, text in files.items():
+        (place / f"{file}.py").write_text(text)
+    registry.forget()
+    return place
+
+
+def test_a_definition_in_a_further_folder_is_offered(folder):
+    place = put(folder)
+    assert registry.folder_of("grove") == place
+    assert "find_contacts_by_name" not in vars(registry.adapter_class("grove"))["definition"].operations
+    assert registry.broken() == {}
+
+
+def test_a_wrong_definition_is_named_and_the_others_stay(folder, capsys):
+    place = put(folder, definition={"operations": {"getUserInfo": {"url": "/me"}, "findPeople": {}}})
+    put(folder, "orchards")
+    names = set(registry.manifests())
+    assert "grove" not in names
+    assert {"orchards", "testCRM", "exampleCRM"} <= names
+    with pytest.raises(CommandError):
+        call_command("check_adapters")
+    printed = capsys.readouterr().err.splitlines()
+    assert f"{place}: operations.findPeople: is not known here" in printed
+    assert f"{place}: operations.getUserInfo.responseMapping.idPath: is missing" in printed
+    warnings = [message for message in run_checks() if message.id == "adapters.W001"]
+    assert [(message.obj, message.msg) for message in warnings] == [
+        (str(place), "operations.findPeople: is not known here"),
+        (str(place), "operations.getUserInfo.responseMapping.idPath: is missing"),
+    ]
+
+
+def test_no_python_is_read_from_a_further_folder(folder):
+    put(folder, adapter="raise SystemExit('imported')")
+    assert registry.find_platform("grove") is None
+    (reason,) = registry.broken().values()
+    assert "no Python" in reason
+
+
+def test_a_further_folder_cannot_take_the_place_of_an_adapter(folder):
+    put(folder, "clio")
+    assert registry.folder_of("clio").parent == registry.FOLDER
+    (reason,) = registry.broken().values()
+    assert "taken" in reason
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', "\ud800", "[" * 90_000, "1" * 9000])
+def test_whatever_stands_in_the_files_the_others_stay(folder, text):
+    place = put(folder)
+    (place / "definition.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    registry.forget()
+    assert "testCRM" in registry.manifests()
+    assert str(place) in registry.broken()
+
+
+def test_offered_operations_and_capabilities_have_to_agree(folder, capsys):
+    search = {"url": "/people", "query": {"q": "{{name}}"}, "responseMapping": {"listPath": "body"}}
+    put(folder, definition=definition_with({"findContactWithName": search}))
+    with pytest.raises(CommandError):
+        call_command("check_adapters")
+    printed = capsys.readouterr().err
+    assert "grove: the adapter offers find_contacts_by_name, which server.capabilities does not name" in printed
+    assert "the adapter offers list_users" not in printed
