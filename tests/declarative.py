@@ -71,6 +71,7 @@ def adapter_for(
     credentials: Credentials | None = None,
     user: UserProfile | None = None,
     secrets: dict[str, str] | None = None,
+    policy: OutboundPolicy | None = None,
     **server: Any,
 ) -> Any:
     """The adapter of a definition that is in order."""
@@ -89,6 +90,6 @@ def adapter_for(
         base_url=kind.base_url(context),
         hosts=manifest.server.hosts,
         headers=kind.auth_headers(context),
-        policy=OutboundPolicy(allow_private_addresses=True),
+        policy=policy or OutboundPolicy(allow_private_addresses=True),
     )
     return kind(http=http, context=context)

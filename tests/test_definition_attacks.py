@@ -18,6 +18,7 @@ from adapters.contract import (
     CredentialsRejected,
     LoggedCall,
     LogRef,
+    OutboundPolicy,
     RequestRejected,
     UnexpectedResponse,
     UserProfile,
@@ -260,6 +261,14 @@ def test_part_of_a_host_cannot_bring_its_own_domain(tmp_path, crm):
             _finding(tmp_path, find, user=user).find_contacts(PHONE)
         assert len(crm.requests) == sent, region
         assert all(urlsplit(one.url).netloc.endswith(".grove.example") for one in crm.requests)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.7", "169.254.169.254", "[::1]"])
+def test_a_manifest_that_lists_a_private_address_does_not_open_it(tmp_path, host):
+    policy = OutboundPolicy(connect_timeout=0.5)
+    one = _finding(tmp_path, {}, base_url=f"https://{host}/v1", hosts=[host], policy=policy)
+    with pytest.raises(RequestRejected, check=lambda error: "not a public one" in error.reason):
+        one.find_contacts(PHONE)
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00b", "é", "\u2028", {"a": 1}, ["a"]])

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 from adapters import registry
+from adapters.contract import Manifest
+from adapters.contract.manifest_checks import problems
 from adapters.proxy import schema
+from adapters.proxy.adapter import for_definition, mistakes_in
 from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
+from config.settings import folders
 from tests.declarative import USER_INFO, definition_with, manifest_with
 
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
@@ -203,6 +210,9 @@ def test_definition_and_manifest_have_to_fit():
     assert misfits(form, manifest_with(base_url="http://api.grove.example")) == [
         "manifest.json: server.base_url must begin with https://"
     ]
+    assert misfits(form, manifest_with(read_timeout=600)) == [
+        "manifest.json: server.read_timeout must be from 1 to 60 seconds"
+    ]
     assert misfits(Definition.read({"operations": {"getUserInfo": USER_INFO}}), manifest_with()) == []
 
 
@@ -216,6 +226,14 @@ def folder(tmp_path, settings):
     yield tmp_path
     settings.ADAPTER_FOLDERS = []
     registry.forget()
+
+
+def test_a_folder_that_does_not_exist_stops_the_start(monkeypatch, tmp_path):
+    monkeypatch.setenv("FOLDERS", f" {tmp_path} , ")
+    assert folders("FOLDERS") == [str(tmp_path)]
+    monkeypatch.setenv("FOLDERS", f"{tmp_path},{tmp_path / 'gone'}")
+    with pytest.raises(ImproperlyConfigured, match="no folder"):
+        folders("FOLDERS")
 
 
 def put(folder, name="grove", definition=None, **files):
@@ -287,3 +305,35 @@ def test_offered_operations_and_capabilities_have_to_agree(folder, capsys):
     printed = capsys.readouterr().err
     assert "grove: the adapter offers find_contacts_by_name, which server.capabilities does not name" in printed
     assert "the adapter offers list_users" not in printed
+
+
+# --- the guide -----------------------------------------------------------------------------------
+
+GUIDE = (Path(__file__).parent.parent / "docs" / "declarative-adapters.md").read_text(encoding="utf-8")
+
+
+def test_the_guides_example_is_in_order(tmp_path):
+    manifest, definition, password = re.findall(r"^```json\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    folder = tmp_path / "orchard"
+    folder.mkdir()
+    (folder / "definition.json").write_text(definition)
+    parsed = Manifest.parse(manifest)
+    assert mistakes_in(folder, parsed) == []
+    assert problems(parsed, folder=folder, adapter=for_definition(folder)) == []
+    assert Definition.parse(password).signs_in_with_form
+
+
+def test_the_guide_names_every_operation_variable_and_key():
+    text = re.sub(r"^```.*?^```", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
+    code = set(re.findall(r"[A-Za-z$_]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    names = {
+        *schema.VARIABLES,
+        *schema.COMMON_VARIABLES,
+        *schema.USER_VARIABLES,
+        *schema.ITEM_KEYS,
+        *schema.CHOICE_KEYS,
+    }
+    names |= {name for own in schema.VARIABLES.values() for name in own}
+    names |= {key for mapping in schema.MAPPINGS.values() for key in mapping}
+    names |= {key.rpartition(".")[2] for key in schema.MOVED} | set(schema.PAGINATION_TYPES)
+    assert sorted(names - code) == []

@@ -15,6 +15,7 @@ from adapters.contract import (
     AdapterContext,
     CallLogChange,
     CallLogEntry,
+    ConnectorError,
     Contact,
     ContactDraft,
     ContactMatches,
@@ -40,12 +41,15 @@ from adapters.contract import (
     OAuthCallback,
     PhoneNumber,
     RecordNotFound,
+    Reply,
     UnsupportedOperation,
     UserProfile,
+    dig,
     fan_out,
     require,
     require_id,
 )
+from adapters.contract.reply_errors import error_for
 from adapters.proxy import variables
 from adapters.proxy.contacts import contact_of, contacts_with_number
 from adapters.proxy.definition import Definition, DefinitionError, Operation
@@ -115,6 +119,14 @@ class DeclarativeAdapter(CrmAdapter):
     def auth_headers(cls, context: AdapterContext) -> dict[str, str]:
         """None for the client: an operation may have a login of its own, so each request carries its header."""
         return {}
+
+    def explain(self, reply: Reply) -> ConnectorError | None:
+        """The standard table's error for a refusal, with the CRM's own words from where the definition finds them."""
+        path = self.definition.error_message_path
+        if not path or not 400 <= reply.status < 500:
+            return None
+        message = dig({"body": reply.body}, place(path), str, "")
+        return error_for(replace(reply, body=message), is_read=False)
 
     def _sender_for(self, credentials: Credentials) -> Sender:
         common = variables.common(self.context, credentials, host_of(self.context))

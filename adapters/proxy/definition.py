@@ -99,6 +99,8 @@ class Definition:
     auth: AuthRule
     headers: Mapping[str, Template]
     query: Mapping[str, Template]
+    #: Where a refusal says why; "" where the usual names do.
+    error_message_path: str
     operations: Mapping[str, Operation]
 
     @property
@@ -128,7 +130,9 @@ class Definition:
         meta = mistakes.object(top.get("meta", {}), "meta", ("name", "logFormat"))
         log_format = mistakes.one_of(meta, "logFormat", "meta", schema.LOG_FORMATS, "custom")
         defaults = mistakes.object(
-            top.get("requestDefaults", {}), "requestDefaults", ("defaultHeaders", "defaultQuery")
+            top.get("requestDefaults", {}),
+            "requestDefaults",
+            ("defaultHeaders", "defaultQuery", "errorMessagePath"),
         )
         definition = cls(
             name=mistakes.text(meta, "name", "meta"),
@@ -136,6 +140,9 @@ class Definition:
             auth=_auth(top.get("auth", {}), "auth", mistakes),
             headers=header_map(defaults, "defaultHeaders", "requestDefaults", mistakes),
             query=query_map(defaults, "defaultQuery", "requestDefaults", mistakes),
+            error_message_path=mistakes.answer_path(
+                defaults, "errorMessagePath", "requestDefaults", schema.ANSWER_ROOTS
+            ),
             operations=_operations(top.get("operations"), mistakes),
         )
         _check_together(definition, mistakes)

@@ -44,6 +44,8 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
     for pattern in server.hosts:
         if _WIDE_PATTERN.fullmatch(pattern):
             yield f"manifest.json: server.hosts: {pattern!r} lets requests go anywhere"
+    if server.read_timeout is not None and not 1 <= server.read_timeout <= 60:
+        yield "manifest.json: server.read_timeout must be from 1 to 60 seconds"
     if server.base_url and not server.sandbox and not server.base_url.startswith(("https://", "${")):
         yield "manifest.json: server.base_url must begin with https://"
     for operation in definition.operations.values():

@@ -78,6 +78,7 @@ _MESSAGE = {
     "videoLink",
     "sharedSMSLogContent",
     "ownerName",
+    "assigneeName",
     "conversationLogId",
     "idempotencyKey",
 }

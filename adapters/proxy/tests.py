@@ -11,6 +11,7 @@ import pytest
 from adapters.contract import (
     CallLogChange,
     CallLogEntry,
+    ConnectorError,
     ContactDraft,
     ContactRef,
     Credentials,
@@ -25,6 +26,7 @@ from adapters.contract import (
     MessageKind,
     MessageLogChange,
     MessageLogEntry,
+    OAuthCallback,
     Party,
     RecordNotFound,
     RequestRejected,
@@ -643,7 +645,11 @@ def test_new_messages_join_what_stands_in_the_crm(adapter, crm):
 
 def test_a_shared_conversation_is_written_whole_without_reading(adapter, crm):
     crm.will_answer({"id": 3})
-    one = adapter(threads(t="{{composedLogDetails}}", s="{{sharedSMSLogContent.body}}", owner="{{ownerName}}"))
+    one = adapter(
+        threads(
+            t="{{composedLogDetails}}", s="{{sharedSMSLogContent.body}}", owner="{{ownerName}}", to="{{assigneeName}}"
+        )
+    )
     change = MessageLogChange(contact=PIA, body="whole", is_shared=True, ended_at=START)
     one.update_message_log(REF, change)
     assert (crm.sent, len(crm.requests)) == ({"t": "whole", "s": "whole"}, 1)
@@ -655,10 +661,10 @@ def test_a_shared_conversation_is_written_whole_without_reading(adapter, crm):
         is_shared=True,
         started_at=START,
         ended_at=START,
-        wire={"logInfo": {"owner": {"name": "Desk"}}},
+        wire={"logInfo": {"owner": {"name": "Desk"}, "assignee": {"name": "Ida"}}},
     )
     assert one.create_message_log(entry).log_id == 3
-    assert crm.sent == {"t": "b", "s": "b", "owner": "Desk"}
+    assert crm.sent == {"t": "b", "s": "b", "owner": "Desk", "to": "Ida"}
 
 
 def test_an_unreadable_conversation_is_not_overwritten(adapter, crm):
@@ -762,3 +768,34 @@ def test_a_value_that_is_missing_in_an_address_is_an_error(adapter, crm):
         adapter(touch).create_call_log(entry)
     assert raised.value.reason == "there is no value for 'contactInfo.id'"
     assert crm.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "reason"),
+    [(422, "RequestRejected", "Stage …"), (403, "AccessDenied", "Stage …"), (500, "CrmUnavailable", "")],
+)
+def test_a_refusal_is_explained_in_the_crms_own_words(adapter, crm, status, error, reason):
+    crm.replies = [(status, {"problem": {"text": "Stage\n+1 650 555 0112"}}, {})]
+    one = adapter(create_call(x=1), defaults={"errorMessagePath": "body.problem.text"})
+    with pytest.raises(ConnectorError) as raised:
+        one.create_call_log(ENTRY)
+    assert (type(raised.value).__name__, raised.value.reason, raised.value.status) == (error, reason, status)
+    assert raised.value.maybe_applied == (status == 500)
+
+
+def test_the_host_of_an_oauth_callback_is_a_plain_name_or_none(tmp_path, crm):
+    crm.will_answer({"access_token": "a", "refresh_token": "r"})
+    auth = {
+        "type": "oauth",
+        "token_url": "https://{hostname}/token",
+        "client_id": "GROVE_ID",
+        "client_secret": "GROVE_KEY",
+    }
+    one = adapter_for(tmp_path, definition_with({}), auth=auth, secrets={"GROVE_ID": "i", "GROVE_KEY": "k"})
+    callback = OAuthCallback(code="c", redirect_uri="https://r.example/", hostname="https://EU.grove.example/page")
+    assert one.exchange_code(callback).hostname == "eu.grove.example"
+    assert crm.last.url == "https://eu.grove.example/token"
+    for hostname in ("evil.example", "eu.grove.example@evil.example", "evil.example?.grove.example", ""):
+        with pytest.raises(RequestRejected):
+            one.exchange_code(OAuthCallback(code="c", redirect_uri="", hostname=hostname))
+    assert len(crm.requests) == 1

@@ -251,9 +251,17 @@ def _messages(messages: Sequence[Message]) -> Values:
     )
 
 
+def _people(wire: Mapping[str, Any]) -> Values:
+    """Who owns a shared conversation and to whom it is assigned."""
+    conversation = _record(wire, "logInfo")
+    return {
+        "ownerName": _record(conversation, "owner").get("name"),
+        "assigneeName": _record(conversation, "assignee").get("name"),
+    }
+
+
 def new_conversation(entry: MessageLogEntry, user: UserProfile) -> Values:
     """A conversation day to be written; the body of a shared one also as ``sharedSMSLogContent``."""
-    owner = _record(_record(entry.wire, "logInfo"), "owner")
     return {
         **_messages(entry.messages),
         **known(
@@ -264,7 +272,7 @@ def new_conversation(entry: MessageLogEntry, user: UserProfile) -> Values:
             composedLogDetails=entry.body,
             sharedSMSLogContent={"subject": entry.subject, "body": entry.body} if entry.is_shared else None,
             correspondents=list(entry.correspondents),
-            ownerName=owner.get("name"),
+            **_people(entry.wire),
             additionalSubmission=_form(entry.submission),
             **_owner(entry.assignee, user),
             conversationLogId=entry.conversation_log_id,
@@ -284,7 +292,7 @@ def more_messages(ref: LogRef, change: MessageLogChange, body: str | None) -> Va
             endTime=iso(change.ended_at),
             composedLogDetails=body,
             sharedSMSLogContent={"body": body} if change.is_shared else None,
-            ownerName=_record(_record(change.wire, "logInfo"), "owner").get("name"),
+            **_people(change.wire),
             additionalSubmission=_form(change.submission),
             conversationLogId=ref.marker,
             idempotencyKey="/".join([ref.marker, *(message.id for message in change.messages[-1:])]),
