@@ -12,13 +12,44 @@ from typing import Any
 
 import responses
 
-from adapters.contract import AdapterContext, Credentials, HttpClient, Manifest, Options, OutboundPolicy, UserProfile
+from adapters.contract import (
+    AdapterContext,
+    CallLogEntry,
+    ContactRef,
+    Credentials,
+    Direction,
+    HttpClient,
+    LogRef,
+    Manifest,
+    Options,
+    OutboundPolicy,
+    UserProfile,
+    parse_phone,
+)
 from adapters.proxy.adapter import for_definition
 from tests.exchanges import MemoryCache
 
 HOST = "api.grove.example"
 BASE = f"https://{HOST}/v1"
 USER_INFO = {"url": "/me", "responseMapping": {"idPath": "body.id", "namePath": "body.name"}}
+
+START = datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC)
+PHONE = parse_phone("+16505550112", formats="(###) ###-####")
+PIA = ContactRef(id="per_1", type="Person", name="Pia Ostrow", phone="+16505550112")
+REF = LogRef(log_id="17", marker="s1", contact=PIA)
+ENTRY = CallLogEntry(
+    session_id="s1",
+    direction=Direction.INBOUND,
+    contact=PIA,
+    started_at=START,
+    duration=90,
+    result="Accepted",
+    subject="Inbound Call",
+    body="- Note: x\n",
+    note="x",
+    submission={"deals": "none", "stage": 0},
+    wire={"logInfo": {"id": "r1", "duration": 91.4, "from": {"name": "P"}}, "ringSenseSummary": "s"},
+)
 
 
 def manifest_with(**server: Any) -> Manifest:

@@ -7,6 +7,7 @@ What cannot be said in a definition (several dependent requests, a refresh of it
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -237,11 +238,7 @@ class DeclarativeAdapter(CrmAdapter):
     # --- call logs ---------------------------------------------------------------------------------
 
     def create_call_log(self, entry: CallLogEntry) -> LogResult:
-        operation = self._operation("createCallLog")
-        reply = self._sender.send(operation, variables.new_call(entry, self.user))
-        log_id = _created_id(operation, reply.body)
-        entry.created(log_id)
-        return LogResult(log_id=log_id)
+        return self._create("createCallLog", variables.new_call(entry, self.user), entry.created)
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         """The note is read out of the body, unless the definition says that it stands apart."""
@@ -272,6 +269,13 @@ class DeclarativeAdapter(CrmAdapter):
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._found("findCallLog", marker)
 
+    def _create(self, name: str, own: dict[str, Any], created: Callable[[Id], None]) -> LogResult:
+        operation = self._operation(name)
+        answer = {"body": self._sender.send(operation, own).body}
+        log_id = require_id(answer, place(operation.mapping.get("idPath", "body.id")))
+        created(log_id)
+        return LogResult(log_id=log_id)
+
     def _change(self, name: str, ref: LogRef, own: dict[str, Any]) -> LogResult | None:
         """None, and no request, where nothing of the body is known."""
         operation = self._operation(name)
@@ -295,11 +299,7 @@ class DeclarativeAdapter(CrmAdapter):
     # --- message logs ------------------------------------------------------------------------------
 
     def create_message_log(self, entry: MessageLogEntry) -> LogResult:
-        operation = self._operation("createMessageLog")
-        reply = self._sender.send(operation, variables.new_conversation(entry, self.user))
-        log_id = _created_id(operation, reply.body)
-        entry.created(log_id)
-        return LogResult(log_id=log_id)
+        return self._create("createMessageLog", variables.new_conversation(entry, self.user), entry.created)
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
         """Composes on what stands in the CRM now, where the definition can read it."""
@@ -338,10 +338,6 @@ class DeclarativeAdapter(CrmAdapter):
             status=text(answer, mapping.get("licenseStatusPath", "body.licenseStatus")),
             description=text(answer, mapping.get("licenseStatusDescriptionPath", "body.licenseStatusDescription")),
         )
-
-
-def _created_id(operation: Operation, body: Any) -> Id:
-    return require_id({"body": body}, place(operation.mapping.get("idPath", "body.id")))
 
 
 def _key_at(answer: dict[str, Any], path: str) -> str:

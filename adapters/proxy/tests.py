@@ -21,7 +21,6 @@ from adapters.contract import (
     LoggedCall,
     LoginForm,
     LogMarker,
-    LogRef,
     Message,
     MessageKind,
     MessageLogChange,
@@ -35,28 +34,11 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
-from adapters.proxy import schema, variables
+from adapters.proxy import schema
 from adapters.proxy.reading import moment, number
-from tests.declarative import Crm, adapter_for, definition_with
+from tests.declarative import ENTRY, PHONE, PIA, REF, START, Crm, adapter_for, definition_with
 
-START = datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC)
-PHONE = parse_phone("+16505550112", formats="(###) ###-####")
-PIA = ContactRef(id="per_1", type="Person", name="Pia Ostrow", phone="+16505550112")
-REF = LogRef(log_id="17", marker="s1", contact=PIA)
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
-ENTRY = CallLogEntry(
-    session_id="s1",
-    direction=Direction.INBOUND,
-    contact=PIA,
-    started_at=START,
-    duration=90,
-    result="Accepted",
-    subject="Inbound Call",
-    body="- Note: x\n",
-    note="x",
-    submission={"deals": "none", "stage": 0},
-    wire={"logInfo": {"id": "r1", "duration": 91.4, "from": {"name": "P"}}, "ringSenseSummary": "s"},
-)
 
 
 @pytest.fixture
@@ -694,36 +676,28 @@ def test_users_and_licence_are_read(adapter, crm):
     assert crm.last.url.endswith("/licence/41")
 
 
-# --- variables and reading -----------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------
 
 
-def test_the_variables_given_are_the_variables_documented():
-    user = UserProfile(id=1, name="K")
-    change = CallLogChange(note="n")
-    conversation = MessageLogEntry(
-        conversation_log_id="c", contact=PIA, messages=messages(1), started_at=START, ended_at=START
+def test_the_profile_is_read_from_wherever_the_definition_says(tmp_path, crm):
+    crm.will_answer({"n": 5, "mail": "k@x.example", "firm": "F", "host": "app.grove.example", "hi": "x" * 300})
+    mapping = {
+        "idPath": "body.n",
+        "emailPath": "body.mail",
+        "accountIdPath": "body.firm",
+        "hostnamePath": "body.host",
+        "messagePath": "body.hi",
+    }
+    form = {"username": "kim", "userEmail": "kim@x.example"}
+    request = {"url": "/me", "query": {"m": "{{userEmail}}", "u": "{{additionalInfo.username}}"}}
+    definition = {"operations": {"getUserInfo": {**request, "responseMapping": mapping}}}
+    found = adapter_for(tmp_path, definition).login(LoginForm(fields=form))
+    assert parse_qs(urlsplit(crm.last.url).query) == {"m": ["kim@x.example"], "u": ["kim"]}
+    one = adapter_for(tmp_path, definition, credentials=found)
+    assert one.user_profile() == UserProfile(
+        id=5, name="5", hostname="app.grove.example", account_id="F", email="k@x.example"
     )
-    more = MessageLogChange(contact=PIA, messages=messages(1), ended_at=START)
-    for operation, given in {
-        "findContact": variables.phone(PHONE),
-        "createContact": variables.new_contact(ContactDraft(name="A B", phone=PHONE, type="P", submission={"x": 1})),
-        "createCallLog": variables.new_call(ENTRY, user),
-        "getCallLog": {key: value for key, value in variables.existing(REF, "x").items() if key != "x"},
-        "updateCallLog": {**variables.changed_call(REF, change), "contactId": None},
-        "findCallLog": variables.marker(ENTRY.as_marker(), user),
-        "createMessageLog": variables.new_conversation(conversation, user),
-        "updateMessageLog": variables.more_messages(REF, more, "b"),
-    }.items():
-        assert set(given) - {"contactId"} <= schema.VARIABLES[operation], operation
-
-
-def test_a_pending_call_has_neither_duration_nor_end():
-    entry = CallLogEntry(
-        session_id="s", direction=Direction.INBOUND, contact=PIA, started_at=START, wire={"logInfo": {"duration": None}}
-    )
-    given = variables.new_call(entry, UserProfile(id=1, name="K"))
-    assert "endTime" not in given
-    assert "duration" not in given["callLog"]
+    assert one.connected_notice().message == "x" * 200
 
 
 @pytest.mark.parametrize(
