@@ -196,7 +196,7 @@ def test_a_write_whose_answer_was_lost_is_found_again_and_not_repeated(vendor, m
         ({"status": 429, "body": {}, "headers": {"Retry-After": "7"}}, "try again in 7 seconds"),
         ({"status": 403, "body": {"message": "No seat"}}, "No seat"),
         ({"status": 200, "body": {"data": {"items": "none"}}}, "expected a list of objects at 'body.data.items'"),
-        ({"status": 200, "body": {"data": {}}}, "found nothing"),
+        ({"status": 200, "body": {"data": {}}}, "expected a list of objects at 'body.data.items'"),
     ],
 )
 def test_trouble_at_the_crm_is_explained(vendor, me, fault, message):

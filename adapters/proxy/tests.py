@@ -456,6 +456,28 @@ def test_every_page_is_read(adapter, crm, pagination, answers, queries):
     assert found.notice is None
 
 
+def test_a_search_by_post_may_be_repeated_and_leaves_nothing_in_doubt(adapter, crm):
+    crm.will_answer({}, {}, status=503)
+    crm.will_answer({"items": [{"id": 1}]})
+    find = {**FIND, "method": "POST", "body": {"tel": "{{phoneNumber}}"}}
+    one = adapter({"findContact": find, **create_call(x=1)})
+    assert [contact.id for contact in one.find_contacts(PHONE).contacts] == [1]
+    assert len(crm.requests) == 3
+    crm.replies = [(500, {}, {})]
+    for operation, in_doubt in ((lambda: one.find_contacts(PHONE), False), (lambda: one.create_call_log(ENTRY), True)):
+        with pytest.raises(ConnectorError) as raised:
+            operation()
+        assert raised.value.maybe_applied is in_doubt
+
+
+def test_log_lines_show_the_shape_of_the_path_and_no_value(adapter, crm, caplog):
+    caplog.set_level("INFO", logger="switchboard.outbound")
+    crm.will_answer({"note": ""})
+    adapter({"getCallLog": {"url": "/people/{{contactId}}/calls/{{thirdPartyLogId}}"}}).get_call_log(REF)
+    assert "GET api.grove.example/people/{contactId}/calls/{thirdPartyLogId} -> 200" in caplog.text
+    assert "per_1" not in caplog.text
+
+
 def test_a_link_header_leads_to_the_next_page(adapter, crm):
     crm.will_answer(
         {"items": [{"id": 1}]},
