@@ -16,10 +16,11 @@ from adapters.contract.manifest_checks import problems
 def check_adapters(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """Every fault of every adapter; imports them all.
 
-    E001: a manifest cannot be read. E002: an adapter cannot be imported. E003: manifest or adapter break a rule.
+    E001: a manifest or definition cannot be used, one message for each mistake. E002: an adapter cannot be imported.
+    E003: manifest or adapter break a rule.
     """
     found: list[CheckMessage] = [
-        Error(f"{folder}: {line}", hint="Mend its manifest.json.", id="adapters.E001")
+        Error(f"{folder}: {line}", hint="Mend its manifest.json, or its definition.json.", id="adapters.E001")
         for folder, reason in registry.broken().items()
         for line in reason.splitlines()
     ]

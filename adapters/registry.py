@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 #: Runs the folders that hold a ``definition.json`` instead of an ``adapter.py``.
-_DECLARATIVE = "adapters.proxy.adapter"
+_DECLARATIVE = "adapters.proxy.loading"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
-from adapters.proxy.adapter import for_definition
+from adapters.proxy.loading import for_definition
 from tests.exchanges import MemoryCache
 
 HOST = "api.grove.example"

@@ -83,6 +83,11 @@ def test_a_broken_rule_is_e003(acme, change, fault):
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        (
+            "    def revoke(self)",
+            "    lacking = frozenset({'list_users'})\n\n    def revoke(self)",
+            "lacking names list_users, which is no required operation",
+        ),
         ("class Adapter(CrmAdapter)", "class Adapter", "Adapter must be a subclass of CrmAdapter"),
         ("    def revoke(self) -> None:", "    def leave(self) -> None:", "the adapter lacks revoke"),
         ("def find_contacts(self, phone:", "def find_contacts(self, number:", "find_contacts must take the parameters"),

@@ -10,14 +10,15 @@ import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand, SystemCheckError
 
 from adapters import registry
 from adapters.contract import Manifest
 from adapters.contract.manifest_checks import problems
 from adapters.proxy import schema
-from adapters.proxy.adapter import for_definition, mistakes_in
 from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
+from adapters.proxy.loading import for_definition, mistakes_in
 from config.settings import folders
 from tests.declarative import USER_INFO, definition_with, manifest_with
 
@@ -265,13 +266,31 @@ def test_a_wrong_definition_is_named_and_the_others_stay(folder, capsys):
     with pytest.raises(CommandError):
         call_command("check_adapters")
     printed = capsys.readouterr().err.splitlines()
-    assert f"{place}: operations.findPeople: is not known here" in printed
-    assert f"{place}: operations.getUserInfo.responseMapping.idPath: is missing" in printed
-    warnings = [message for message in run_checks() if message.id == "adapters.W001"]
-    assert [(message.obj, message.msg) for message in warnings] == [
-        (str(place), "operations.findPeople: is not known here"),
-        (str(place), "operations.getUserInfo.responseMapping.idPath: is missing"),
+    mistakes = [
+        f"{place}: operations.findPeople: is not known here",
+        f"{place}: operations.getUserInfo.responseMapping.idPath: is missing",
     ]
+    assert [line for line in printed if line.startswith(str(place))] == [f"{line} (adapters.E001)" for line in mistakes]
+    assert [message.msg for message in run_checks() if message.id == "adapters.E001"] == mistakes
+
+
+@pytest.mark.django_db
+def test_a_wrong_definition_does_not_stop_a_migration(folder):
+    put(folder, definition={"operations": {}})
+    with pytest.raises(SystemCheckError, match="operations"):
+        BaseCommand().check()
+    call_command("migrate", plan=True, verbosity=0, skip_checks=False)
+
+
+def test_the_interfaces_are_those_of_the_definition(folder, client):
+    put(folder)
+    offered = client.get("/implementedInterfaces", {"platform": "grove"}).json()
+    assert {name for name, is_offered in offered.items() if is_offered} == {
+        *("getAuthType", "getBasicAuth", "getLogFormatType", "cacheCallNote"),
+        *("getUserInfo", "unAuthorize", "findContact"),
+    }
+    offered = client.get("/implementedInterfaces", {"platform": "testCRM"}).json()
+    assert all(offered[name] for name in ("createContact", "createCallLog", "updateMessageLog", "getLicenseStatus"))
 
 
 def test_no_python_is_read_from_a_further_folder(folder):

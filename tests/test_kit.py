@@ -180,11 +180,10 @@ def sandbox_login():
     """The one adapter here that logs in by OAuth and is not under test: its case and a way to break it."""
 
     def load(operation):
-        case = next(
-            case
-            for case in all_cases()
-            if case.operation == operation and registry.manifests()[case.platform].server.sandbox
-        )
+        sandboxes = [name for name, manifest in registry.manifests().items() if manifest.server.sandbox]
+        by_oauth = {case.platform for case in all_cases() if case.operation == "exchange_code"}
+        platform = next(name for name in sandboxes if name in by_oauth)
+        case = next(case for case in all_cases() if case.operation == operation and case.platform == platform)
         case = Case(case.platform, case.path.with_name(f"{operation}__success.json"))
         return case, case.load()
 

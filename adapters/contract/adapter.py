@@ -79,6 +79,8 @@ class CrmAdapter(ABC):
     message_title_date = "%y/%m/%d"
     #: While the note holds this text no person has written it, and server-side logging may replace it; None: always.
     auto_log_marker: str | None = None
+    #: Required operations that this CRM cannot do after all: names of methods that raise or find nothing.
+    lacking: frozenset[str] = frozenset()
 
     def __init__(self, *, http: HttpClient, context: AdapterContext) -> None:
         self.http = http.explained_by(self.explain)

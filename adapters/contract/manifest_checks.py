@@ -117,6 +117,8 @@ def _surface(adapter: type[CrmAdapter]) -> list[str]:
         found.append("the adapter must keep the constructor of CrmAdapter")
     if missing := sorted(adapter.__abstractmethods__):
         found.append(f"the adapter lacks {', '.join(missing)}")
+    if unknown := sorted(adapter.lacking - CrmAdapter.__abstractmethods__):
+        found.append(f"lacking names {', '.join(unknown)}, which is no required operation")
     for name, method in inspect.getmembers(CrmAdapter, inspect.isroutine):
         own = getattr(adapter, name)
         if not name.startswith("_") and own is not method and _parameters(own) != _parameters(method):

@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from adapters.contract import (
     AdapterContext,
@@ -34,7 +33,6 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     LogResult,
-    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -47,60 +45,21 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out,
+    nothing_written,
     require,
     require_id,
 )
 from adapters.contract.reply_errors import error_for
 from adapters.proxy import variables
 from adapters.proxy.contacts import contact_of, contacts_with_number
-from adapters.proxy.definition import Definition, DefinitionError, Operation
-from adapters.proxy.fit import misfits
+from adapters.proxy.definition import Definition, Operation
 from adapters.proxy.profile import host_of, kept_profile, plain_host, profile_kept_in, profile_of, welcome_of
 from adapters.proxy.reading import joined, moment, number, place, table, text, written_text
 from adapters.proxy.sending import Sender
 
-#: Optional method of the contract -> the operation that offers it.
-_OPTIONAL = {
-    "find_contacts_by_name": "findContactWithName",
-    "set_disposition": "upsertCallDisposition",
-    "find_call_log": "findCallLog",
-    "find_message_log": "findMessageLog",
-    "list_users": "getUserList",
-    "license_status": "getLicenseStatus",
-    "validate_session": "validateSession",
-}
-
-
-def mistakes_in(folder: Path, manifest: Manifest) -> list[str]:
-    """What is wrong with a folder's definition, by itself and beside its manifest; never raises."""
-    try:
-        definition = _read(folder)
-    except DefinitionError as error:
-        return error.mistakes
-    return misfits(definition, manifest)
-
-
-def for_definition(folder: Path) -> type[CrmAdapter]:
-    """The adapter that a folder's definition describes. Raises ``DefinitionError`` naming every mistake."""
-    definition = _read(folder)
-    offered = {method for method, operation in _OPTIONAL.items() if operation in definition.operations}
-    if not definition.signs_in_with_form:
-        offered.add("refresh_user")
-    # a method that the definition does not fill is the base class's, which says that the CRM does not offer it
-    withheld = {name: getattr(CrmAdapter, name) for name in (*_OPTIONAL, "refresh_user") if name not in offered}
-    members = {"definition": definition, "log_format": definition.log_format, **withheld}
-    return cast("type[CrmAdapter]", type("Adapter", (DeclarativeAdapter,), members))
-
-
-def _read(folder: Path) -> Definition:
-    try:
-        return Definition.parse((folder / "definition.json").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DefinitionError([f"definition.json cannot be read: {type(error).__name__}"]) from None
-
 
 class DeclarativeAdapter(CrmAdapter):
-    """The operations of a definition; ``for_definition`` makes the class for one."""
+    """The operations of a definition; ``loading.for_definition`` makes the class for one."""
 
     definition: ClassVar[Definition]
     _welcome = ""
@@ -306,8 +265,9 @@ class DeclarativeAdapter(CrmAdapter):
         body = change.body
         if body is None and "getMessageLog" in self._operations:
             operation = self._operations["getMessageLog"]
-            reply = self._sender.send(operation, variables.existing(ref, "existingMessageLog"))
-            present = written_text({"body": reply.body}, operation.mapping.get("fullBodyPath", "body.note"))
+            with nothing_written():
+                reply = self._sender.send(operation, variables.existing(ref, "existingMessageLog"))
+                present = written_text({"body": reply.body}, operation.mapping.get("fullBodyPath", "body.note"))
             body = change.append(present, change.messages)
         own = variables.more_messages(ref, change, body)
         return self._change("updateMessageLog", ref, own) or LogResult(log_id=ref.log_id)
@@ -330,6 +290,9 @@ class DeclarativeAdapter(CrmAdapter):
         )
 
     def license_status(self) -> LicenseStatus:
+        """Valid and ``Basic`` where the definition asks nobody: what the published server answers for one."""
+        if "getLicenseStatus" not in self._operations:
+            return LicenseStatus(is_valid=True, status="Basic")
         operation = self._operation("getLicenseStatus")
         answer = {"body": self._sender.send(operation, variables.known(userId=self.user.id)).body}
         mapping = operation.mapping

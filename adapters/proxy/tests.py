@@ -404,7 +404,6 @@ def test_without_a_search_nobody_is_found(adapter):
         lambda one: one.create_call_log(ENTRY),
         lambda one: one.get_call_log(REF),
         lambda one: one.list_users(),
-        lambda one: one.license_status(),
         lambda one: one.find_call_log(ENTRY.as_marker()),
     ):
         with pytest.raises(UnsupportedOperation):
@@ -696,6 +695,12 @@ def test_users_and_licence_are_read(adapter, crm):
     licence = adapter({"getLicenseStatus": {"url": "/licence/{{userId}}"}}).license_status()
     assert (licence.is_valid, licence.status, licence.description) == (True, "Pro", "")
     assert crm.last.url.endswith("/licence/41")
+
+
+def test_a_licence_that_nobody_is_asked_for_is_valid(adapter, crm):
+    licence = adapter({}).license_status()
+    assert (licence.is_valid, licence.status, licence.description) == (True, "Basic", "")
+    assert crm.requests == []
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from adapters import registry
 from adapters.contract import Manifest
+from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from connectors.api.envelope import PlainText, text_reply
 from connectors.api.throttling import LoginThrottle
 from connectors.api.wire import WireViewSet, connected_user
@@ -19,17 +20,17 @@ from connectors.release_notes import RELEASE_NOTES
 from connectors.services.adapters import with_adapter
 from connectors.services.identity import hashed
 
-#: The reference server's function names -> what offers them here; None: always offered.
+#: The reference server's function names -> the adapter's method behind them; None: the server's own, always offered.
 _INTERFACES = {
-    "getUserInfo": None,
-    "createCallLog": None,
-    "updateCallLog": None,
-    "getCallLog": None,
-    "createMessageLog": None,
-    "updateMessageLog": None,
-    "createContact": None,
-    "findContact": None,
-    "unAuthorize": None,
+    "getUserInfo": "user_profile",
+    "createCallLog": "create_call_log",
+    "updateCallLog": "update_call_log",
+    "getCallLog": "get_call_log",
+    "createMessageLog": "create_message_log",
+    "updateMessageLog": "update_message_log",
+    "createContact": "create_contact",
+    "findContact": "find_contacts",
+    "unAuthorize": "revoke",
     "getLogFormatType": None,
     "cacheCallNote": None,
     "findContactWithName": "find_contacts_by_name",
@@ -122,7 +123,8 @@ class ServerViewSet(WireViewSet):
             raise PlainText("Unknown platform")
         server = registry.manifests()[platform].server
         by_oauth = server.auth.type == "oauth"
-        offered = {key: need is None or need in server.capabilities for key, need in _INTERFACES.items()}
+        missing = {*OPTIONAL_OPERATIONS} - {*server.capabilities} | registry.adapter_class(platform).lacking
+        offered = {key: method not in missing for key, method in _INTERFACES.items()}
         login = {"getAuthType": True, "getOauthInfo" if by_oauth else "getBasicAuth": True}
         return Response({**login, **offered, **dict.fromkeys(_NOT_OFFERED, False)})
 
