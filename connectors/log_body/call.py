@@ -8,17 +8,35 @@ from datetime import datetime, tzinfo
 
 from adapters.contract import Direction, LogFormat, Options, Party
 from connectors.log_body.clock import DEFAULT_PATTERN, format_duration, format_time
-from connectors.log_body.markup import escape, unescape
-from connectors.log_body.sections import PENDING, SECTIONS, Kind, Section, pattern, render
+from connectors.log_body.markup import escape, unescape, with_its_newlines
+from connectors.log_body.sections import (
+    MARKDOWN_START,
+    PENDING,
+    PLAIN_START,
+    SECTIONS,
+    Kind,
+    Section,
+    pattern,
+    render,
+    shielded,
+    unshielded,
+)
 
 _FACTS = {
     "duration", "result", "recording_link", "ai_note", "transcript", "ring_sense_transcript",
     "ring_sense_summary", "ring_sense_score", "ring_sense_bulleted_summary", "ring_sense_link",
 }  # fmt: skip
-_LABELS = "|".join(re.escape(section.plain) for section in SECTIONS)
-_PLAIN_NOTE = re.compile(rf"^- (?:Note|Agent notes): ?(.*?)(?=\n+- (?:{_LABELS}):|\n*\Z)", re.DOTALL | re.MULTILINE)
-_HTML_NOTE = re.compile(r"<b>Agent notes</b>(?:<br\s*/?>)?(.*?)(?:<br\s*/?>){0,2}<b>Call details</b>", re.DOTALL)
-_MARKDOWN_NOTE = re.compile(r"^## Agent notes\n(.*?)\n*(?=\n## Call details|\Z)", re.DOTALL | re.MULTILINE)
+#: The note is the group that took part. It ends at a label of ours; in HTML and Markdown at the heading of the details,
+#: as long as nobody removed it.
+_PLAIN_NOTE = re.compile(rf"^- (?:Note|Agent notes): ?(.*?)(?=\n+{PLAIN_START}|\n*\Z)", re.DOTALL | re.MULTILINE)
+_BREAKS = r"(?:<br\s*/?>){0,2}"
+_HTML_NOTE = re.compile(
+    rf"<b>Agent notes</b>(?:<br\s*/?>)?(?:(.*?){_BREAKS}<b>Call details</b>|(.*?){_BREAKS}(?=<li>|<div>|<ul>|\Z))",
+    re.DOTALL,
+)
+_MARKDOWN_NOTE = re.compile(
+    rf"^## Agent notes$(?:(.*?)\n*(?=\n## Call details)|(.*?)\n*(?=\n{MARKDOWN_START}|\Z))", re.DOTALL | re.MULTILINE
+)
 _NOTES = {LogFormat.PLAIN: _PLAIN_NOTE, LogFormat.HTML: _HTML_NOTE, LogFormat.MARKDOWN: _MARKDOWN_NOTE}
 
 
@@ -79,21 +97,25 @@ def update_call(
 
     ``facts_only``: a person has written the note, so note, subject, time and journey are theirs.
     """
-    for section in SECTIONS:
-        value = _value(section.name, details, options, zone)
-        if (
-            not value
-            or not options.flag(section.setting, section.default)
-            or (facts_only and section.name not in _FACTS)
-        ):
-            continue
-        label = "Recipient phone number" if _to_recipient(section, details, log_format) else ""
-        body = _put(body, section, _trimmed(section, value, log_format), log_format, label)
-    # Newlines around a note cannot be told from those of the layout, and would grow with every update.
-    note = (details.note or "").strip("\r\n")
-    if note and not facts_only and options.flag("addCallLogNote", True):
-        body = _put_note(body, note, log_format)
-    return body
+
+    def updated(body: str) -> str:
+        for section in SECTIONS:
+            value = _value(section.name, details, options, zone)
+            if (
+                not value
+                or not options.flag(section.setting, section.default)
+                or (facts_only and section.name not in _FACTS)
+            ):
+                continue
+            label = "Recipient phone number" if _to_recipient(section, details, log_format) else ""
+            body = _put(body, section, _trimmed(section, value, log_format), log_format, label)
+        # Newlines around a note cannot be told from those of the layout, and would grow with every update.
+        note = (details.note or "").replace("\r\n", "\n").strip("\r\n")
+        if note and not facts_only and options.flag("addCallLogNote", True):
+            body = _put_note(body, note, log_format)
+        return body
+
+    return with_its_newlines(body, updated)
 
 
 def _to_recipient(section: Section, details: CallDetails, log_format: LogFormat) -> bool:
@@ -114,7 +136,7 @@ def _value(name: str, details: CallDetails, options: Options, zone: tzinfo) -> s
     if name == "legs":
         return "\n".join(_leg_line(leg, first=index == 0) for index, leg in enumerate(details.legs))
     value = getattr(details, name)
-    return "" if value is None or isinstance(value, bool | dict | list) else str(value)
+    return "" if value is None or isinstance(value, bool | dict | list) else str(value).replace("\r\n", "\n")
 
 
 def _trimmed(section: Section, value: str, log_format: LogFormat) -> str:
@@ -127,7 +149,7 @@ def _put(body: str, section: Section, value: str, log_format: LogFormat, label: 
     found = pattern(section, log_format).search(body)
     if found is None:
         return _added(body, section, render(section, value, log_format, label=label), log_format)
-    if section.kind is Kind.LINK and value == PENDING and "http" in found[0]:
+    if section.kind is Kind.LINK and not value.lower().startswith("http") and "http" in found[0]:
         return body  # an old update that arrives late does not take a real link away
     if section.name == "user_name" and PENDING not in found[0]:
         return body
@@ -140,7 +162,7 @@ def _added(body: str, section: Section, text: str, log_format: LogFormat) -> str
     if log_format is LogFormat.HTML:
         if section.html_break:
             text += "<br>"
-        if section.kind is Kind.LINK and "</ul>" in body:
+        if section.html_in_list and "</ul>" in body:
             before, after = body.split("</ul>", 1)
             return f"{before}{text}</ul>{after}"
         return body + text
@@ -153,13 +175,14 @@ def _added(body: str, section: Section, text: str, log_format: LogFormat) -> str
 def _put_note(body: str, note: str, log_format: LogFormat) -> str:
     found = _NOTES[log_format].search(body)
     if log_format is LogFormat.HTML:
-        heading = f"<b>Agent notes</b><br>{escape(note)}<br><br>"
+        heading = f"<b>Agent notes</b><br>{escape(note)}<br><br><b>Call details</b>"
         if found:
-            return body[: found.start()] + heading + "<b>Call details</b>" + body[found.end() :]
+            start = "" if found[1] is not None else "<br>"
+            return body[: found.start()] + heading + start + body[found.end() :]
         if "<b>Call details</b>" in body:
-            before, after = body.split("<b>Call details</b>", 1)
-            return f"{before}{heading}<b>Call details</b>{after}"
-        return f"{heading}<b>Call details</b><br>{body}"
+            return heading.join(body.split("<b>Call details</b>", 1))
+        return f"{heading}<br>{body}"
+    note = shielded(note, log_format)
     if log_format is LogFormat.MARKDOWN:
         if found:
             return f"{body[: found.start()]}## Agent notes\n{note}\n{body[found.end() :]}"
@@ -172,10 +195,12 @@ def _put_note(body: str, note: str, log_format: LogFormat) -> str:
 
 def read_note(body: str, log_format: LogFormat) -> str:
     """The agent's note in a body; "" when it has none."""
-    found = _NOTES.get(log_format, _PLAIN_NOTE).search(body)
-    if not found:
-        return ""
-    return (unescape(found[1]) if log_format is LogFormat.HTML else found[1]).strip("\n")
+    if log_format is LogFormat.HTML:
+        found = _HTML_NOTE.search(body)
+        return unescape(found[1] or found[2] or "").strip("\n") if found else ""
+    found = _NOTES.get(log_format, _PLAIN_NOTE).search(body.replace("\r\n", "\n"))
+    text = next((text for text in found.groups() if text), "") if found else ""
+    return unshielded(text.strip("\n"), log_format)
 
 
 def read_subject(body: str, log_format: LogFormat) -> str:
@@ -196,11 +221,12 @@ def _leg_line(leg: Leg, *, first: bool) -> str:
         return f"Made call from {_party(leg.caller)}" if outbound else f"Received call at {_party(leg.callee)}"
     party = leg.caller if outbound and leg.leg_type != "PstnToSip" else leg.callee
     unit = "seconds" if leg.duration > 1 else "second"
-    return f"Transferred to {_party(party)}, duration: {leg.duration:g} {unit}"
+    return f"Transferred to {_party(party)}, duration: {leg.duration:.15g} {unit}"
 
 
 def _party(party: Party) -> str:
     if not party.phone_number and not party.extension_number:
         return ""
     extension = f"ext {party.extension_number}" if party.extension_number else ""
-    return ", ".join(text for text in (party.name, party.phone_number, extension) if text)
+    parts = (" ".join(text.splitlines()) for text in (party.name, party.phone_number, extension))
+    return ", ".join(text for text in parts if text)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind
 from connectors.log_body.clock import clock, long_date, short_date
-from connectors.log_body.markup import escape
+from connectors.log_body.markup import escape, with_its_newlines
 
 FOOTER = "--- Created via RingCentral App Connect"
 _RULE = "------------"
 _COUNTER = re.compile(r"Conversation\((\d+) messages\)")
+#: A line of a message that would be taken for the rule around the conversation.
+_RULE_LINE = re.compile(rf"^(?= *{_RULE}$)", re.MULTILINE)
+#: How an entry begins.
+_HEADER = {
+    LogFormat.PLAIN: re.compile(r"^[^\n]+ \d\d:\d\d [AP]M$", re.MULTILINE),
+    LogFormat.MARKDOWN: re.compile(r"^\*\*[^\n]+\*\* \d\d:\d\d [AP]M$", re.MULTILINE),
+    LogFormat.HTML: re.compile(r"<li>[^<]* \d\d:\d\d [AP]M<br"),
+}
 _TITLES = {
     MessageKind.SMS: "SMS conversation with {name}",
     MessageKind.VOICEMAIL: "Voicemail left by {name}",
@@ -42,6 +51,18 @@ def compose_conversation(
         return ""
     if len(messages) == 1 and messages[0].kind is not MessageKind.SMS:
         return _alone(messages[0], title, log_format)
+    return _conversation(messages, title, contact, user_name, correspondents, log_format, zone)
+
+
+def _conversation(
+    messages: Sequence[Message],
+    title: str,
+    contact: ContactRef,
+    user_name: str,
+    correspondents: tuple[str, ...],
+    log_format: LogFormat,
+    zone: tzinfo,
+) -> str:
     entries = "".join(_entry(message, contact, user_name, log_format, zone) for message in messages)
     day, count = long_date(messages[0].sent_at, zone), len(messages)
     people = [user_name, contact.name, *(name or "Unknown" for name in correspondents)]
@@ -93,6 +114,7 @@ def _entry(message: Message, contact: ContactRef, user_name: str, log_format: Lo
     time, text = clock(message.sent_at, zone), _text(message)
     if log_format is LogFormat.HTML:
         return f"<li>{escape(sender)} {time}<br><b>{escape(text)}</b></li>"
+    text = _RULE_LINE.sub(" ", text)
     if log_format is LogFormat.MARKDOWN:
         return f"**{sender}** {time}\n{text}\n\n"
     return f"{sender} {time}\n{text}\n\n"
@@ -109,32 +131,83 @@ def append_messages(
     title: str = "",
     correspondents: tuple[str, ...] = (),
     skip_present: bool = False,
+    logged_before: int | None = None,
 ) -> str:
     """The body with the messages added before its end marker, and counted.
 
-    Where a person removed the markers, or the day began with a voicemail or fax, a conversation block is added at the
-    end. ``skip_present``: entries that stand there already, from an attempt whose answer was lost, are left out.
+    Where a person removed the markers, or the day began with a voicemail or fax, the conversation is added at the end.
+    ``skip_present``: messages that stand there already, from an attempt whose answer was lost, are left out.
+    ``logged_before``: how many messages the record held before these; it tells a text that was sent twice from one
+    that was written once.
     """
-    entries = []
-    for message in messages:
-        entry = _entry(message, contact, user_name, log_format, zone)
-        if not (skip_present and entry.strip() in body):
-            entries.append(entry)
-    if not entries:
-        return body
-    marker = f"</ul>{_RULE}<br>" if log_format is LogFormat.HTML else f"{_RULE}\nEND"
-    at = body.rfind(marker)
-    if at < 0:
-        return _with_new_block(body, entries, log_format)
-    grown = body[:at] + "".join(entries) + body[at:]
-    return _COUNTER.sub(lambda found: f"Conversation({int(found[1][:9]) + len(entries)} messages)", grown, count=1)
+
+    def appended(body: str) -> str:
+        entries = [(message, _entry(message, contact, user_name, log_format, zone)) for message in messages]
+        if skip_present:
+            entries = _not_present(body, entries, log_format, logged_before)
+        if not entries:
+            return body
+        at = body.rfind(f"</ul>{_RULE}<br>" if log_format is LogFormat.HTML else f"{_RULE}\nEND")
+        if at >= 0:
+            gap = "" if log_format is LogFormat.HTML or at == 0 or body[at - 1] == "\n" else "\n"
+            added = "".join(entry for _, entry in entries)
+            return _counted(body[:at], len(entries), log_format) + gap + added + body[at:]
+        fresh = [message for message, _ in entries]
+        added = _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
+        if log_format is LogFormat.HTML:
+            return f"{body}<br>{added}" if body else added
+        return f"{body.rstrip()}\n\n{added.lstrip()}" if body.strip() else added
+
+    return with_its_newlines(body, appended)
 
 
-def _with_new_block(body: str, entries: Sequence[str], log_format: LogFormat) -> str:
-    joined, count = "".join(entries), len(entries)
+def _not_present(
+    body: str, entries: list[tuple[Message, str]], log_format: LogFormat, logged_before: int | None
+) -> list[tuple[Message, str]]:
+    """What is missing. They are written in one go, so the record's own count tells best; else the texts are counted."""
+    counts = [int(found[1][:9]) for found in _COUNTER.finditer(body)]
+    if logged_before is not None and len(counts) == 1 and body.count(FOOTER) == 1:
+        if counts[0] == logged_before:
+            return entries
+        if counts[0] == logged_before + len(entries):
+            return []
+    missing = []
+    seen: Counter[str] = Counter()
+    for message, entry in entries:
+        seen[entry] += 1
+        if seen[entry] > _occurrences(body, message, entry, log_format):
+            missing.append((message, entry))
+    return missing
+
+
+def _occurrences(body: str, message: Message, entry: str, log_format: LogFormat) -> int:
     if log_format is LogFormat.HTML:
-        start = f"{body}<br><br>" if body else ""
-        opening = f"Conversation({count} messages)<br>BEGIN<br>{_RULE}<br>"
-        return f"{start}{opening}<ul>{joined}</ul>{_RULE}<br>END<br><br>{FOOTER}"
-    start = f"{body.rstrip()}\n\n" if body.strip() else ""
-    return f"{start}Conversation({count} messages)\nBEGIN\n{_RULE}\n{joined}{_RULE}\nEND\n\n{FOOTER}"
+        count = body.count(entry)
+        alone = escape(_special(message))
+    else:
+        ends = rf"(?=\s*(?:\Z|^{_RULE}$|{_HEADER[log_format].pattern}))"
+        count = len(re.findall(rf"^{re.escape(entry.rstrip())}{ends}", body, re.MULTILINE))
+        alone = _special(message)
+    if count or message.kind is MessageKind.SMS or not alone:
+        return count
+    return body.count(alone)  # the short form of a day's first voicemail or fax
+
+
+def _counted(start: str, added: int, log_format: LogFormat) -> str:
+    """What stands before the end marker, with the count of its conversation raised, or put back in its place."""
+    opening = f"BEGIN<br>{_RULE}<br><ul>" if log_format is LogFormat.HTML else f"BEGIN\n{_RULE}\n"
+    begin = start.rfind(opening)
+    head, rest = (start[:begin], start[begin:]) if begin >= 0 else (start, "")
+    earlier = max(head.rfind(f"{_RULE}<br>END"), head.rfind(f"{_RULE}\nEND"))  # the end of another conversation
+    counters = list(_COUNTER.finditer(head, max(earlier, 0)))
+    if counters:
+        last = counters[-1]
+        count = f"Conversation({int(last[1][:9]) + added} messages)"
+        return head[: last.start()] + count + head[last.end() :] + rest
+    if begin < 0:
+        return start
+    count = f"Conversation({len(_HEADER[log_format].findall(rest)) + added} messages)"
+    if log_format is LogFormat.HTML:
+        return f"{head}{count}<br>{rest}"
+    gap = "" if not head or head.endswith("\n") else "\n"
+    return f"{head}{gap}{count}\n{rest}"

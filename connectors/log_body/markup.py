@@ -1,9 +1,10 @@
-"""Escaping of people's text in HTML bodies, and its undoing."""
+"""Escaping of people's text in HTML bodies and its undoing; newlines as the CRM stores them."""
 
 from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
@@ -24,3 +25,10 @@ def anchor(link: str) -> str:
     if not link.lower().startswith(("http://", "https://")):
         return "(pending...)"
     return f'<a target="_blank" href="{escape(link).replace("<br>", "")}">open</a>'
+
+
+def with_its_newlines(body: str, change: Callable[[str], str]) -> str:
+    """``change(body)``, which only knows ``\\n``, for a body that a CRM may have stored with ``\\r\\n``."""
+    if "\r\n" in body and "\n" not in body.replace("\r\n", ""):
+        return change(body.replace("\r\n", "\n")).replace("\n", "\r\n")
+    return change(body)

@@ -58,7 +58,8 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
             row.created(found)
         if row.crm_log_id:
             ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
-            return adapter.update_message_log(ref, _change(adapter, entry, skip_present=may_be_present))
+            before = row.messages.filter(delivery=None).count() if may_be_present else None
+            return adapter.update_message_log(ref, _change(adapter, entry, logged_before=before))
         if not begin_write(delivery):
             raise CrmUnavailable("This took too long; it is tried again later.")
         return adapter.create_message_log(entry)
@@ -120,7 +121,9 @@ def _entry(adapter: CrmAdapter, row: ConversationLog, conversation: Conversation
     )
 
 
-def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, skip_present: bool) -> MessageLogChange:
+def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, logged_before: int | None) -> MessageLogChange:
+    """``logged_before``: for another attempt, how many messages the record held before the first one."""
+
     def append(body: str, items: Sequence[Message]) -> str:
         return append_messages(
             body,
@@ -131,7 +134,8 @@ def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, skip_present: bool) 
             zone=adapter.zone(),
             title=entry.subject,
             correspondents=entry.correspondents,
-            skip_present=skip_present,
+            skip_present=logged_before is not None,
+            logged_before=logged_before,
         )
 
     return MessageLogChange(
