@@ -168,7 +168,7 @@ def test_messages_whose_answer_was_lost_are_found_again_by_the_worker_and_not_do
     for method, count in (("POST", 2), ("PATCH", 4)):
         clio.vendor.fail({"method": method, "path": "/api/v4/communications.*", "drop": "after", "times": 1})
         kept = me.log_messages(conversation("c1", pia, count))
-        assert kept["returnMessage"]["message"] == "Messages saved. It will be sent when Clio is back."
+        assert kept["returnMessage"]["message"] == "Messages saved. They will be sent when Clio is back."
         time.sleep(5.2)
         clio.server.manage("deliver")
         assert me.log_messages(conversation("c1", pia, count))["logIds"] == []

@@ -200,7 +200,7 @@ def test_messages_of_a_day_are_kept_one_by_one_and_written_once(me, luke, sandbo
     down(settings)
     first = me.log_messages(conversation(session, luke, 3))
     assert (first["successful"], len(first["logIds"])) == (True, 3)
-    assert first["returnMessage"]["message"] == "Messages saved. It will be sent when Test CRM is back."
+    assert first["returnMessage"]["message"] == "Messages saved. They will be sent when Test CRM is back."
     assert me.log_messages(conversation(session, luke, 3))["logIds"] == []
     assert len(me.log_messages(conversation(session, luke, 5))["logIds"]) == 2
     assert MessageLog.objects.exclude(delivery=None).count() == 5

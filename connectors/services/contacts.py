@@ -20,12 +20,11 @@ from adapters.contract import (
     PhoneNumber,
     UnsupportedOperation,
 )
-from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
-from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
 from connectors.services.adapters import refuses_before_acting, with_adapter
+from connectors.services.crm_audit import audited_at_crm
 
 log = logging.getLogger("switchboard.contacts")
 Rendered = dict[str, Any]
@@ -43,20 +42,15 @@ def find_contacts(
     kept = ContactMatch.objects.filter(user=user, key=key).first()
     if kept and not force and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE:
         return dict(kept.result)
-    with (
-        audited("contact.find", actor=user.actor, platform=user.platform, owner=user.owner) as event,
-        count_calls() as calls,
-    ):
+    with audited_at_crm("contact.find", user=user) as event:
         try:
             matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
-            event.crm_calls = calls.value
             if kept and error.try_later:
                 event.detail["served"] = "expired entry"
                 return dict(kept.result)
             raise
-        event.crm_calls = calls.value
         event.detail = {
             "variants": len(phone.variants),
             "found": len(matches.contacts),
@@ -79,16 +73,11 @@ def _key(phone: PhoneNumber) -> str:
 
 def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
     """The contacts with this name; none where the CRM offers no search by name."""
-    with (
-        audited("contact.search", actor=user.actor, platform=user.platform, owner=user.owner) as event,
-        count_calls() as calls,
-    ):
+    with audited_at_crm("contact.search", user=user) as event:
         try:
             matches = with_adapter(user, lambda adapter: adapter.find_contacts_by_name(name))
         except UnsupportedOperation:
             matches = ContactMatches()
-        finally:
-            event.crm_calls = calls.value
         event.detail = {"found": len(matches.contacts)}
         return matches
 
@@ -102,10 +91,7 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
     creation = contact_creations.claim(user, draft)
     if creation.result is not None:
         return dict(creation.result)
-    with (
-        audited("contact.create", actor=user.actor, platform=user.platform, owner=user.owner) as event,
-        count_calls() as calls,
-    ):
+    with audited_at_crm("contact.create", user=user) as event:
 
         def create(adapter: CrmAdapter) -> Contact:
             known = contact_creations.found(adapter, draft) if creation.was_uncertain else None
@@ -117,8 +103,6 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
         except BaseException as error:
             contact_creations.give_up(creation, maybe_applied=getattr(error, "maybe_applied", True))
             raise
-        finally:
-            event.crm_calls = calls.value
         event.target = str(contact.id)
         result = render(contact)
         contact_creations.complete(creation, result)

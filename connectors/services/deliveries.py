@@ -25,15 +25,15 @@ from adapters.contract import (
     RateLimited,
     UnsupportedOperation,
 )
-from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
-from audit.recorder import Recording, audited, record
+from audit.recorder import Recording, record
 from connectors.models import CrmUser
 from connectors.services import call_writes, circuits, delivery_queue, message_writes
 from connectors.services.adapters import SessionEnded, build_adapter
 from connectors.services.call_writes import CallEdit, CallSubmission, NotInCrmYet, Undecidable
+from connectors.services.crm_audit import audited_at_crm
 from connectors.services.delivery_payloads import UnreadablePayload, from_json
 from connectors.services.message_writes import Conversation
 
@@ -134,7 +134,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
     if early := _too_early(delivery):
         return Outcome(waits=True, error=early)
     until = time.monotonic() + delivery_queue.seconds_to_write(delivery)
-    with _audited(delivery, actor) as event, count_calls() as calls:
+    with _audited(delivery, actor) as event:
         try:
             with writes_until(until):
                 result = writer(delivery, change)
@@ -155,7 +155,6 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
             )
             return Outcome(waits=True)
         finally:
-            event.crm_calls = calls.value
             event.target = _target(delivery)
         _finish(delivery, result, event)
         _note_answer(delivery.crm)
@@ -164,10 +163,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
 
 @contextlib.contextmanager
 def _audited(delivery: Delivery, actor: str) -> Iterator[Recording]:
-    user = delivery.user
-    with audited(
-        delivery.kind, actor=actor, platform=user.platform, owner=user.owner, subject=delivery.subject
-    ) as event:
+    with audited_at_crm(delivery.kind, user=delivery.user, actor=actor, subject=delivery.subject) as event:
         if delivery.attempts > 1:
             event.detail["attempt"] = delivery.attempts
         yield event
@@ -331,17 +327,18 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
     A login that is over is raised instead: only the user can help.
     """
     crm = registry.manifests()[user.platform].display_name
+    they, them = ("they", "them") if what == "Messages" else ("it", "it")
     if isinstance(error, CredentialsRejected):
-        error.reason = f"{what} saved. It will be sent after you have connected again."
+        error.reason = f"{what} saved. {they.capitalize()} will be sent after you have connected again."
         raise error
-    message = f"{what} saved. It will be sent when {crm} is back."
+    message = f"{what} saved. {they.capitalize()} will be sent when {crm} is back."
     if isinstance(error, Undecidable):
-        message = f"{what} saved, but it may be in {crm} already. Please look there."
-        reason = f"{crm} did not confirm it, and cannot be asked. Your administrator sees it too."
+        message = f"{what} saved, but {they} may be in {crm} already. Please look there."
+        reason = f"{crm} did not confirm {them}, and cannot be asked. Your administrator sees {them} too."
     elif isinstance(error, RateLimited):
         reason = f"{crm} accepts no more requests at the moment."
     elif error is not None and error.maybe_applied:
-        reason = f"{crm} did not confirm it; before it is sent again we look whether it arrived."
+        reason = f"{crm} did not confirm {them}; before anything is sent again we look whether {they} arrived."
     elif isinstance(error, CrmUnavailable) and not isinstance(error, NotInCrmYet):
         reason = f"{crm} could not be reached."
     else:

@@ -1,0 +1,21 @@
+"""Records work at the CRM: who did what, how it ended, and with how many requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from adapters.contract.http import count_calls
+from audit.recorder import Recording, audited
+from connectors.models import CrmUser
+
+
+@contextmanager
+def audited_at_crm(action: str, *, user: CrmUser, actor: str = "", subject: str = "") -> Iterator[Recording]:
+    """``audited`` for a user's work at the CRM, its requests counted. ``actor``: default the user."""
+    scope = {"platform": user.platform, "owner": user.owner, "subject": subject}
+    with audited(action, actor=actor or user.actor, **scope) as event, count_calls() as calls:
+        try:
+            yield event
+        finally:
+            event.crm_calls = calls.value
