@@ -34,6 +34,8 @@ class CrmUser(models.Model):
     crm_account_id = models.CharField("CRM account", max_length=255, blank=True, default="")
     rc_account_id = models.CharField("RingCentral account", max_length=128, blank=True, default="")
     rc_account_verified = models.BooleanField(default=False)
+    #: As the extension claims it, where nothing else names the account: opens settings, never a secret.
+    claimed_rc_account_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
     hashed_rc_extension_id = models.CharField(max_length=128, blank=True, default="")
     access_token = EncryptedTextField(blank=True, default="")
     refresh_token = EncryptedTextField(blank=True, default="")

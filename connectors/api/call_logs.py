@@ -30,12 +30,14 @@ from connectors.api.wire import (
     Text,
     WireViewSet,
     connected_user,
+    without_tokens,
 )
 from connectors.log_body import CallDetails, Leg
 from connectors.models import CrmUser
 from connectors.services import call_logs, note_drafts
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
 from connectors.services.identity import hashed
+from connectors.services.settings import claim_account
 
 _LONG = 200_000  # characters of a transcript
 _SERVER_SIDE = "SSCL"
@@ -80,6 +82,7 @@ class CallRecord(serializers.Serializer[Any]):
     extensionNumber = Text(most=64)
     hashedExtensionId = Text(most=128)
     rcExtensionId = Text(most=64)
+    accountId = Text(most=64)
 
     def get_fields(self) -> Any:
         return {**super().get_fields(), "from": _party(), "to": _party()}
@@ -90,6 +93,13 @@ class CallRecord(serializers.Serializer[Any]):
         return attrs
 
 
+class Score(Text):
+    """A call score: a text or a number; anything else counts as absent, for no log fails over it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data) if isinstance(data, str | int | float) else ""
+
+
 class Extras(serializers.Serializer[Any]):
     """What creation and edit of a log have in common."""
 
@@ -97,7 +107,7 @@ class Extras(serializers.Serializer[Any]):
     transcript = Text(most=_LONG)
     ringSenseTranscript = Text(most=_LONG)
     ringSenseSummary = Text(most=_LONG)
-    ringSenseAIScore = Text(most=100)
+    ringSenseAIScore = Score(most=100)
     ringSenseBulletedSummary = Text(most=_LONG)
     ringSenseLink = Text(most=4000)
     voicemailLink = Text(most=4000)
@@ -130,6 +140,7 @@ class CallLogEdit(Extras):
         choices=[str(item) for item in Direction], required=False, allow_null=True, default=None
     )
     recordingLink = Text(most=4000)
+    accountId = Text(most=64)
     legs = LegField(many=True, required=False, allow_null=True, default=list)
 
     def get_fields(self) -> Any:
@@ -200,21 +211,33 @@ def _raw_duration(source: Any) -> dict[str, Any]:
     return {"has_duration": present, "duration": source["duration"] if present else None}
 
 
-def _assignee(user: CrmUser, submission: dict[str, Any]) -> Any:
+def _details(source: dict[str, Any], raw: Any, given: dict[str, Any], **members: Any) -> CallDetails:
+    """``source``: where the request tells of the call itself, and ``raw``: the same as it came."""
+    return CallDetails(
+        direction=Direction(source["direction"]) if source["direction"] else None,
+        caller=source["from"],
+        callee=source["to"],
+        started_at=source["startTime"],
+        result=source["result"],
+        legs=_legs(source["legs"]),
+        **_raw_duration(raw),
+        **{**_extras(given), **members},
+    )
+
+
+def _claim_account(user: CrmUser, request: Request, account_id: str | None) -> None:
+    """Server-side logging sends no headers, but the account's id as it is."""
+    if account_id and not request.headers.get("rc-account-id"):
+        claim_account(user, hashed(account_id))
+
+
+def _assigned_user(user: CrmUser, submission: dict[str, Any]) -> CrmUser | None:
+    """The colleague an administrator chose to log for. A token of another tenant or platform counts for nothing."""
     token = submission.get("adminAssignedUserToken")
     found = user_of_token(token) if isinstance(token, str) and token else None
-    return call_logs.assignee_of(user=user, submission=submission, assigned_user=found[0] if found else None)
-
-
-def without_tokens(data: Any) -> Any:
-    """A copy of the request without RingCentral tokens, for adapters that map raw fields."""
-    if isinstance(data, dict):
-        return {
-            key: without_tokens(value)
-            for key, value in data.items()
-            if key not in ("downloadUrl", "recordingDownloadLink", "rcAccessToken", "adminAssignedUserToken")
-        }
-    return [without_tokens(item) for item in data] if isinstance(data, list) else data
+    if found is None or (found[0].platform, found[0].owner) != (user.platform, user.owner):
+        return None
+    return found[0]
 
 
 class CallLogViewSet(WireViewSet):
@@ -243,6 +266,8 @@ class CallLogViewSet(WireViewSet):
         voicemail = given["voicemailLink"] or (info["voicemail"] or {}).get("link") or ""
         session_id = info["sessionId"] or info["telephonySessionId"] or info["id"]
         duration = info["duration"]
+        _claim_account(user, request, info["accountId"])
+        colleague = _assigned_user(user, submission)
         entry = CallLogEntry(
             session_id=session_id,
             direction=direction,
@@ -253,8 +278,8 @@ class CallLogViewSet(WireViewSet):
             subject=info["customSubject"] or default_subject,
             has_custom_subject=bool(info["customSubject"]),
             note=given["note"] or "",
-            submission=submission,
-            assignee=_assignee(user, submission),
+            submission=without_tokens(submission),
+            assignee=call_logs.assignee_of(user=user, submission=submission, assigned_user=colleague),
             caller=caller,
             callee=callee,
             recording_link=recording,
@@ -263,20 +288,16 @@ class CallLogViewSet(WireViewSet):
             transcript=given["transcript"] or "",
             wire=without_tokens(request.data),
         )
-        details = CallDetails(
+        details = _details(
+            info,
+            _member(request.data, "logInfo"),
+            given,
             note=entry.note,
             session_id=session_id,
             subject=info["customSubject"],
-            direction=direction,
-            caller=caller,
-            callee=callee,
             contact_number=phone,
-            started_at=info["startTime"],
-            result=info["result"],
             recording_link=recording,
-            legs=_legs(info["legs"]),
-            **_raw_duration(_member(request.data, "logInfo")),
-            **{**_extras(given), "voicemail_link": voicemail},
+            voicemail_link=voicemail,
         )
         identity = CallIdentity(
             session_id=session_id,
@@ -285,6 +306,7 @@ class CallLogViewSet(WireViewSet):
         )
         result = call_logs.create_call_log(
             user=user,
+            assigned_user=colleague,
             submission=CallSubmission(
                 identity=identity, entry=entry, details=details, is_server_side=_is_server_side(request)
             ),
@@ -360,6 +382,7 @@ class CallLogEditViewSet(WireViewSet):
         given = body.validated_data
         submission = given["additionalSubmission"] or {}
         duration = given["duration"]
+        _claim_account(user, request, given["accountId"])
         change = CallLogChange(
             subject=given["subject"] or None,
             note=given["note"] or None,
@@ -368,23 +391,20 @@ class CallLogEditViewSet(WireViewSet):
             result=given["result"] or None,
             recording_link=given["recordingLink"] or None,
             voicemail_link=given["voicemailLink"] or None,
-            submission=submission,
-            assignee=_assignee(user, submission),
+            submission=without_tokens(submission),
+            assignee=call_logs.assignee_of(
+                user=user, submission=submission, assigned_user=_assigned_user(user, submission)
+            ),
             wire=without_tokens(request.data),
         )
-        details = CallDetails(
+        details = _details(
+            given,
+            request.data,
+            given,
             note=given["note"],
             session_id=given["sessionId"],
             subject=given["subject"],
-            direction=Direction(given["direction"]) if given["direction"] else None,
-            caller=given["from"] if "from" in request.data else None,
-            callee=given["to"] if "to" in request.data else None,
-            started_at=given["startTime"],
-            result=given["result"],
             recording_link=given["recordingLink"],
-            legs=_legs(given["legs"]),
-            **_raw_duration(request.data),
-            **_extras(given),
         )
         edit = CallEdit(
             identity=CallIdentity(session_id=given["sessionId"], extension=_extension(user, request, given)),

@@ -11,9 +11,17 @@ from rest_framework.response import Response
 
 from adapters.contract import ContactRef, Direction, Message, MessageKind, NoticeLevel, Party
 from adapters.contract.outbound_guard import refusal
-from connectors.api.call_logs import without_tokens
 from connectors.api.envelope import from_notice, return_message
-from connectors.api.wire import Moment, PartyField, RecordId, Submission, Text, WireViewSet, connected_user
+from connectors.api.wire import (
+    Moment,
+    PartyField,
+    RecordId,
+    Submission,
+    Text,
+    WireViewSet,
+    connected_user,
+    without_tokens,
+)
 from connectors.log_body import parse_time
 from connectors.services import message_logs
 from connectors.services.message_writes import Conversation

@@ -18,7 +18,7 @@ from connectors.api.wire import WireViewSet, connected_user, ringcentral_token, 
 from connectors.models import AccountSettings
 from connectors.services.adapters import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
-from connectors.services.settings import effective, save_user_settings
+from connectors.services.settings import claim_account, effective, save_user_settings
 
 _MOST_KEYS = 500
 _LONGEST_FIELD = 1000
@@ -48,11 +48,10 @@ class UserSettingsViewSet(WireViewSet):
 
     def read(self, request: Request) -> Response:
         user = token_user(request)
-        account = None
         identity = None if user.rc_account_id else identity_if_verified(ringcentral_token(request))
-        if identity:
-            account = AccountSettings.objects.filter(pk=hashed(identity.account_id)).first()
-        return Response(effective(user, account))
+        named = request.query_params.get("rcAccountId") or request.headers.get("rc-account-id", "")
+        claim_account(user, hashed(identity.account_id) if identity else named)
+        return Response(effective(user))
 
     def write(self, request: Request) -> Response:
         user = token_user(request)

@@ -18,6 +18,7 @@ from connectors.api.throttling import UserThrottle, WrongTokenThrottle
 from connectors.log_body import parse_time
 from connectors.models import CrmUser
 from connectors.services.adapters import SessionEnded
+from connectors.services.settings import claim_account
 
 
 class WireViewSet(viewsets.ViewSet):
@@ -44,6 +45,7 @@ def connected_user(request: Request) -> CrmUser:
     user = token_user(request)
     if not user.is_connected:
         raise SessionEnded(final=True)
+    claim_account(user, request.headers.get("rc-account-id", ""))
     return user
 
 
@@ -170,6 +172,17 @@ class Submission(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         values: dict[str, Any] = super().to_internal_value(data)
         return {key: value for key, value in values.items() if value != "none"}
+
+
+def without_tokens(data: Any) -> Any:
+    """A copy of the request without RingCentral tokens, for adapters that map raw fields."""
+    if isinstance(data, dict):
+        return {
+            key: without_tokens(value)
+            for key, value in data.items()
+            if key not in ("downloadUrl", "recordingDownloadLink", "rcAccessToken", "adminAssignedUserToken")
+        }
+    return [without_tokens(item) for item in data] if isinstance(data, list) else data
 
 
 def by_method(**views: Any) -> Any:

@@ -18,13 +18,13 @@ from adapters.contract import (
     LogResult,
     RequestRejected,
 )
-from adapters.contract.http import count_calls
 from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_for
-from audit.recorder import audited, record
+from audit.recorder import record
 from connectors.log_body import read_note, read_subject
 from connectors.models import CrmUser
 from connectors.services.adapters import with_adapter
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
+from connectors.services.crm_audit import audited_at_crm
 from connectors.services.deliveries import Outcome, deliver_now, kept_notice
 from connectors.services.delivery_queue import accept, replace_change, take
 from connectors.services.note_drafts import take_note_draft
@@ -43,15 +43,19 @@ class LoggedSession:
     subject: str = ""
 
 
-def create_call_log(*, user: CrmUser, submission: CallSubmission) -> LogResult:
+def create_call_log(*, user: CrmUser, submission: CallSubmission, assigned_user: CrmUser | None = None) -> LogResult:
     """Writes the call into the CRM once, or keeps it until the CRM takes it.
+
+    Server-side logging sends no note; the one is taken that the user, or the colleague it logs for, wrote meanwhile.
 
     ``log_id`` of the result is "" while it is only kept; its notice says so then. Raises ``AlreadyLogged`` when the
     call is there, or being written by somebody else; any other ``ConnectorError`` when the CRM refused it.
     """
     identity, entry = submission.identity, submission.entry
     if submission.is_server_side and not entry.note:
-        note = take_note_draft(user=user, session_id=identity.session_id)
+        writers = [user, *([assigned_user] if assigned_user else [])]
+        notes = (take_note_draft(user=writer, session_id=identity.session_id) for writer in writers)
+        note = next(filter(None, notes), "")
         submission = replace(submission, entry=replace(entry, note=note))
     delivery = _accepted(user, submission)
     if delivery is None:
@@ -156,10 +160,7 @@ def find_logs(
     wanted = [item for item in plain if item.log][:details_at_most]
     if not wanted:
         return plain
-    with (
-        audited("call_log.read", actor=user.actor, platform=user.platform, owner=user.owner) as event,
-        count_calls() as calls,
-    ):
+    with audited_at_crm("call_log.read", user=user):
         refs = [ref_of(item.log) for item in wanted if item.log]
 
         def read(adapter: CrmAdapter) -> dict[str, LoggedSession]:
@@ -170,7 +171,6 @@ def find_logs(
             }
 
         details = with_adapter(user, read)
-        event.crm_calls = calls.value
     return [details.get(item.session_id, item) for item in plain]
 
 
@@ -228,15 +228,9 @@ def set_disposition(*, user: CrmUser, identity: CallIdentity, disposition: Dispo
 
 
 def assignee_of(*, user: CrmUser, submission: dict[str, Any], assigned_user: CrmUser | None) -> Assignee | None:
-    """The CRM user a log is written for: the administrator's mapping first, else the user behind an assigned token.
-
-    A token of another tenant or platform counts for nothing.
-    """
+    """The CRM user a log is written for: the administrator's mapping first, else the user behind an assigned token."""
     if not submission.get("isAssignedToUser"):
         return None
-    same_tenant = (
-        assigned_user is not None and assigned_user.platform == user.platform and assigned_user.owner == user.owner
-    )
     wanted = str(submission.get("adminAssignedUserRcId") or "")
     account = account_settings(user) if wanted else None
     for mapping in account.user_mappings if account else []:
@@ -244,6 +238,6 @@ def assignee_of(*, user: CrmUser, submission: dict[str, Any], assigned_user: Crm
         extensions = extensions if isinstance(extensions, list) else [extensions]
         if wanted in [str(extension) for extension in extensions] and mapping.get("crmUserId"):
             return Assignee(user_id=str(mapping["crmUserId"]))
-    if same_tenant and assigned_user:
+    if assigned_user:
         return Assignee(user_id=assigned_user.crm_user_id, profile=assigned_user.profile())
     return None

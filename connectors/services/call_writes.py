@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from adapters.contract import (
@@ -23,6 +24,8 @@ from audit.models import CallLog, Delivery, DeliveryKind, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
 from connectors.services.adapters import refuses_before_acting, with_adapter
 from connectors.services.delivery_queue import begin_write
+
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +105,8 @@ def _found(adapter: CrmAdapter, log: CallLog, entry: CallLogEntry) -> Id | None:
 def _composed(adapter: CrmAdapter, submission: CallSubmission) -> str:
     if adapter.log_format is LogFormat.CUSTOM:
         return ""
-    details = replace(submission.details, note=submission.entry.note)
+    note = _own_lines(submission.entry.note, adapter) if submission.is_server_side else submission.entry.note
+    details = replace(submission.details, note=note)
     return compose_call(details, log_format=adapter.log_format, options=adapter.options, zone=adapter.zone())
 
 
@@ -123,14 +127,22 @@ def update(delivery: Delivery, edit: CallEdit) -> CallUpdate:
     return with_adapter(delivery.user, write, may_repeat=lambda: refuses_before_acting(delivery.platform))
 
 
+def _own_lines(note: str, adapter: CrmAdapter) -> str:
+    """Server-side logging writes the breaks of its own notes as HTML, and knows a note as its own by them."""
+    return _BREAK.sub("\n", note) if adapter.log_format is LogFormat.HTML else note
+
+
 def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str:
     if adapter.log_format is LogFormat.CUSTOM:
         return current.body
     marker = adapter.auto_log_marker
     facts_only = edit.is_server_side and marker is not None and marker not in current.body
+    details = edit.details
+    if edit.is_server_side and details.note:
+        details = replace(details, note=_own_lines(details.note, adapter))
     return update_call(
         current.body,
-        edit.details,
+        details,
         log_format=adapter.log_format,
         options=adapter.options,
         zone=adapter.zone(),
