@@ -65,7 +65,8 @@ def _processes(environment: dict[str, str]) -> list[list[str]]:
     server = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
     server += ["--host", environment["HOST"], "--port", environment["PORT"], "--no-ws"]
     server += ["--workers", environment.get("WEB_WORKERS", "2")]
-    server += ["--blocking-threads", environment.get("WEB_THREADS", "32"), "--log-level", "warning"]
+    server += ["--blocking-threads", environment.get("WEB_THREADS", "32")]
+    server += ["--log-level", "warning", "--log-config", str(BASE_DIR / "config" / "server_log.json")]
     if "--reload" in sys.argv:
         server.append("--reload")
     commands = [server, _worker(environment)]

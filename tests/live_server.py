@@ -105,7 +105,8 @@ def server_command(port: int, *, workers: int, threads: int) -> list[str]:
     """The command that serves at that port of loopback."""
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--no-ws"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    return [*command, "--blocking-threads", str(threads), "--log-level", "warning"]
+    command += ["--blocking-threads", str(threads), "--log-level", "warning"]
+    return [*command, "--log-config", "config/server_log.json"]
 
 
 def start_server(
