@@ -197,7 +197,12 @@ elif _database["ENGINE"].endswith("postgresql"):
     _database.setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": int(number("WEB_THREADS", 32, least=1)) + 4,
+        # There is one for every thread: a longer wait means that the server cannot be reached. Clients wait 30 seconds.
+        "timeout": 4,
+        "reconnect_timeout": 60,
     }
+    _database["CONN_HEALTH_CHECKS"] = True  # connections that a restart of PostgreSQL broke are replaced, not used
+    _database["OPTIONS"].setdefault("connect_timeout", 4)
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
@@ -251,6 +256,8 @@ CORS_ALLOW_HEADERS = [
 CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|jsi18n|$)).*$"
 JWT_LIFETIME = timedelta(days=number("JWT_LIFETIME_DAYS", 14, least=1))
 JWT_GRACE = timedelta(days=number("JWT_GRACE_DAYS", 90))
+#: Whether replies tell their times and counts to a connected user who asks with ``is-debug: true``.
+DEBUG_REPLIES = switch("DEBUG_REPLIES", False)
 CONTACT_CACHE = timedelta(seconds=number("CONTACT_CACHE_SECONDS", 600))
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
 RINGCENTRAL_SERVER = env.str("RINGCENTRAL_SERVER", default="https://platform.ringcentral.com").rstrip("/")

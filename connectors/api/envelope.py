@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
@@ -188,6 +189,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
         return too_many_requests(getattr(error, "wait", None))
     if isinstance(error, exceptions.APIException):
         return text_reply(str(error.detail), error.status_code)
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("database out of reach", extra={"operation": operation, "error": type(error.__cause__).__name__})
+        return unavailable()
     if isinstance(error, DatabaseError | Undecipherable):
         log.error("storage failed", exc_info=error, extra={"operation": operation})
         return Response({**always, "successful": False, "returnMessage": return_message("Database operation failed")})
@@ -219,6 +223,14 @@ def _first_problem(detail: Any, path: str = "") -> str:
     return f"{path}: {detail}" if path else str(detail)
 
 
+def unavailable() -> HttpResponse:
+    """The database cannot be reached, or not in time: on every path, whatever was asked."""
+    detail = "The database cannot be reached at the moment. Please try again shortly."
+    reply = JsonResponse({"error": "Service unavailable", "detail": detail}, status=503)
+    reply["Retry-After"] = "5"
+    return reply
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return HttpResponse("<!doctype html><title>Not found</title><p>Not found.", status=404)
 
@@ -228,4 +240,7 @@ def bad_request(request: HttpRequest | Request, exception: Exception | None = No
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the error is being handled: middleware and plain views meet a lost database too."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return unavailable()
     return JsonResponse({"error": "Internal error", "reference": current_request_id()}, status=500)

@@ -9,7 +9,7 @@ from connectors.api.wire import by_method
 
 urlpatterns = [
     path("crmManifest", platforms.ManifestViewSet.as_view({"get": "read"})),
-    path("isAlive", platforms.ServerViewSet.as_view({"get": "alive"})),
+    path("isAlive", platforms.ServerViewSet.as_view({"get": "alive"}, throttle_classes=[])),
     path("serverVersionInfo", platforms.ServerViewSet.as_view({"get": "version"})),
     path("releaseNotes", platforms.ServerViewSet.as_view({"get": "release_notes"})),
     path("implementedInterfaces", platforms.ServerViewSet.as_view({"get": "interfaces"})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from adapters.contract import Party
+from adapters.contract.http import count_calls
+from connectors.api import debug_replies
 from connectors.api.authentication import AppTokenAuthentication, Token
 from connectors.api.envelope import NO_TOKEN, PlainText
 from connectors.api.throttling import UserThrottle, WrongTokenThrottle
@@ -31,9 +34,22 @@ class WireViewSet(viewsets.ViewSet):
     #: Fields the client reads unguarded, present in every JSON reply, errors included.
     always: dict[str, Any] = {}
 
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        self._started = time.monotonic()
+        with count_calls() as self._crm_calls:
+            return super().dispatch(request, *args, **kwargs)
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        token = getattr(request, "auth", None)
+        if isinstance(getattr(response, "data", None), dict) and debug_replies.is_wanted(request):
+            response.data = debug_replies.described(
+                response.data,
+                operation=self.operation or str(getattr(self, "action", "")),
+                status=response.status_code,
+                seconds=time.monotonic() - self._started,
+                crm_calls=self._crm_calls.value,
+            )
+        token = vars(request).get("_auth")  # asked by name it would authenticate again where that failed
         if isinstance(token, Token) and token.refreshed:
             response["x-refreshed-jwt-token"] = token.refreshed
         response["Cache-Control"] = "no-store"
