@@ -93,6 +93,7 @@ class CallLog(OwnedLog):
     extension = models.CharField(max_length=128, blank=True, default="")
     direction = models.CharField(max_length=16, blank=True, default="")
     started_at = models.DateTimeField(null=True)
+    contact_id_is_number = models.BooleanField(default=False, editable=False)
 
     class Meta:
         constraints = [
@@ -106,6 +107,10 @@ class CallLog(OwnedLog):
 
     def __str__(self) -> str:
         return f"call {self.session_id}"
+
+    def wire_contact_id(self) -> str | int:
+        """The contact's id in the JSON type it came in: the client compares types too."""
+        return int(self.contact_id) if self.contact_id_is_number else self.contact_id
 
 
 def call_logs_for(*, platform: str, owner: str, session_ids: list[str], extension: str) -> dict[str, CallLog]:

@@ -83,6 +83,7 @@ def test_a_recorded_session_runs_from_login_to_logout(server, sandbox):
             assert shown["message"] == expect["message"]
         if "matched" in expect:
             assert [row["matched"] for row in body["logs"]] == expect["matched"]
+            assert all(row["contact"]["id"] == known["<contact>"] for row in body["logs"] if row["matched"])
         if "note" in expect:
             assert body["logs"][0]["logData"]["note"] == expect["note"]
             assert body["logs"][0]["logData"]["dispositions"]["deals"] == _filled(expect["deal"], known)

@@ -356,7 +356,7 @@ def _session_on_wire(item: call_logs.LoggedSession) -> dict[str, Any]:
         "sessionId": item.session_id,
         "matched": True,
         "logId": item.log.wire_log_id(),
-        "contact": {"id": item.log.contact_id},
+        "contact": {"id": item.log.wire_contact_id()},
     }
     if item.call:
         row["logData"] = {

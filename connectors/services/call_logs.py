@@ -109,6 +109,7 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:
                 user=user,
                 telephony_session_id=identity.telephony_session_id,
                 contact_id=str(entry.contact.id),
+                contact_id_is_number=isinstance(entry.contact.id, int),
                 contact_type=entry.contact.type,
                 direction=entry.direction,
                 started_at=entry.started_at,
@@ -130,9 +131,8 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
     again = LogState.CLAIMED if log.state == LogState.FAILED else LogState.UNCERTAIN
     with transaction.atomic():
         rows = CallLog.objects.filter(pk=log.pk, state=log.state, last_position=log.last_position)
-        if not rows.update(
-            state=again, last_position=position, user=user, contact_id=str(contact.id), contact_type=contact.type
-        ):
+        chosen = {"contact_id": str(contact.id), "contact_id_is_number": isinstance(contact.id, int)}
+        if not rows.update(state=again, last_position=position, user=user, contact_type=contact.type, **chosen):
             return None
         log.refresh_from_db()
         return accept(
