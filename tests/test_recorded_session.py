@@ -29,7 +29,7 @@ def sandbox(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, sandbox):
     folder = tmp_path_factory.mktemp("server")
-    with live_server(folder, SANDBOX="on", TEST_CRM_URL=sandbox.url, OUTBOUND_READ_TIMEOUT="2") as server:
+    with live_server(folder, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
         yield server
 
 

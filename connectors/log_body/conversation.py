@@ -135,7 +135,8 @@ def append_messages(
 ) -> str:
     """The body with the messages added before its end marker, and counted.
 
-    Where a person removed the markers, or the day began with a voicemail or fax, the conversation is added at the end.
+    Where a person removed the markers, or the day began with a voicemail or fax, a conversation block is added at the
+    end; a record that was emptied gets the whole conversation, with ``title`` and ``correspondents``.
     ``skip_present``: messages that stand there already, from an attempt whose answer was lost, are left out.
     ``logged_before``: how many messages the record held before these; it tells a text that was sent twice from one
     that was written once.
@@ -152,11 +153,10 @@ def append_messages(
             gap = "" if log_format is LogFormat.HTML or at == 0 or body[at - 1] == "\n" else "\n"
             added = "".join(entry for _, entry in entries)
             return _counted(body[:at], len(entries), log_format) + gap + added + body[at:]
-        fresh = [message for message, _ in entries]
-        added = _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
-        if log_format is LogFormat.HTML:
-            return f"{body}<br>{added}" if body else added
-        return f"{body.rstrip()}\n\n{added.lstrip()}" if body.strip() else added
+        if title and not body.strip():
+            fresh = [message for message, _ in entries]
+            return _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
+        return _with_new_block(body, [entry for _, entry in entries], log_format)
 
     return with_its_newlines(body, appended)
 
@@ -211,3 +211,13 @@ def _counted(start: str, added: int, log_format: LogFormat) -> str:
         return f"{head}{count}<br>{rest}"
     gap = "" if not head or head.endswith("\n") else "\n"
     return f"{head}{gap}{count}\n{rest}"
+
+
+def _with_new_block(body: str, entries: Sequence[str], log_format: LogFormat) -> str:
+    joined, count = "".join(entries), len(entries)
+    if log_format is LogFormat.HTML:
+        start = f"{body}<br><br>" if body else ""
+        opening = f"Conversation({count} messages)<br>BEGIN<br>{_RULE}<br>"
+        return f"{start}{opening}<ul>{joined}</ul>{_RULE}<br>END<br><br>{FOOTER}"
+    start = f"{body.rstrip()}\n\n" if body.strip() else ""
+    return f"{start}Conversation({count} messages)\nBEGIN\n{_RULE}\n{joined}{_RULE}\nEND\n\n{FOOTER}"
