@@ -25,6 +25,7 @@ from adapters.contract import (
     RateLimited,
     UnsupportedOperation,
 )
+from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
@@ -134,7 +135,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
     if early := _too_early(delivery):
         return Outcome(waits=True, error=early)
     until = time.monotonic() + delivery_queue.seconds_to_write(delivery)
-    with _audited(delivery, actor) as event:
+    with _audited(delivery, actor) as event, count_calls() as calls:
         try:
             with writes_until(until):
                 result = writer(delivery, change)
