@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, MessageLog, WaitsFor
 from connectors.models import CrmUser
-from connectors.services import circuits, deliveries
+from connectors.services import circuits, deliveries, delivery_worker
 from connectors.services.sessions import forget
 from tests.extension import Extension, call, conversation
 from tests.live_server import free_port
@@ -466,9 +466,9 @@ def test_any_number_of_workers_send_each_change_once(me, luke, sandbox, settings
 
     def worker(_):
         try:
-            while taken := deliveries.take_due(limit=3):
+            while taken := delivery_worker.take_due(limit=3):
                 for delivery in taken:
-                    deliveries.deliver(delivery)
+                    delivery_worker.deliver(delivery)
         finally:
             connections.close_all()
 

@@ -34,7 +34,7 @@ from connectors import tasks
 from connectors.log_body import CallDetails
 from connectors.management.commands import deliver as deliver_command
 from connectors.models import CrmUser
-from connectors.services import call_logs, circuits, deliveries, delivery_queue
+from connectors.services import call_logs, circuits, deliveries, delivery_queue, delivery_worker
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
 from tests.factories import CrmUserFactory
 
@@ -224,12 +224,12 @@ def test_a_process_that_lost_its_lease_does_not_undo_what_the_next_one_did(crm, 
         crm.on_find = lambda: None
         crm.records.append(record)
         Delivery.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-        deliveries.deliver(delivery_queue.take(first.pk))
+        delivery_worker.deliver(delivery_queue.take(first.pk))
         crm.records.clear()  # what the slow process was told before
 
     crm.on_find = overtaken
     crm.on_create = Crm.raising(AssertionError("written again"))
-    deliveries.deliver(first)
+    delivery_worker.deliver(first)
     assert CallLog.objects.get().state == LogState.LOGGED
 
 
@@ -299,7 +299,7 @@ def test_a_change_is_finished_before_others_are_woken(crm, user, monkeypatch):
     log_call(user)
     crm.on_create = lambda: None
     monkeypatch.setattr(circuits, "note_success", lambda crm: Crm.raising(OperationalError("deadlock"))())
-    deliveries.deliver(delivery_queue.take(Delivery.objects.get().pk))
+    delivery_worker.deliver(delivery_queue.take(Delivery.objects.get().pk))
     assert not Delivery.objects.exists()
     assert CallLog.objects.get().state == LogState.LOGGED
 
@@ -342,22 +342,24 @@ def test_the_worker_outlives_a_database_that_goes_away(crm, user, monkeypatch):
     crm.on_create = lambda: None
     Delivery.objects.update(next_attempt_at=timezone.now())
     faults = iter([OperationalError("gone"), OperationalError("gone")])
-    original = deliveries.take_due
+    original = delivery_worker.take_due
 
     def take_due(**options):
         if error := next(faults, None):
             raise error
         return original(**options)
 
-    monkeypatch.setattr(deliveries, "take_due", take_due)
-    monkeypatch.setattr(deliveries, "_POLL", 0.01)
+    monkeypatch.setattr(delivery_worker, "take_due", take_due)
+    monkeypatch.setattr(delivery_worker, "_POLL", 0.01)
     sent = []
-    deliveries.watch(stop=lambda: bool(sent), run=lambda item: sent.append(deliveries.deliver(item)), free=lambda: 1)
+    delivery_worker.watch(
+        stop=lambda: bool(sent), run=lambda item: sent.append(delivery_worker.deliver(item)), free=lambda: 1
+    )
     assert crm.records == ["s1"]
 
 
 def test_a_sending_that_breaks_off_is_logged_and_frees_its_place(crm, user, monkeypatch, caplog):
-    monkeypatch.setattr(deliveries, "deliver", lambda delivery: Crm.raising(OperationalError("gone"))())
+    monkeypatch.setattr(delivery_worker, "deliver", lambda delivery: Crm.raising(OperationalError("gone"))())
     command = deliver_command.Command()
     command._sent = command._waiting = 0
     command._lock, command._places = threading.Lock(), 1
@@ -383,7 +385,7 @@ def test_a_hundred_and_more_old_changes_are_given_up_while_others_write(user, se
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery_queue, "drop", drop)
-        assert deliveries.give_up_old() == 120
+        assert delivery_worker.give_up_old() == 120
 
 
 def _write_elsewhere(pk):

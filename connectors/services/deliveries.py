@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from adapters import registry
@@ -29,7 +29,7 @@ from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
-from audit.recorder import Recording, record
+from audit.recorder import Recording
 from connectors.models import CrmUser
 from connectors.services import call_writes, circuits, delivery_queue, message_writes
 from connectors.services.adapters import SessionEnded, build_adapter
@@ -41,8 +41,6 @@ from connectors.services.message_writes import Conversation
 log = logging.getLogger("switchboard.deliveries")
 
 _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
-_POLL = 0.5  # seconds
-_SWEEP = 60.0  # seconds
 #: No answer, or one from whatever stands before the CRM. Its own 500 may be about this one request.
 _DOWN = (0, 502, 503, 504)
 
@@ -289,39 +287,6 @@ def _find_lag(delivery: Delivery) -> float:
     return float(registry.manifests()[delivery.platform].server.find_lag_seconds)
 
 
-def take_due(*, limit: int) -> list[Delivery]:
-    """Takes deliveries whose time has come; the caller passes each to ``deliver``."""
-    return delivery_queue.take_due(limit=limit, not_to=circuits.down(), one_to=circuits.to_probe())
-
-
-def deliver(delivery: Delivery) -> Outcome:
-    """One attempt of a worker."""
-    try:
-        return attempt(delivery, actor="worker")
-    except ConnectorError as error:  # a revocation the CRM refused: there is nothing more to do
-        return Outcome(error=error)
-
-
-def give_up_old() -> int:
-    """Forgets what could not be delivered within DELIVERY_MAX_AGE_HOURS; the rows say so. Returns how many."""
-    count = 0
-    for delivery in delivery_queue.too_old():
-        if not delivery_queue.drop(delivery, error="expired"):
-            continue
-        record(
-            delivery.kind,
-            actor="worker",
-            outcome="failure",
-            platform=delivery.platform,
-            owner=delivery.user.owner,
-            subject=delivery.subject,
-            error="expired",
-            detail={"attempts": delivery.attempts, "waited_for": delivery.waits_for, "last": delivery.last_error},
-        )
-        count += 1
-    return count
-
-
 def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notice:
     """Tells the user that a change is kept and will be sent. ``what``: "Call log", "Messages", "Change".
 
@@ -345,27 +310,3 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
     else:
         reason = "An earlier change has to be sent first."
     return Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(reason,))
-
-
-def watch(*, stop: Callable[[], bool], run: Callable[[Delivery], Any], free: Callable[[], int]) -> None:
-    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears old ones once a minute.
-
-    A fault, such as a database that is away for a while, ends one round only.
-    """
-    swept = float("-inf")
-    while not stop():
-        taken: list[Delivery] = []
-        try:
-            if time.monotonic() - swept > _SWEEP:
-                swept = time.monotonic()
-                give_up_old()
-            places = free()
-            taken = take_due(limit=places) if places else []
-            for delivery in taken:
-                run(delivery)
-        except Exception:
-            log.exception("a round of the worker failed")
-            connections.close_all()  # a broken connection stays broken
-            taken = []
-        if not taken:
-            time.sleep(_POLL)

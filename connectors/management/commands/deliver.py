@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
 
 from audit.models import Delivery
-from connectors.services import deliveries
+from connectors.services import delivery_worker
 from connectors.services.deliveries import Outcome
 
 log = logging.getLogger("switchboard.deliveries")
@@ -39,10 +39,12 @@ class Command(BaseCommand):
                 signal.signal(number, lambda *_: stop.set())
         with ThreadPoolExecutor(options["threads"], thread_name_prefix="deliver") as pool:
             if options["watch"]:
-                deliveries.watch(stop=stop.is_set, run=lambda item: self._start(pool, item), free=lambda: self._places)
+                delivery_worker.watch(
+                    stop=stop.is_set, run=lambda item: self._start(pool, item), free=lambda: self._places
+                )
             else:
-                deliveries.give_up_old()
-                while taken := deliveries.take_due(limit=options["threads"]):
+                delivery_worker.give_up_old()
+                while taken := delivery_worker.take_due(limit=options["threads"]):
                     list(pool.map(self._deliver, taken))
                     if self.stdout.isatty():
                         self.stderr.write(f"\r{self._sent} sent, {self._waiting} wait", ending="")
@@ -60,7 +62,7 @@ class Command(BaseCommand):
     def _deliver(self, delivery: Delivery) -> None:
         outcome = Outcome(waits=True)
         try:
-            outcome = deliveries.deliver(delivery)
+            outcome = delivery_worker.deliver(delivery)
         except Exception:  # the database, most likely: the delivery is free again when its lease has run out
             log.exception("delivery broke off", extra={"kind": delivery.kind, "platform": delivery.platform})
         finally:
