@@ -23,15 +23,17 @@ def forget_adapters() -> None:
 @contextmanager
 def only_adapters_in(folder: Path) -> Iterator[None]:
     """Within the block the registry knows the adapters in ``folder`` and no others."""
-    with mock.patch.object(registry, "FOLDER", folder), mock.patch.object(adapters, "__path__", [str(folder)]):
-        kept = _without_adapters(folder)
+    try:
+        with mock.patch.object(registry, "FOLDER", folder), mock.patch.object(adapters, "__path__", [str(folder)]):
+            kept = _without_adapters(folder)
+            forget_adapters()
+            try:
+                yield
+            finally:
+                _without_adapters(folder)
+                sys.modules.update(kept)
+    finally:  # after a failure too: other tests need the real ones
         forget_adapters()
-        try:
-            yield
-        finally:
-            _without_adapters(folder)
-            sys.modules.update(kept)
-    forget_adapters()
 
 
 def _without_adapters(folder: Path) -> dict[str, object]:

@@ -14,7 +14,7 @@ from adapters.contract import ContactMatches
 from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket]
-PLATFORM = next(name for name, manifest in registry.manifests().items() if manifest.server.sandbox)
+PLATFORM = "testCRM"
 
 
 @pytest.fixture(scope="module")
