@@ -392,9 +392,23 @@ def test_a_crm_that_is_down_is_probed_and_not_stormed(me, luke, sandbox, setting
     (circuit,) = Circuit.objects.all()
     with time_machine.travel(circuit.open_until + timedelta(seconds=1)):
         assert [circuits.may_call(circuit.crm) for _ in range(3)] == [True, False, False]
-    send(after=120)
+    send(after=240)
     assert not Circuit.objects.exists()
     assert CallLog.objects.filter(state=LogState.LOGGED).count() == 4
+
+
+def test_requests_that_fail_together_close_a_crm_no_longer_than_one_and_failed_probes_do(settings):
+    settings.DELIVERY_RETRY_SECONDS = 5
+    for _ in range(30):
+        circuits.note_failure("crm")
+    pause = Circuit.objects.get().open_until - timezone.now()
+    assert timedelta(seconds=4) < pause < timedelta(seconds=6)
+    for expected in (10, 20, 40, 80, 120, 120):
+        with time_machine.travel(Circuit.objects.get().open_until + timedelta(seconds=1)):
+            assert circuits.may_call("crm")
+            circuits.note_failure("crm")
+            assert Circuit.objects.get().open_until - timezone.now() > timedelta(seconds=expected - 1)
+            assert not circuits.may_call("crm")
 
 
 def test_a_crm_that_fails_on_one_request_is_not_taken_for_one_that_is_down(me, luke, sandbox, session):

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind, Options, Party
@@ -82,6 +82,7 @@ def _update(body, given_details, log_format):
 @ALL
 @FEW
 @given(given_details=details)
+@example(given_details=CallDetails(ring_sense_bulleted_summary="\n"))
 def test_composing_is_stable(log_format, given_details):
     body = _update("", given_details, log_format)
     once = _update(body, given_details, log_format)

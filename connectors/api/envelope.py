@@ -122,7 +122,7 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
         message = "Rate limit exceeded"
         wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in the next minute"
         lines = [
-            *([error.message] if error.message != message else []),
+            *([error.message] if error.message != RateLimited().message else []),
             f"You have exceeded the maximum number of requests allowed by {crm}. Please try again {wait}. "
             "If the problem persists please contact support.",
         ]

@@ -102,7 +102,7 @@ def update_call(
         for section in SECTIONS:
             value = _value(section.name, details, options, zone)
             if (
-                not value
+                not value.strip()
                 or not options.flag(section.setting, section.default)
                 or (facts_only and section.name not in _FACTS)
             ):

@@ -29,19 +29,23 @@ def may_call(crm: str) -> bool:
     if circuit.open_until is None:
         return True
     now = timezone.now()
+    failures = circuit.failures + 1  # this probe too, until it has an answer
     probe = Circuit.objects.filter(pk=crm, open_until=circuit.open_until, open_until__lte=now)
-    return bool(probe.update(open_until=now + timedelta(seconds=_pause(circuit.failures))))
+    return bool(probe.update(failures=failures, open_until=now + timedelta(seconds=_pause(failures))))
 
 
 def note_failure(crm: str) -> None:
-    """The CRM could not be reached, or answered 5xx."""
+    """The CRM could not be reached, or answered 5xx.
+
+    Once it is open only probes count, and ``may_call`` has counted them: the many requests that were under way when a
+    CRM went down tell no more than one.
+    """
     _fine_until.pop(crm, None)
     Circuit.objects.bulk_create([Circuit(crm=crm)], ignore_conflicts=True)
-    rows = Circuit.objects.filter(pk=crm)
-    rows.update(failures=F("failures") + 1)
-    circuit = rows.first()  # None: somebody else had an answer meanwhile
-    if circuit is not None and circuit.failures >= _OPENS_AT:
-        rows.update(open_until=timezone.now() + timedelta(seconds=_pause(circuit.failures)))
+    closed = Circuit.objects.filter(pk=crm, open_until=None)
+    closed.update(failures=F("failures") + 1)
+    until = timezone.now() + timedelta(seconds=_pause(_OPENS_AT))
+    closed.filter(failures__gte=_OPENS_AT).update(open_until=until)
 
 
 def note_success(crm: str) -> bool:
