@@ -40,7 +40,7 @@ test-services: .venv/dev
 
 # Kills servers and workers while calls are logged at a CRM that misbehaves; prints what was logged, lost and doubled.
 chaos: .venv/dev
-	$(BIN)/python -m tests.chaos --seconds $${CHAOS_SECONDS:-120} --calls $${CHAOS_CALLS:-500} --conversations 100
+	$(BIN)/python -m tests.chaos --kills $${CHAOS_KILLS:-60} --calls $${CHAOS_CALLS:-500} --conversations 100
 
 # Every endpoint with one user's token against another user's records, as a table.
 isolation: .venv/dev

@@ -1,7 +1,7 @@
 """Kills servers and workers at random while a client logs calls and texts at a vendor that fails, then counts.
 
-``python -m tests.chaos --seconds 120 --calls 400 --conversations 100`` prints the figures; exit status 1 if a log was
-lost or doubled. It runs against a fake Pipedrive of its own, on PostgreSQL where that is there, else on SQLite.
+``python -m tests.chaos --kills 60 --calls 400 --conversations 100`` prints the figures; exit status 1 if a log was lost
+or doubled. It runs against a fake Pipedrive of its own, on PostgreSQL where that is there, else on SQLite.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,14 +203,14 @@ class Client:
 def run(
     folder: Path,
     *,
-    seconds: float,
+    kills: int,
     calls: int,
     conversations: int,
     servers: int = 2,
     workers: int = 2,
     database_url: str = "",
 ) -> Figures:
-    """The whole scenario; kills go on for ``seconds``, or until the client has sent everything."""
+    """The whole scenario; ``kills`` processes die while the client sends its logs, of which there must be as many."""
     figures, started = Figures(), time.monotonic()
     with running_vendor("tests.fakes.pipedrive:FakePipedrive", folder) as vendor:
         vendor.call("set", requests_per_window=10**6, searches_per_window=10**6, daily_budget=10**9, patience=10**6)
@@ -224,7 +224,7 @@ def run(
             token = _login(processes.urls[0], vendor, user)
             client = Client(processes.urls, token, contacts, figures)
             vendor.fail(*_FAULTS)
-            _send_under_fire(client, processes, figures, seconds=seconds, calls=calls, conversations=conversations)
+            _send_under_fire(client, processes, figures, kills=kills, calls=calls, conversations=conversations)
             figures.faults = Counter(_fault_of(row) for row in vendor.requests() if _fault_of(row))
             vendor.fail()
             _drain(processes)
@@ -258,25 +258,19 @@ def _fault_of(row: dict[str, Any]) -> str:
 
 
 def _send_under_fire(
-    client: Client, processes: Processes, figures: Figures, *, seconds: float, calls: int, conversations: int
+    client: Client, processes: Processes, figures: Figures, *, kills: int, calls: int, conversations: int
 ) -> None:
-    done = threading.Event()
-
-    def killer() -> None:
-        give_up = time.monotonic() + seconds
-        while not done.wait(random.uniform(0.5, 2)) and time.monotonic() < give_up:
-            processes.kill_one(figures)
-
-    thread = threading.Thread(target=killer)
-    thread.start()
+    """Kills by progress, not by the clock: a fast machine would be done before the first one."""
+    jobs = [(client.log_call, f"chaos-{index}") for index in range(calls)]
+    jobs += [(client.log_messages, f"talk-{index}") for index in range(conversations)]
+    random.shuffle(jobs)
+    kill_after = set(random.sample(range(len(jobs)), kills))
     with ThreadPoolExecutor(12) as pool:
-        jobs = [(client.log_call, f"chaos-{index}") for index in range(calls)]
-        jobs += [(client.log_messages, f"talk-{index}") for index in range(conversations)]
-        random.shuffle(jobs)
-        for future in [pool.submit(job, name) for job, name in jobs]:
+        for finished, future in enumerate(as_completed(pool.submit(job, name) for job, name in jobs)):
             future.result()
-    done.set()
-    thread.join()
+            if finished in kill_after:
+                time.sleep(random.uniform(0, 0.3))
+                processes.kill_one(figures)
 
 
 def _drain(processes: Processes, seconds: float = 120) -> None:
@@ -332,14 +326,14 @@ def _database() -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--calls", type=int, default=400)
     parser.add_argument("--conversations", type=int, default=100)
     options = parser.parse_args()
     with _database() as url, tempfile.TemporaryDirectory() as folder:
         figures = run(
             Path(folder),
-            seconds=options.seconds,
+            kills=options.kills,
             calls=options.calls,
             conversations=options.conversations,
             database_url=url,
