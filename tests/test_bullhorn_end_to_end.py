@@ -680,7 +680,7 @@ def _deliver(server):
 # --- vendor requests and rounds ----------------------------------------------------------------------
 
 
-def _spent(vendor, operation, delay=0.1):
+def _spent(vendor, operation, delay=0.3):
     """Requests and rounds of an operation, each request taking a while."""
     vendor.fail({"delay": delay})
     vendor.requests()

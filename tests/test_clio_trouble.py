@@ -123,7 +123,7 @@ def test_a_rate_limit_is_told_at_once_with_the_time_to_wait(clio):
     clio.vendor.call("configure", requests_a_minute=4)  # three notations and the login's own request
     started = time.monotonic()
     limited = me.look_up("+16505550112")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # not the 37 seconds that Clio asks for
     assert (limited["successful"], limited["returnMessage"]["message"]) == (False, "Rate limit exceeded")
     assert "37 seconds" in str(limited["returnMessage"]["details"])
 

@@ -433,7 +433,7 @@ def test_requests_and_rounds_of_each_operation(me, vendor):
     works = vendor.call("add", "Organisations", ORGANISATION_NAME="Works")
     zoe = _person(vendor, "Zoe", phone="+16505550161", ORGANISATION_ID=works)
     me.look_up("+16505550164", formats="")  # ends the caution that refusals in other tests have led to
-    vendor.fail({"delay": 0.15})
+    vendor.fail({"delay": 0.3})
     vendor.requests()
     costs = {}
 

@@ -271,7 +271,7 @@ def test_what_each_operation_costs(redtail):
     spent = {}
 
     def measured(name, action):
-        redtail.vendor.fail({"delay": 0.15})
+        redtail.vendor.fail({"delay": 0.3})
         redtail.vendor.requests()
         result = action()
         rows = redtail.vendor.requests()
