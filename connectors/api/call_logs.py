@@ -14,10 +14,8 @@ from adapters.contract import (
     CallLogEntry,
     ContactRef,
     Direction,
-    Disposition,
     NoticeLevel,
     Party,
-    RequestRejected,
 )
 from connectors.api.authentication import user_of_token
 from connectors.api.envelope import PlainText, from_error, from_notice, return_message
@@ -30,16 +28,17 @@ from connectors.api.wire import (
     Text,
     WireViewSet,
     connected_user,
+    operation,
     without_tokens,
 )
 from connectors.log_body import CallDetails, Leg
 from connectors.models import CrmUser
-from connectors.services import call_logs, note_drafts
+from connectors.services import call_logs
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
 from connectors.services.identity import hashed
 from connectors.services.settings import claim_account
 
-_LONG = 200_000  # characters of a transcript
+LONG = 200_000  # characters of a note or transcript
 _SERVER_SIDE = "SSCL"
 
 
@@ -103,12 +102,12 @@ class Score(Text):
 class Extras(serializers.Serializer[Any]):
     """What creation and edit of a log have in common."""
 
-    aiNote = Text(most=_LONG)
-    transcript = Text(most=_LONG)
-    ringSenseTranscript = Text(most=_LONG)
-    ringSenseSummary = Text(most=_LONG)
+    aiNote = Text(most=LONG)
+    transcript = Text(most=LONG)
+    ringSenseTranscript = Text(most=LONG)
+    ringSenseSummary = Text(most=LONG)
     ringSenseAIScore = Score(most=100)
-    ringSenseBulletedSummary = Text(most=_LONG)
+    ringSenseBulletedSummary = Text(most=LONG)
     ringSenseLink = Text(most=4000)
     voicemailLink = Text(most=4000)
     additionalSubmission = Submission()
@@ -124,14 +123,14 @@ class NewCallLog(Extras):
     contactId = RecordId(required=False, allow_null=True, default=None)
     contactType = Text(most=64)
     contactName = Text(most=255)
-    note = Text(most=_LONG)
+    note = Text(most=LONG)
 
 
 class CallLogEdit(Extras):
     """Body of ``PATCH /callLog``; an absent member is left alone."""
 
     sessionId = Text(required=True, allow_null=False, most=128)
-    note = Text(most=_LONG)
+    note = Text(most=LONG)
     subject = Text(most=1000)
     startTime = Moment(required=False, allow_null=True, default=None)
     duration = Seconds(required=False, allow_null=True, default=None)
@@ -147,23 +146,7 @@ class CallLogEdit(Extras):
         return {**super().get_fields(), "from": _party(), "to": _party()}
 
 
-class DispositionBody(serializers.Serializer[Any]):
-    """Body of ``PUT /callDisposition``."""
-
-    sessionId = Text(required=True, allow_null=False, most=128)
-    dispositions = serializers.DictField()
-    extensionNumber = Text(most=64)
-    hashedExtensionId = Text(most=128)
-
-
-class NoteBody(serializers.Serializer[Any]):
-    """Body of ``POST /callLog/cacheNote``."""
-
-    sessionId = Text(required=True, allow_null=False, most=128)
-    note = Text(most=_LONG, allow_null=False)
-
-
-def _extension(user: CrmUser, request: Request, *sources: Any) -> str:
+def extension_of(user: CrmUser, request: Request, *sources: Any) -> str:
     """Hashed extension id from the request, else the user's own, else the extension number, else ""."""
     for key in ("hashedExtensionId", "rcExtensionId"):
         for source in sources:
@@ -241,10 +224,9 @@ def _assigned_user(user: CrmUser, submission: dict[str, Any]) -> CrmUser | None:
 
 
 class CallLogViewSet(WireViewSet):
-    """``POST /callLog``."""
+    """``/callLog``."""
 
-    operation = "createCallLog"
-
+    @operation("createCallLog")
     def create(self, request: Request) -> Response:
         user = connected_user(request)
         body = NewCallLog(data=request.data)
@@ -301,7 +283,7 @@ class CallLogViewSet(WireViewSet):
         )
         identity = CallIdentity(
             session_id=session_id,
-            extension=_extension(user, request, given, info),
+            extension=extension_of(user, request, given, info),
             telephony_session_id=info["telephonySessionId"] or info["id"] or "",
         )
         result = call_logs.create_call_log(
@@ -315,17 +297,7 @@ class CallLogViewSet(WireViewSet):
         reply = {"successful": True, "returnMessage": from_notice(result.notice) if result.notice else logged}
         return Response({**reply, "logId": result.log_id} if result.log_id != "" else reply)
 
-
-def _is_server_side(request: Request) -> bool:
-    return request.headers.get("User-Agent") == _SERVER_SIDE
-
-
-class CallLogLookUpViewSet(WireViewSet):
-    """``GET /callLog``."""
-
-    operation = "getCallLog"
-    always = {"logs": []}
-
+    @operation("getCallLog", logs=[])
     def find(self, request: Request) -> Response:
         user = connected_user(request)
         given = request.query_params
@@ -336,7 +308,7 @@ class CallLogLookUpViewSet(WireViewSet):
         if any(len(item) > 128 or "\x00" in item for item in session_ids):
             raise PlainText("Invalid request: sessionIds: an id is too long.")
         details = given.get("requireDetails") == "true"
-        extension = _extension(user, request, given)
+        extension = extension_of(user, request, given)
         found = call_logs.find_logs(user=user, session_ids=session_ids, extension=extension, with_details=details)
         failed = [item for item in found if item.error]
         message: dict[str, Any] | None = None
@@ -347,34 +319,7 @@ class CallLogLookUpViewSet(WireViewSet):
             {"successful": True, "logs": [_session_on_wire(item) for item in found], "returnMessage": message}
         )
 
-
-def _session_on_wire(item: call_logs.LoggedSession) -> dict[str, Any]:
-    # A log that cannot be read, even one deleted in the CRM, is matched: the client would log the call again.
-    if item.log is None:
-        return {"sessionId": item.session_id, "matched": False}
-    row: dict[str, Any] = {
-        "sessionId": item.session_id,
-        "matched": True,
-        "logId": item.log.wire_log_id(),
-        "contact": {"id": item.log.wire_contact_id()},
-    }
-    if item.call:
-        row["logData"] = {
-            "subject": item.subject,
-            "note": item.note,
-            "fullBody": item.call.body,
-            "fullLogResponse": item.call.raw,
-            "contactName": item.call.contact_name,
-            "dispositions": dict(item.call.dispositions),
-        }
-    return row
-
-
-class CallLogEditViewSet(WireViewSet):
-    """``PATCH /callLog``."""
-
-    operation = "updateCallLog"
-
+    @operation("updateCallLog")
     def update(self, request: Request) -> Response:
         user = connected_user(request)
         body = CallLogEdit(data=request.data)
@@ -407,13 +352,14 @@ class CallLogEditViewSet(WireViewSet):
             recording_link=given["recordingLink"],
         )
         edit = CallEdit(
-            identity=CallIdentity(session_id=given["sessionId"], extension=_extension(user, request, given)),
+            identity=CallIdentity(session_id=given["sessionId"], extension=extension_of(user, request, given)),
             change=change,
             details=details,
             is_server_side=_is_server_side(request),
         )
-        update = call_logs.update_call_log(user=user, edit=edit)
-        if update is None:
+        try:
+            update = call_logs.update_call_log(user=user, edit=edit)
+        except call_logs.NotLogged:
             message = return_message(f"No log found for session {given['sessionId']}", ttl=3000)
             return Response({"successful": False, "returnMessage": message})
         notice = update.result.notice
@@ -428,44 +374,27 @@ class CallLogEditViewSet(WireViewSet):
         )
 
 
-class DispositionViewSet(WireViewSet):
-    """``PUT /callDisposition``."""
-
-    operation = "upsertCallDisposition"
-
-    def update(self, request: Request) -> Response:
-        user = connected_user(request)
-        body = DispositionBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
-        chosen = {key: None if value == "none" else value for key, value in given["dispositions"].items()}
-        identity = CallIdentity(session_id=given["sessionId"], extension=_extension(user, request, given))
-        try:
-            result = call_logs.set_disposition(
-                user=user,
-                identity=identity,
-                disposition=Disposition(fields=chosen, wire=without_tokens(request.data)),
-            )
-        except RequestRejected as error:
-            if error.message != "Cannot find log":
-                raise
-            return Response({"successful": False, "returnMessage": return_message(error.message, ttl=3000)})
-        if result is None:
-            return Response({"successful": False, "returnMessage": None})
-        message = from_notice(result.notice) if result.notice else None
-        return Response({"successful": True, "returnMessage": message})
+def _is_server_side(request: Request) -> bool:
+    return request.headers.get("User-Agent") == _SERVER_SIDE
 
 
-class NoteDraftViewSet(WireViewSet):
-    """``POST /callLog/cacheNote``."""
-
-    operation = "saveNoteCache"
-
-    def create(self, request: Request) -> Response:
-        user = connected_user(request)
-        body = NoteBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        note_drafts.save_note_draft(
-            user=user, session_id=body.validated_data["sessionId"], note=body.validated_data["note"]
-        )
-        return Response({"successful": True, "returnMessage": "Note cache saved"})
+def _session_on_wire(item: call_logs.LoggedSession) -> dict[str, Any]:
+    # A log that cannot be read, even one deleted in the CRM, is matched: the client would log the call again.
+    if item.log is None:
+        return {"sessionId": item.session_id, "matched": False}
+    row: dict[str, Any] = {
+        "sessionId": item.session_id,
+        "matched": True,
+        "logId": item.log.wire_log_id(),
+        "contact": {"id": item.log.wire_contact_id()},
+    }
+    if item.call:
+        row["logData"] = {
+            "subject": item.subject,
+            "note": item.note,
+            "fullBody": item.call.body,
+            "fullLogResponse": item.call.raw,
+            "contactName": item.call.contact_name,
+            "dispositions": dict(item.call.dispositions),
+        }
+    return row

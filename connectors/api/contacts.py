@@ -13,10 +13,8 @@ from rest_framework.response import Response
 from adapters import registry
 from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, NewContactOffer, NoticeLevel, parse_phone
 from connectors.api.envelope import from_notice, return_message
-from connectors.api.wire import Submission, Text, WireViewSet, connected_user
+from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
 from connectors.services import contacts
-
-_NO_CONTACTS: dict[str, Any] = {"contact": []}
 
 
 class LookUp(serializers.Serializer[Any]):
@@ -104,11 +102,9 @@ def offer_on_wire(offer: NewContactOffer) -> dict[str, Any]:
 
 
 class ContactViewSet(WireViewSet):
-    """``/contact``."""
+    """``/contact`` and ``/custom/contact/search``."""
 
-    operation = "findContact"
-    always = _NO_CONTACTS
-
+    @operation("findContact", contact=[])
     def find(self, request: Request) -> Response:
         user = connected_user(request)
         query = LookUp(data=request.query_params.dict())
@@ -136,6 +132,7 @@ class ContactViewSet(WireViewSet):
         force = asked["isForceRefreshAccountData"].lower() == "true"
         return Response(contacts.find_contacts(user=user, phone=phone, force=force, render=render))
 
+    @operation("createContact", contact={})
     def create(self, request: Request) -> Response:
         user = connected_user(request)
         body = NewContact(data=request.data)
@@ -156,34 +153,8 @@ class ContactViewSet(WireViewSet):
             }
         )
 
-
-class NewContactViewSet(ContactViewSet):
-    """``POST /contact``, whose errors have their own text and an empty ``contact`` object for the client to read."""
-
-    operation = "createContact"
-    always = {"contact": {}}
-
-
-def _nobody(number: str, crm: str, *, successful: bool) -> dict[str, Any]:
-    return {
-        "successful": successful,
-        "returnMessage": return_message(
-            "Contact not found",
-            details={
-                "Details": [f"A contact with the phone number {number} could not be found in your {crm} account."]
-            },
-        ),
-        "contact": [],
-    }
-
-
-class ContactSearchViewSet(WireViewSet):
-    """``/custom/contact/search``."""
-
-    operation = "findContactWithName"
-    always = _NO_CONTACTS
-
-    def find(self, request: Request) -> Response:
+    @operation("findContactWithName", contact=[])
+    def search(self, request: Request) -> Response:
         user = connected_user(request)
         query = NameSearch(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -203,3 +174,16 @@ class ContactSearchViewSet(WireViewSet):
                 "contact": [contact_on_wire(contact) for contact in matches.contacts],
             }
         )
+
+
+def _nobody(number: str, crm: str, *, successful: bool) -> dict[str, Any]:
+    return {
+        "successful": successful,
+        "returnMessage": return_message(
+            "Contact not found",
+            details={
+                "Details": [f"A contact with the phone number {number} could not be found in your {crm} account."]
+            },
+        ),
+        "contact": [],
+    }

@@ -47,11 +47,9 @@ class WireEnumerator(EndpointEnumerator):
     def _get_api_endpoints(self, patterns: Any = None, prefix: str = "") -> list[tuple[str, str, str, Any]]:
         found = []
         for pattern in urls.urlpatterns:
-            views = getattr(pattern.callback, "by_method", None) or {
-                method.upper(): pattern.callback for method in getattr(pattern.callback, "actions", {})
-            }
-            route = f"/{pattern.pattern._route}"
-            found += [(route, route, method, view) for method, view in views.items()]
+            route = f"/{pattern.pattern}"
+            methods = getattr(pattern.callback, "actions", {})
+            found += [(route, route, method.upper(), pattern.callback) for method in methods]
         return found
 
 

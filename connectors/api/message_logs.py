@@ -20,6 +20,7 @@ from connectors.api.wire import (
     Text,
     WireViewSet,
     connected_user,
+    operation,
     without_tokens,
 )
 from connectors.log_body import parse_time
@@ -138,9 +139,7 @@ def message_from_wire(item: dict[str, Any], *, token: str, suffix: str) -> Messa
 class MessageLogViewSet(WireViewSet):
     """``/messageLog``."""
 
-    operation = "createMessageLog"
-    always = {"logIds": []}
-
+    @operation("createMessageLog", logIds=[])
     def create(self, request: Request) -> Response:
         user = connected_user(request)
         body = NewMessageLog(data=request.data)

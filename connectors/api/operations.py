@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from adapters import registry
-from connectors.api import call_logs, contacts, message_logs, replies, sessions, settings
+from connectors.api import call_logs, contacts, dispositions, message_logs, note_drafts, replies, sessions, settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,14 +230,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/callLog/cacheNote"): Operation(
         summary="Keeps a note until the call is logged",
         tag="Call logs",
-        body=call_logs.NoteBody,
+        body=note_drafts.NoteBody,
         reply=replies.NoteReply,
         request_example={"sessionId": "1234567890", "note": "Wants a quote"},
     ),
     ("PUT", "/callDisposition"): Operation(
         summary="Sets choices on a logged call",
         tag="Call logs",
-        body=call_logs.DispositionBody,
+        body=dispositions.DispositionBody,
         reply=replies.Outcome,
         request_example={"sessionId": "1234567890", "dispositions": {"deals": 1}},
     ),

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 def _canonical() -> dict[str, str]:
     from connectors.api import urls
 
-    return {pattern.pattern._route.lower(): pattern.pattern._route for pattern in urls.urlpatterns}
+    return {str(pattern.pattern).lower(): str(pattern.pattern) for pattern in urls.urlpatterns}
 
 
 class WirePathMiddleware:

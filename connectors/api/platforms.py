@@ -15,7 +15,7 @@ from adapters.contract import Manifest
 from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from connectors.api.envelope import PlainText, text_reply
 from connectors.api.throttling import LoginThrottle
-from connectors.api.wire import WireViewSet, connected_user
+from connectors.api.wire import WireViewSet, connected_user, operation
 from connectors.release_notes import RELEASE_NOTES
 from connectors.services.adapters import with_adapter
 from connectors.services.identity import hashed
@@ -143,8 +143,7 @@ class HashViewSet(WireViewSet):
 class AccountDataViewSet(WireViewSet):
     """``/accountData``: account-wide choices for forms."""
 
-    operation = "accountData"
-
+    @operation("accountData")
     def read(self, request: Request) -> Response:
         user = connected_user(request)
         keys = [key.strip() for key in request.query_params.get("keys", "").split(",") if key.strip()]

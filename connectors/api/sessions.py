@@ -25,7 +25,7 @@ from adapters.contract import (
 from connectors.api.authentication import issue_token
 from connectors.api.envelope import PlainText, from_notice, return_message, text_reply
 from connectors.api.throttling import LoginThrottle
-from connectors.api.wire import Text, WireViewSet, connected_user, ringcentral_token, token_user
+from connectors.api.wire import Text, WireViewSet, connected_user, operation, ringcentral_token, token_user
 from connectors.models import CrmUser
 from connectors.services import sessions
 from connectors.services.adapters import SessionEnded, with_adapter
@@ -126,7 +126,6 @@ def _after_platform(text: str) -> str:
 class OAuthCallbackViewSet(WireViewSet):
     """``GET /oauth-callback``. A failure the user should see is a 200 without ``jwtToken``."""
 
-    operation = "login"
     throttle_classes = [LoginThrottle]
 
     def login_platform(self, request: Request) -> str:
@@ -135,6 +134,7 @@ class OAuthCallbackViewSet(WireViewSet):
         except PlainText:
             return ""
 
+    @operation("login")
     def connect(self, request: Request) -> Response:
         query = {key: value[:4000] for key, value in request.query_params.dict().items()}
         name, callback = take_apart(query, server_url=settings.APP_SERVER)
@@ -157,12 +157,12 @@ class OAuthCallbackViewSet(WireViewSet):
 class KeyLoginViewSet(WireViewSet):
     """``POST /apiKeyLogin``. The client takes any 2xx for a login, so a refusal is a 400."""
 
-    operation = "login"
     throttle_classes = [LoginThrottle]
 
     def login_platform(self, request: Request) -> str:
         return str(request.data.get("platform") or "") if isinstance(request.data, dict) else ""
 
+    @operation("login")
     def connect(self, request: Request) -> Response:
         body = KeyLogin(data=request.data)
         body.is_valid(raise_exception=True)
@@ -191,14 +191,14 @@ class KeyLoginViewSet(WireViewSet):
 class SessionViewSet(WireViewSet):
     """The session of the connected user."""
 
-    operation = "session"
-
+    @operation("session")
     def disconnect(self, request: Request) -> Response:
         """Both shapes at once: old clients read the message itself, newer ones ``returnMessage``."""
         user = token_user(request)
         message = from_notice(sessions.disconnect(user=user, actor=user.actor))
         return Response({**message, "returnMessage": message})
 
+    @operation("session")
     def hostname(self, request: Request) -> HttpResponse:
         return text_reply(token_user(request).host)
 
@@ -218,6 +218,7 @@ class SessionViewSet(WireViewSet):
             return Response({"successful": True})
         return Response({"successful": True} if alive else gone)
 
+    @operation("session")
     def license(self, request: Request) -> Response:
         """Always 200: the client registers its services only if this answers."""
 
@@ -234,6 +235,7 @@ class SessionViewSet(WireViewSet):
             return reply(False, "Invalid (Connect to get license status)")
         return reply(found.is_valid, found.status, found.description)
 
+    @operation("session")
     def refresh_user(self, request: Request) -> Response:
         user = connected_user(request)
         try:

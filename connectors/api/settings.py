@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from adapters.contract import ConnectorError, UnsupportedOperation
 from audit.recorder import audited, record
 from connectors.api.envelope import PlainText, from_notice, text_reply
-from connectors.api.wire import WireViewSet, connected_user, ringcentral_token, token_user
+from connectors.api.wire import WireViewSet, connected_user, operation, ringcentral_token, token_user
 from connectors.models import AccountSettings
 from connectors.services.adapters import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
@@ -44,8 +44,7 @@ class AdminSettingsBody(serializers.Serializer[Any]):
 class UserSettingsViewSet(WireViewSet):
     """``/user/settings`` and ``/user/preloadSettings``."""
 
-    operation = "userSettings"
-
+    @operation("userSettings")
     def read(self, request: Request) -> Response:
         user = token_user(request)
         identity = None if user.rc_account_id else identity_if_verified(ringcentral_token(request))
@@ -53,6 +52,7 @@ class UserSettingsViewSet(WireViewSet):
         claim_account(user, hashed(identity.account_id) if identity else named)
         return Response(effective(user))
 
+    @operation("userSettings")
     def write(self, request: Request) -> Response:
         user = token_user(request)
         body = UserSettingsBody(data=request.data)
@@ -63,6 +63,7 @@ class UserSettingsViewSet(WireViewSet):
         stored = save_user_settings(user=user, changes=changes, remove=body.validated_data["settingKeysToRemove"] or [])
         return Response({"userSettings": stored})
 
+    @operation("userSettings")
     def preload(self, request: Request) -> Response:
         """The account's settings before a login. The hashed id is no secret, so nothing but settings is told."""
         account_id = request.query_params.get("rcAccountId", "")
@@ -88,8 +89,7 @@ def _administrator(request: Request) -> RingCentralIdentity:
 class AdminSettingsViewSet(WireViewSet):
     """``/admin/settings``: for the client, any 2xx on GET means "this user is an administrator"."""
 
-    operation = "adminSettings"
-
+    @operation("adminSettings")
     def read(self, request: Request) -> Response:
         token_user(request)
         account_id = hashed(_administrator(request).account_id)
@@ -105,6 +105,7 @@ class AdminSettingsViewSet(WireViewSet):
             }
         )
 
+    @operation("adminSettings")
     def write(self, request: Request) -> HttpResponse:
         identity = _administrator(request)
         given = request.data.get("adminSettings") if isinstance(request.data, dict) else None
@@ -129,8 +130,7 @@ class AdminSettingsViewSet(WireViewSet):
 class ServerLoggingViewSet(WireViewSet):
     """``/admin/serverLoggingSettings``: what a CRM needs to log calls while nobody is signed in."""
 
-    operation = "serverLoggingSettings"
-
+    @operation("serverLoggingSettings")
     def read(self, request: Request) -> Response:
         user = connected_user(request)
         try:
@@ -138,6 +138,7 @@ class ServerLoggingViewSet(WireViewSet):
         except UnsupportedOperation:
             return Response({})
 
+    @operation("serverLoggingSettings")
     def write(self, request: Request) -> Response:
         user = connected_user(request)
         given = request.data.get("additionalFieldValues") if isinstance(request.data, dict) else None

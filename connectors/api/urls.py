@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.api import call_logs, contacts, message_logs, platforms, sessions, settings, vendor_routes
-from connectors.api.wire import by_method
+from connectors.api import (
+    call_logs,
+    contacts,
+    dispositions,
+    message_logs,
+    note_drafts,
+    platforms,
+    sessions,
+    settings,
+    vendor_routes,
+)
 
 urlpatterns = [
     path("crmManifest", platforms.ManifestViewSet.as_view({"get": "read"})),
@@ -26,24 +35,11 @@ urlpatterns = [
     path("user/preloadSettings", settings.UserSettingsViewSet.as_view({"get": "preload"})),
     path("admin/settings", settings.AdminSettingsViewSet.as_view({"get": "read", "post": "write"})),
     path("admin/serverLoggingSettings", settings.ServerLoggingViewSet.as_view({"get": "read", "post": "write"})),
-    path(
-        "contact",
-        by_method(
-            GET=contacts.ContactViewSet.as_view({"get": "find"}),
-            POST=contacts.NewContactViewSet.as_view({"post": "create"}),
-        ),
-    ),
-    path("custom/contact/search", contacts.ContactSearchViewSet.as_view({"get": "find"})),
-    path(
-        "callLog",
-        by_method(
-            GET=call_logs.CallLogLookUpViewSet.as_view({"get": "find"}),
-            POST=call_logs.CallLogViewSet.as_view({"post": "create"}),
-            PATCH=call_logs.CallLogEditViewSet.as_view({"patch": "update"}),
-        ),
-    ),
-    path("callLog/cacheNote", call_logs.NoteDraftViewSet.as_view({"post": "create"})),
-    path("callDisposition", call_logs.DispositionViewSet.as_view({"put": "update"})),
+    path("contact", contacts.ContactViewSet.as_view({"get": "find", "post": "create"})),
+    path("custom/contact/search", contacts.ContactViewSet.as_view({"get": "search"})),
+    path("callLog", call_logs.CallLogViewSet.as_view({"get": "find", "post": "create", "patch": "update"})),
+    path("callLog/cacheNote", note_drafts.NoteDraftViewSet.as_view({"post": "create"})),
+    path("callDisposition", dispositions.DispositionViewSet.as_view({"put": "update"})),
     path("messageLog", message_logs.MessageLogViewSet.as_view({"post": "create"})),
     *vendor_routes.patterns(),
 ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from django.http import HttpRequest
-from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -23,16 +22,40 @@ from connectors.models import CrmUser
 from connectors.services.adapters import SessionEnded
 from connectors.services.settings import claim_account
 
+_Action = TypeVar("_Action", bound=Callable[..., Any])
+
+
+def operation(name: str, **always: Any) -> Callable[[_Action], _Action]:
+    """Names an action as the reference server does, for error texts.
+
+    ``always``: fields the client reads unguarded, which therefore stand in every JSON reply, errors included.
+    """
+
+    def named(action: _Action) -> _Action:
+        vars(action).update(operation=name, always=always)
+        return action
+
+    return named
+
 
 class WireViewSet(viewsets.ViewSet):
     """A resource of the extension's API."""
 
     authentication_classes = [AppTokenAuthentication]
     throttle_classes: list[type[BaseThrottle]] = [UserThrottle, WrongTokenThrottle]
-    #: The reference server's name of the operation, for error texts.
-    operation = ""
-    #: Fields the client reads unguarded, present in every JSON reply, errors included.
-    always: dict[str, Any] = {}
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation asked for, for error texts; "" where it has none."""
+        return getattr(self._action(), "operation", "")
+
+    @property
+    def always(self) -> dict[str, Any]:
+        """Fields that every JSON reply of the operation holds."""
+        return dict(getattr(self._action(), "always", {}))
+
+    def _action(self) -> Any:
+        return getattr(self, self.action or "", None)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self._started = time.monotonic()
@@ -44,7 +67,7 @@ class WireViewSet(viewsets.ViewSet):
         if isinstance(getattr(response, "data", None), dict) and debug_replies.is_wanted(request):
             response.data = debug_replies.described(
                 response.data,
-                operation=self.operation or str(getattr(self, "action", "")),
+                operation=self.operation or self.action or "",
                 status=response.status_code,
                 seconds=time.monotonic() - self._started,
                 crm_calls=self._crm_calls.value,
@@ -199,14 +222,3 @@ def without_tokens(data: Any) -> Any:
             if key not in ("downloadUrl", "recordingDownloadLink", "rcAccessToken", "adminAssignedUserToken")
         }
     return [without_tokens(item) for item in data] if isinstance(data, list) else data
-
-
-def by_method(**views: Any) -> Any:
-    """One URL whose methods are answered by different viewsets."""
-
-    @csrf_exempt
-    def answer(request: HttpRequest) -> Any:
-        return views.get(request.method or "", next(iter(views.values())))(request)
-
-    answer.by_method = views  # type: ignore[attr-defined] # for the description of the API
-    return answer

@@ -16,7 +16,6 @@ from adapters.contract import (
     Disposition,
     LoggedCall,
     LogResult,
-    RequestRejected,
 )
 from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_for
 from audit.recorder import record
@@ -29,6 +28,10 @@ from connectors.services.deliveries import Outcome, deliver_now, kept_notice
 from connectors.services.delivery_queue import accept, replace_change, take
 from connectors.services.note_drafts import take_note_draft
 from connectors.services.settings import account_settings
+
+
+class NotLogged(Exception):
+    """The user has no log of the session."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +185,14 @@ def _detailed(adapter: CrmAdapter, item: LoggedSession, outcome: LoggedCall | Co
     return replace(item, call=outcome, note=note, subject=subject)
 
 
-def _known(user: CrmUser, identity: CallIdentity) -> CallLog | None:
-    """The session's log, in the CRM or on its way there."""
+def _known(user: CrmUser, identity: CallIdentity) -> CallLog:
+    """The session's log, in the CRM or on its way there. Raises ``NotLogged``."""
     log = call_logs_for(
         platform=user.platform, owner=user.owner, session_ids=[identity.session_id], extension=identity.extension
     ).get(identity.session_id)
-    return log if log and log.state != LogState.FAILED else None
+    if log is None or log.state == LogState.FAILED:
+        raise NotLogged
+    return log
 
 
 def _deliver_change(user: CrmUser, log: CallLog, kind: DeliveryKind, change: Any) -> Outcome:
@@ -196,14 +201,13 @@ def _deliver_change(user: CrmUser, log: CallLog, kind: DeliveryKind, change: Any
     return deliver_now(delivery, change)
 
 
-def update_call_log(*, user: CrmUser, edit: CallEdit) -> CallUpdate | None:
-    """Edits a call log, after whatever was accepted for it before; None when the session is not logged.
+def update_call_log(*, user: CrmUser, edit: CallEdit) -> CallUpdate:
+    """Edits a call log, after whatever was accepted for it before.
 
-    A CRM that cannot be reached gets the edit later. Raises the ``ConnectorError`` of one that refused it.
+    A CRM that cannot be reached gets the edit later. Raises ``NotLogged``, and the ``ConnectorError`` of a CRM that
+    refused it.
     """
     log = _known(user, edit.identity)
-    if log is None:
-        return None
     outcome = _deliver_change(user, log, DeliveryKind.UPDATE_CALL_LOG, edit)
     if outcome.waits:
         kept = LogResult(log_id="", notice=kept_notice(user, "Change", outcome.error))
@@ -215,11 +219,9 @@ def update_call_log(*, user: CrmUser, edit: CallEdit) -> CallUpdate | None:
 def set_disposition(*, user: CrmUser, identity: CallIdentity, disposition: Disposition) -> LogResult | None:
     """Applies choices made after the call, as ``update_call_log`` does; None: nothing to change.
 
-    Raises ``RequestRejected`` when the session is not logged.
+    Raises as that does.
     """
     log = _known(user, identity)
-    if log is None:
-        raise RequestRejected("Cannot find log")
     outcome = _deliver_change(user, log, DeliveryKind.SET_DISPOSITION, disposition)
     if outcome.waits:
         return LogResult(log_id=log.wire_log_id(), notice=kept_notice(user, "Change", outcome.error))
