@@ -86,6 +86,12 @@ def find_platform(name: str) -> str | None:
     return next((key for key in manifests() if key.lower() == name.lower()), None)
 
 
+def display_name(platform: str) -> str:
+    """What people call a CRM; of one that is not enabled only the platform key is known."""
+    manifest = manifests().get(platform)
+    return manifest.display_name if manifest else platform
+
+
 def folder_of(platform: str) -> Path:
     return _read().folders.get(platform, FOLDER / platform.lower())
 

@@ -17,7 +17,7 @@ from connectors.api.envelope import PlainText, text_reply
 from connectors.api.throttling import LoginThrottle
 from connectors.api.wire import WireViewSet, connected_user, operation
 from connectors.release_notes import RELEASE_NOTES
-from connectors.services.adapters import with_adapter
+from connectors.services.adapters import AdapterMissing, require_adapter, with_adapter
 from connectors.services.identity import hashed
 
 #: The reference server's function names -> the adapter's method behind them; None: the server's own, always offered.
@@ -123,7 +123,11 @@ class ServerViewSet(WireViewSet):
             raise PlainText("Unknown platform")
         server = registry.manifests()[platform].server
         by_oauth = server.auth.type == "oauth"
-        missing = {*OPTIONAL_OPERATIONS} - {*server.capabilities} | registry.adapter_class(platform).lacking
+        try:
+            lacking = require_adapter(platform).lacking
+        except AdapterMissing as error:
+            raise PlainText(error.message) from None
+        missing = {*OPTIONAL_OPERATIONS} - {*server.capabilities} | lacking
         offered = {key: method not in missing for key, method in _INTERFACES.items()}
         login = {"getAuthType": True, "getOauthInfo" if by_oauth else "getBasicAuth": True}
         return Response({**login, **offered, **dict.fromkeys(_NOT_OFFERED, False)})

@@ -71,7 +71,9 @@ def _refused(error: ConnectorError, crm: str) -> dict[str, Any]:
     """Why a login failed, and what to do; the vendor's reason stands in the details."""
     lines = [line for line in (error.reason,) if line]
     message = error.message if error.message else "Could not load user information"
-    if isinstance(error, CrmUnavailable):
+    if error.advice:
+        lines.append(error.advice)
+    elif isinstance(error, CrmUnavailable):
         lines.append(f"{crm} could not be reached. Please try again later.")
     elif isinstance(error, AccessDenied):
         lines.append(f"Please check your permissions in {crm}.")

@@ -11,6 +11,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from adapters import registry
 from adapters.contract import Party
 from adapters.contract.http import count_calls
 from connectors.api import debug_replies
@@ -19,7 +20,7 @@ from connectors.api.envelope import NO_TOKEN, PlainText
 from connectors.api.throttling import UserThrottle, WrongTokenThrottle
 from connectors.log_body import parse_time
 from connectors.models import CrmUser
-from connectors.services.adapters import SessionEnded
+from connectors.services.adapters import AdapterMissing, SessionEnded
 from connectors.services.settings import claim_account
 
 _Action = TypeVar("_Action", bound=Callable[..., Any])
@@ -80,8 +81,14 @@ class WireViewSet(viewsets.ViewSet):
 
 
 def connected_user(request: Request) -> CrmUser:
-    """The user behind the token. Raises a plain 400 without a valid token, ``SessionEnded`` when the login is gone."""
+    """The user behind the token.
+
+    Raises a plain 400 without a valid token, ``AdapterMissing`` when the CRM is not offered any more, ``SessionEnded``
+    when the login is gone.
+    """
     user = token_user(request)
+    if user.platform not in registry.manifests():
+        raise AdapterMissing(user.platform)
     if not user.is_connected:
         raise SessionEnded(final=True)
     claim_account(user, request.headers.get("rc-account-id", ""))

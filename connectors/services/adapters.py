@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from adapters import registry
@@ -22,10 +24,12 @@ from adapters.contract import (
     UserProfile,
 )
 from adapters.opening import construct
+from audit.fields import Undecipherable
 from connectors.models import CrmUser
 from connectors.services.account_cache import SharedAccountCache
 from connectors.services.settings import effective_options
 
+log = logging.getLogger("switchboard.adapters")
 Result = TypeVar("Result")
 Keep = Callable[[Credentials], None]
 
@@ -41,6 +45,34 @@ class SessionEnded(CredentialsRejected):
     """
 
 
+class AdapterMissing(CrmUnavailable):
+    """The CRM is not available on this server: its adapter is not enabled, or cannot be loaded."""
+
+    def __init__(self, platform: str) -> None:
+        crm = registry.display_name(platform)
+        super().__init__(f"{crm} is not available on this server.", advice="Please tell your administrator.")
+
+
+class LoginUnreadable(CrmUnavailable):
+    """The stored login cannot be read with the keys of this server; a new login helps, and so does the missing key."""
+
+    def __init__(self, platform: str) -> None:
+        crm = registry.display_name(platform)
+        advice = f"Please Logout and then Connect your {crm} account again, or tell your administrator."
+        super().__init__(f"Your login at {crm} cannot be read on this server.", advice=advice)
+
+
+def require_adapter(platform: str) -> type[CrmAdapter]:
+    """The adapter's class. Raises ``AdapterMissing``."""
+    if platform not in registry.manifests():
+        raise AdapterMissing(platform)
+    try:
+        return registry.adapter_class(platform)
+    except ImproperlyConfigured:
+        log.exception("adapter not loaded", extra={"platform": platform})
+        raise AdapterMissing(platform) from None
+
+
 def build_adapter(
     *,
     platform: str,
@@ -51,7 +83,8 @@ def build_adapter(
     pace_key: str = "",
     read_anew: bool = False,
 ) -> CrmAdapter:
-    """An adapter for these credentials; nothing is read or written, no request is made."""
+    """An adapter for these credentials; nothing is read or written, no request is made. Raises ``AdapterMissing``."""
+    require_adapter(platform)
     return construct(
         platform=platform,
         user=user,
@@ -63,10 +96,15 @@ def build_adapter(
 
 
 def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
+    try:
+        credentials = user.credentials()
+    except Undecipherable:
+        log.error("a login cannot be read with CREDENTIAL_KEYS", extra={"platform": user.platform})
+        raise LoginUnreadable(user.platform) from None
     return build_adapter(
         platform=user.platform,
         user=user.profile(),
-        credentials=user.credentials(),
+        credentials=credentials,
         options=effective_options(user),
         owner=user.owner,
         pace_key=str(user.pk),

@@ -292,7 +292,7 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
 
     A login that is over is raised instead: only the user can help.
     """
-    crm = registry.manifests()[user.platform].display_name
+    crm = registry.display_name(user.platform)
     they, them = ("they", "them") if what == "Messages" else ("it", "it")
     if isinstance(error, CredentialsRejected):
         error.reason = f"{what} saved. {they.capitalize()} will be sent after you have connected again."
@@ -301,6 +301,8 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
     if isinstance(error, Undecidable):
         message = f"{what} saved, but {they} may be in {crm} already. Please look there."
         reason = f"{crm} did not confirm {them}, and cannot be asked. Your administrator sees {them} too."
+    elif error is not None and error.advice:
+        reason = error.advice
     elif isinstance(error, RateLimited):
         reason = f"{crm} accepts no more requests at the moment."
     elif error is not None and error.maybe_applied:

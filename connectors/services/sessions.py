@@ -152,10 +152,9 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
 
     A revoke that fails changes nothing for the user: the credentials are gone here, and it is tried again.
     """
-    name = registry.manifests()[user.platform].display_name
     with audited("session.disconnect", actor=actor, platform=user.platform, owner=user.owner) as event:
         event.target = user.wire_id
-        credentials = user.credentials() if user.is_connected else None
+        credentials = _to_be_revoked(user)
         with transaction.atomic():
             CrmUser.objects.filter(pk=user.pk).update(
                 **user.set_credentials(Credentials()),
@@ -172,7 +171,18 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
             deliver_now(revocation, credentials)
         except ConnectorError as error:
             log.info("revocation refused", extra={"platform": user.platform, "error": type(error).__name__})
-    return Notice(message=f"Logged out of {name}", ttl=1000)
+    return Notice(message=f"Logged out of {registry.display_name(user.platform)}", ttl=1000)
+
+
+def _to_be_revoked(user: CrmUser) -> Credentials | None:
+    """None where there is nothing, or nobody can: a CRM not offered here any more, a login that cannot be read."""
+    if not user.is_connected or user.platform not in registry.manifests():
+        return None
+    try:
+        return user.credentials()
+    except Undecipherable:
+        log.error("a login that cannot be read is not revoked", extra={"platform": user.platform})
+        return None
 
 
 def _drop_what_was_kept(user: CrmUser) -> None:
