@@ -6,8 +6,9 @@ import copy
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from adapters.contract.oauth import OAuthApp
 
@@ -30,6 +31,7 @@ EXEMPTIBLE_RULES = ("coverage", "types", "failures", "writes", "edits")
 AUTH_TYPES = ("oauth", "api_key", "password")
 TOKEN_AUTHS = ("basic", "post", "query")
 _PLACEHOLDER = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
 class ManifestError(ValueError):
@@ -140,20 +142,17 @@ class Manifest:
         halves = _object(document, "the manifest")
         if set(halves) != {"client", "server"}:
             raise ManifestError("the manifest must hold exactly 'client' and 'server'")
-        client = _object(halves["client"], "client")
+        client = _client(halves["client"])
         server = dict(_object(halves["server"], "server"))
         server["auth"] = _build(Auth, server.get("auth"), "server.auth")
         if "pace" in server:
             server["pace"] = _build(Pace, server["pace"], "server.pace")
-        server["routes"] = tuple(
-            _build(Route, route, f"server.routes.{index}") for index, route in enumerate(server.get("routes", ()))
-        )
+        routes = _objects(server.get("routes", []), "server.routes")
+        server["routes"] = tuple(_build(Route, route, f"server.routes.{n}") for n, route in enumerate(routes))
         for key in ("hosts", "upload_hosts", "capabilities", "secrets", "account_data"):
             value = server.get(key, [])
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise ManifestError(f"server.{key} must be a list of texts")
-            server[key] = tuple(value)
-        return cls(name=str(client.get("name", "")), client=client, server=_build(ServerHalf, server, "server"))
+            server[key] = tuple(value) if isinstance(value, list) else value
+        return cls(name=client["name"], client=client, server=_build(ServerHalf, server, "server"))
 
     def client_half(self, variables: Mapping[str, str]) -> dict[str, Any]:
         """A copy of the client half with every ``${VARIABLE}`` filled in; unknown ones become empty."""
@@ -199,11 +198,63 @@ def _object(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
+def _objects(value: Any, where: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ManifestError(f"{where} must be a list of objects")
+    return value
+
+
+def _client(value: Any) -> Mapping[str, Any]:
+    """The client half, with the shape that whoever serves or checks it relies on; the rest is the extension's."""
+    client = _object(value, "client")
+    for key in ("name", "displayName"):
+        if not isinstance(client.get(key, ""), str):
+            raise ManifestError(f"client.{key} must be a text")
+    for key in ("environment", "auth", "page", "serverSideLogging"):
+        _object(client.get(key, {}), f"client.{key}")
+    for key in ("apiKey", "oauth"):
+        _object(client.get("auth", {}).get(key, {}), f"client.auth.{key}")
+    for form in ("callLog", "messageLog", "newContact"):
+        where = f"client.page.{form}"
+        fields_of_form = _object(client.get("page", {}).get(form, {}), where).get("additionalFields", [])
+        for number, item in enumerate(_objects(fields_of_form, f"{where}.additionalFields")):
+            _object(item.get("defaultSettingValues", {}), f"{where}.additionalFields.{number}.defaultSettingValues")
+    for number, section in enumerate(_objects(client.get("settings", []), "client.settings")):
+        _objects(section.get("items", []), f"client.settings.{number}.items")
+    return {"name": "", **client}
+
+
 def _build(kind: type[Any], value: Any, where: str) -> Any:
     members = _object(value, where)
     if unknown := sorted(set(members) - {item.name for item in fields(kind)}):
         raise ManifestError(f"unknown key {where}.{unknown[0]}")
+    for name, hint in get_type_hints(kind).items():
+        if name in members and not _fits(members[name], hint):
+            raise ManifestError(f"{where}.{name} must be {_kind(hint)}")
     try:
         return kind(**members)
     except TypeError as error:
         raise ManifestError(f"{where}: {str(error).split('__init__() ')[-1]}") from None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a member is of the type its dataclass declares; what is a dataclass itself is built already."""
+    inner = get_args(hint)
+    if get_origin(hint) is UnionType:
+        return any(_fits(value, option) for option in inner)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, inner[0]) for item in value)
+    if get_origin(hint) is Mapping:
+        return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    if hint in (int, float) and isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float) if hint is float else hint)
+
+
+def _kind(hint: Any) -> str:
+    inner = get_args(hint)
+    if get_origin(hint) is UnionType:
+        return _kind(inner[0])
+    if get_origin(hint) in (tuple, Mapping):
+        return f"{'a list' if get_origin(hint) is tuple else 'an object'} of texts"
+    return "an object" if is_dataclass(hint) else _KINDS[hint]

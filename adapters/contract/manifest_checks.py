@@ -95,7 +95,7 @@ def _page(client: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(page, dict):
         yield "client.page is missing"
         return
-    sections = {section.get("id") for section in client.get("settings") or ()}
+    sections = [section.get("id") for section in client.get("settings") or ()]
     for form in ("callLog", "messageLog", "newContact"):
         fields = (page.get(form) or {}).get("additionalFields")
         if not isinstance(fields, list):
