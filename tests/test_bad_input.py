@@ -19,6 +19,7 @@ CALL = {
     "logInfo": {"sessionId": "1", "direction": "Inbound", "startTime": "2026-05-04T16:31:07Z", "duration": 1},
     "contactId": 1,
 }
+SMS = {"id": "\ud800", "type": "SMS", "direction": "Inbound", "subject": "x", "creationTime": "2026-05-04T16:31:07Z"}
 
 
 def _changed(**members):
@@ -32,6 +33,7 @@ CASES = [
     ("post", "/callLog", {**CALL, "logInfo": None}),
     ("post", "/callLog", {**CALL, "logInfo": "x"}),
     ("post", "/callLog", {**CALL, "contactId": {"a": 1}}),
+    ("post", "/callLog", {**CALL, "contactId": "\ud800"}),
     ("post", "/callLog", _changed(direction="Sideways")),
     ("post", "/callLog", _changed(startTime="yesterday")),
     ("post", "/callLog", _changed(startTime=None)),
@@ -48,6 +50,7 @@ CASES = [
     ("post", "/messageLog", {}),
     ("post", "/messageLog", {"logInfo": {"messages": "x"}}),
     ("post", "/messageLog", {"logInfo": {"conversationLogId": "c", "messages": [{"id": 1}]}, "contactId": 1}),
+    ("post", "/messageLog", {"logInfo": {"conversationLogId": "c", "messages": [SMS]}, "contactId": 1}),
     ("post", "/contact", {"phoneNumber": "+16505550199"}),
     ("post", "/contact", {"phoneNumber": "+16505550199", "newContactName": "   "}),
     ("post", "/user/settings", {"userSettings": "x"}),

@@ -580,6 +580,17 @@ def test_a_success_that_is_not_json_is_unexpected(method, body):
     assert caught.error.maybe_applied is (method == "post")
 
 
+def test_half_a_character_and_nul_in_an_answer_become_text_that_can_be_stored_and_sent():
+    body = r'{"name\ud83d": ["Joe \uD83D", "a\u0000b", "\ud83d\ude00 é", 5, null, true]}'
+    with responses.RequestsMock() as crm:
+        crm.get(BASE + "x", body=body)
+        crm.get(BASE + "y", body=b'["Joe \xed\xa0\xbd"]')
+        answer = client().get("x")
+        assert client().get("y") == ["Joe \ufffd"]
+    assert answer == {"name\ufffd": ["Joe \ufffd", "ab", "\U0001f600 é", 5, None, True]}
+    json.dumps(answer, ensure_ascii=False).encode()
+
+
 def test_an_answer_with_contradictory_headers_may_follow_an_applied_write():
     with Crm(answers(Content_length="7")) as crm, fails(UnexpectedResponse) as caught:
         crm.client().post("/x", json={})

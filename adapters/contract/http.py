@@ -7,6 +7,7 @@ import copy
 import http.cookiejar
 import json as json_text
 import logging
+import re
 import ssl
 import threading
 import time
@@ -43,6 +44,9 @@ Explain = Callable[[Reply], ConnectorError | None]
 _MAX_BODY = 8 * 1024 * 1024
 _TEXT_KEPT = 4096
 _CHUNK = 64 * 1024
+#: NUL, or half of a surrogate pair: escaped, or as bytes, which ``json.loads`` lets through.
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 #: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
 _TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
@@ -376,9 +380,20 @@ def _with_body(reply: Reply, body: bytes) -> Reply:
     text = body[:_TEXT_KEPT].decode("utf-8", errors="replace")
     try:
         decoded = json_text.loads(body, parse_constant=_refuse_constant)
+        if _UNSTORABLE.search(body):
+            decoded = _storable(decoded)
     except (ValueError, RecursionError):
         return replace(reply, text=text)
     return replace(reply, text=text, body=decoded, is_json=True)
+
+
+def _storable(value: Any) -> Any:
+    """The value without what no database and no reply takes: vendors cut texts in the middle of an emoji."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value.replace("\x00", ""))
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return {_storable(key): _storable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _refuse_constant(name: str) -> None:

@@ -115,6 +115,14 @@ def ringcentral_token(request: Request) -> str:
     return text[7:].strip() if text.lower().startswith("bearer ") else text
 
 
+def _storable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate written as \ud800: no database takes it
+        raise serializers.ValidationError("must be valid Unicode.") from None
+    return text
+
+
 class Text(serializers.Field[str, Any, str, Any]):
     """Text, or a number taken as text; null counts as empty."""
 
@@ -133,11 +141,7 @@ class Text(serializers.Field[str, Any, str, Any]):
         text = str(data).replace("\x00", "")
         if len(text) > self.most:
             raise serializers.ValidationError(f"must be at most {self.most} characters.")
-        try:
-            text.encode()
-        except UnicodeEncodeError:  # a lone surrogate written as \ud800: no database takes it
-            raise serializers.ValidationError("must be valid Unicode.") from None
-        return text
+        return _storable(text)
 
     def to_representation(self, value: str) -> str:
         return value
@@ -149,7 +153,7 @@ class RecordId(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> str | int:
         if isinstance(data, bool) or not isinstance(data, str | int) or len(str(data)) > 255:
             raise serializers.ValidationError("must be an id: a text or a whole number.")
-        return data.replace("\x00", "") if isinstance(data, str) else data
+        return _storable(data.replace("\x00", "")) if isinstance(data, str) else data
 
     def to_representation(self, value: Any) -> Any:
         return value
