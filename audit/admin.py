@@ -16,6 +16,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
 
+    class Media:
+        css = {"all": ["audit/lists.css"]}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -31,40 +34,55 @@ class CallLogAdmin(ReadOnlyAdmin):
 
     list_display = (
         "session_id",
-        "platform",
-        "user",
         "state",
+        "last_error",
         "crm_log_id",
+        "user",
+        "platform",
         "direction",
         "started_at",
-        "last_error",
         "created_at",
     )
     list_filter = ("state", "platform", "last_error", "created_at")
     search_fields = ("session_id", "telephony_session_id", "crm_log_id", "user__wire_id")
     search_help_text = "Session id, CRM id or user"
     date_hierarchy = "created_at"
+    ordering = ("-created_at",)
     list_select_related = ("user",)
+    readonly_fields = ("created_at", "updated_at")
 
 
 class ConversationLogAdmin(ReadOnlyAdmin):
     """One row for each conversation day."""
 
-    list_display = ("conversation_log_id", "platform", "user", "state", "crm_log_id", "last_error", "updated_at")
+    list_display = ("conversation_log_id", "state", "last_error", "crm_log_id", "user", "platform", "created_at")
     list_filter = ("state", "platform", "last_error", "created_at")
     search_fields = ("conversation_log_id", "conversation_id", "crm_log_id", "user__wire_id")
     search_help_text = "Conversation id, CRM id or user"
+    ordering = ("-created_at",)
     list_select_related = ("user",)
+    readonly_fields = ("created_at", "updated_at")
 
 
 class MessageLogAdmin(ReadOnlyAdmin):
     """One row for each message in the CRM."""
 
-    list_display = ("message_id", "platform", "conversation", "crm_log_id", "created_at")
+    list_display = ("message_id", "conversation", "crm_log_id", "user", "platform", "created_at")
     list_filter = ("platform", "created_at")
-    search_fields = ("message_id", "conversation__conversation_log_id", "conversation__crm_log_id")
-    search_help_text = "Message id, conversation id or CRM id"
-    list_select_related = ("conversation",)
+    search_fields = (
+        "message_id",
+        "conversation__conversation_log_id",
+        "conversation__crm_log_id",
+        "conversation__user__wire_id",
+    )
+    search_help_text = "Message id, conversation id, CRM id or user"
+    ordering = ("-created_at",)
+    list_select_related = ("conversation__user",)
+    readonly_fields = ("created_at",)
+
+    @admin.display(description="user")
+    def user(self, message: MessageLog) -> str:
+        return str(message.conversation.user or "-")
 
     @admin.display(description="CRM id")
     def crm_log_id(self, message: MessageLog) -> str:
@@ -78,11 +96,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
         "occurred_at",
         "action",
         "outcome",
-        "actor",
-        "platform",
+        "error",
         "subject",
         "target",
-        "error",
+        "actor",
+        "platform",
         "milliseconds",
         "crm_calls",
     )
@@ -90,6 +108,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ("subject", "target", "actor", "request_id")
     search_help_text = "Session id, CRM id, user or reference"
     date_hierarchy = "occurred_at"
+    ordering = ("-occurred_at",)
+    readonly_fields = ("occurred_at",)
 
 
 def register_audit(site: admin.AdminSite) -> None:

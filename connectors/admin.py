@@ -25,6 +25,7 @@ class SupportSite(AuditedSite):
     site_header = "Switchboard"
     site_title = "Switchboard"
     index_title = "Support"
+    site_url = None  # there is no page at /
 
 
 site = SupportSite(name="admin")
@@ -51,9 +52,11 @@ class ConnectionFilter(admin.SimpleListFilter):
 class CrmUserAdmin(ReadOnlyAdmin):
     """Who is connected. No token column, no settings, no profile extras."""
 
-    list_display = ("wire_id", "platform", "host", "connected", "connected_at", "last_seen_at", "last_error")
+    list_display = ("wire_id", "platform", "host", "connected", "last_error", "last_seen_at", "connected_at")
     list_filter = ("platform", ConnectionFilter, "last_error")
     search_fields = ("wire_id", "hashed_rc_extension_id", "crm_account_id")
+    search_help_text = "User, CRM account or hashed RingCentral extension"
+    ordering = ("-last_seen_at",)
     fields = (
         "wire_id",
         "platform",
@@ -105,6 +108,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ("call_log__session_id", "conversation__conversation_log_id", "user__wire_id")
     search_help_text = "Session id, conversation id or user"
     date_hierarchy = "accepted_at"
+    ordering = ("-accepted_at",)
     list_select_related = ("user", "call_log", "conversation")
     fields = (
         "kind",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from adapters.contract import Credentials
@@ -52,6 +55,86 @@ def test_support_finds_a_call_by_session_crm_id_and_user_and_sees_no_token(staff
     detail = staff.get(f"/admin/connectors/crmuser/{user.pk}/change/").content.decode()
     assert user.wire_id in detail
     assert "v1.test" not in detail
+
+
+LISTS = {
+    "connectors/crmuser": "u-{}-testCRM",
+    "audit/calllog": "session-{}",
+    "audit/conversationlog": "conversation-{}/day",
+    "audit/messagelog": "message-{}",
+    "audit/auditevent": "subject-{}",
+}
+
+
+def _rows_of_five_days():
+    """Rows of every list, of one day each, stored in another order."""
+    now = timezone.now()
+    for number in (3, 1, 5, 2, 4):
+        with time_machine.travel(now - timedelta(days=number), tick=False):
+            user = CrmUserFactory(crm_user_id=f"u-{number}")
+            _logged(user, f"session-{number}")
+            day = ConversationLog.objects.create(
+                platform=user.platform, owner=user.owner, user=user, conversation_log_id=f"conversation-{number}/day"
+            )
+            MessageLog.objects.create(
+                platform=user.platform, owner=user.owner, conversation=day, message_id=f"message-{number}"
+            )
+    for number in (5, 4, 3, 2, 1):  # nobody writes an event into the past
+        record("call_log.create", actor="user:x", subject=f"subject-{number}")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "name"), LISTS.items())
+def test_the_newest_row_of_a_list_stands_first(staff, path, name):
+    _rows_of_five_days()
+    page = staff.get(f"/admin/{path}/").content.decode()
+    table = page[page.index('id="result_list"') :]
+    places = [table.index(name.format(number)) for number in (1, 2, 3, 4, 5)]
+    assert places == sorted(places)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_asks_the_database_no_more_for_more_rows(staff, path):
+    _rows_of_five_days()
+    with CaptureQueriesContext(connection) as few:
+        staff.get(f"/admin/{path}/")
+    for number in range(6, 30):
+        user = CrmUserFactory(crm_user_id=f"u-{number}")
+        _logged(user, f"session-{number}")
+        day = ConversationLog.objects.create(platform="testCRM", owner=user.owner, user=user, conversation_log_id="c")
+        MessageLog.objects.create(platform="testCRM", owner=user.owner, conversation=day, message_id="m")
+        record("call_log.create", actor=user.actor, subject="s")
+    with CaptureQueriesContext(connection) as many:
+        staff.get(f"/admin/{path}/")
+    assert len(many) == len(few)
+
+
+@pytest.mark.django_db
+def test_messages_are_found_by_their_user(staff):
+    _rows_of_five_days()
+    page = staff.get("/admin/audit/messagelog/?q=u-4-testCRM").content.decode()
+    table = page[page.index('id="result_list"') :]
+    assert "message-4" in table
+    assert "u-4-testCRM" in table
+    assert "message-3" not in table
+
+
+@pytest.mark.django_db
+def test_no_link_of_the_start_page_leads_nowhere(staff):
+    links = re.findall(r'href="(/[^"#]*)"', staff.get("/admin/").content.decode())
+    assert "/admin/audit/calllog/" in links
+    assert [link for link in links if not link.startswith(("/admin/", "/static/"))] == []
+
+
+@pytest.mark.django_db
+def test_times_are_shown_to_the_second_and_with_their_zone(staff):
+    with time_machine.travel(datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC), tick=False):
+        log = _logged(CrmUserFactory())
+        record("call_log.create", actor="user:x")
+    event = AuditEvent.objects.get(actor="user:x")
+    for path in ("calllog/", f"calllog/{log.pk}/change/", "auditevent/", f"auditevent/{event.pk}/change/"):
+        assert "2026-05-04 16:31:07 UTC" in staff.get(f"/admin/audit/{path}").content.decode()
 
 
 @pytest.mark.django_db
