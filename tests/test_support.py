@@ -19,7 +19,8 @@ from audit.models import AuditEvent, CallLog, ConversationLog, LogState, Message
 from audit.recorder import record
 from connectors.api.authentication import issue_token
 from connectors.api.sessions import take_apart
-from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft
+from connectors.services.cleaning import clear_tokens
 from tests.factories import CrmUserFactory
 
 
@@ -176,6 +177,28 @@ def test_clear_tokens_counts_first_and_then_removes_what_has_expired():
     assert {expired.pk, dead.pk} == set(CrmUser.objects.filter(access_token="").values_list("pk", flat=True))
     assert not ContactMatch.objects.exists()
     assert not NoteDraft.objects.exists()
+
+
+@pytest.mark.django_db
+def test_clear_tokens_counts_what_is_remembered_of_created_contacts():
+    long_ago = timezone.now() - timedelta(days=2)
+    ContactCreation.objects.create(platform="testCRM", owner="user:x", key="k", changed_at=long_ago)
+    for arguments in (["--dry-run"], []):
+        out = StringIO()
+        call_command("clear_tokens", *arguments, stdout=out)
+        assert "testCRM: remembered contact creations 1" in out.getvalue()
+    assert not ContactCreation.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_user_who_comes_back_while_tokens_are_cleared_stays_connected():
+    users = [CrmUserFactory(last_seen_at=timezone.now() - timedelta(days=200)) for _ in range(2)]
+
+    def come_back(done, total):
+        CrmUser.objects.exclude(access_token="").update(last_seen_at=timezone.now())
+
+    clear_tokens(dry_run=False, progress=come_back)
+    assert CrmUser.objects.filter(pk__in=[user.pk for user in users]).exclude(access_token="").count() == 1
 
 
 @pytest.mark.django_db

@@ -21,7 +21,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
     """Removes what has expired; returns ``{platform: {kind: number}}``.
 
     A session has expired when nobody used it for the lifetime of a token plus the grace period. Credentials are dead
-    when they expired that long ago, or cannot be refreshed at all.
+    when they have expired and cannot be refreshed.
     """
     now = timezone.now()
     unused_since = now - settings.JWT_LIFETIME - settings.JWT_GRACE
@@ -36,10 +36,12 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
     _count(counts, "dead tokens", dead, "platform")
     _count(counts, "stale look-ups", matches, "user__platform")
     _count(counts, "note drafts", drafts, "user__platform")
+    _count(counts, "remembered contact creations", creations, "platform")
     if not dry_run:
-        ended = [*expired, *dead]
-        for done, user in enumerate(ended, 1):
-            disconnect(user=user, actor="worker")
+        ended = [(rows, pk) for rows in (expired, dead) for pk in rows.values_list("pk", flat=True)]
+        for done, (rows, pk) in enumerate(ended, 1):
+            if user := rows.filter(pk=pk).first():  # else they came back meanwhile
+                disconnect(user=user, actor="worker")
             progress(done, len(ended))
         matches.delete()
         drafts.delete()

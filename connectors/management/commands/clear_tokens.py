@@ -12,7 +12,8 @@ from connectors.services.cleaning import clear_tokens
 class Command(BaseCommand):
     help = (
         "Signs out users whose session tokens have all expired (revoking at the CRM), forgets credentials that can "
-        "never be refreshed again, and deletes stale look-ups and note drafts. Prints counts for each platform."
+        "never be refreshed again, and deletes stale look-ups, note drafts and what is remembered of contacts just "
+        "created. Prints counts for each platform."
     )
     requires_system_checks = []  # one CRM's broken adapter must not keep the others' sessions
 
