@@ -130,6 +130,16 @@ def call(contact_id: int | str, created: list[Any] | None = None, **changes: Any
     return replace(entry, **changes)
 
 
+def test_a_colleague_is_found_by_an_extension_and_nobody_by_a_part_of_one(sandbox):
+    adapter = adapter_of(sandbox, Credentials(access_token="demo-key"))
+    created = adapter.create_contact(ContactDraft(name="Robin Vale", phone=parse_phone("204"), type="Contact"))
+
+    found = adapter.find_contacts(parse_phone("204", is_extension=True)).contacts
+
+    assert [contact.id for contact in found] == [created.id]
+    assert adapter.find_contacts(parse_phone("04", is_extension=True)).contacts == ()
+
+
 def luke(adapter: Adapter) -> int | str:
     return adapter.find_contacts(parse_phone("+16505551212")).contacts[0].id
 

@@ -65,7 +65,7 @@ class PhoneNumber:
     """What was dialled, and the forms of it worth searching for. Made by ``contract.phone.parse``."""
 
     raw: str
-    #: True for an internal extension: no CRM is asked.
+    #: True for an internal extension: only adapters are asked that say ``finds_extensions``.
     is_extension: bool = False
     #: ``+16505551212``; empty when the number is not a valid one.
     e164: str = ""

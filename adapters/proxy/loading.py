@@ -47,10 +47,12 @@ def for_definition(folder: Path) -> type[CrmAdapter]:
     withheld = {method for method, operation in _OPTIONAL.items() if operation not in definition.operations}
     if definition.signs_in_with_form:
         withheld.add("refresh_user")
+    look_up = definition.operations.get("findContact")
     members = {
         "definition": definition,
         "log_format": definition.log_format,
         "lacking": lacking,
+        "finds_extensions": look_up is not None and look_up.uses("isExtension"),
         # a method that the definition does not fill is the base class's, which says that the CRM does not offer it
         **{name: getattr(CrmAdapter, name) for name in withheld},
     }

@@ -74,6 +74,7 @@ class Adapter(CrmAdapter):
     """Translates Switchboard's operations into requests to the Test CRM."""
 
     log_format = LogFormat.PLAIN
+    finds_extensions = True  # numbers of a few digits are compared whole, so "204" finds who is stored as "204"
 
     # --- seams of the HTTP client ------------------------------------------------------------------
 

@@ -134,9 +134,12 @@ def significant_digits(number: str) -> str:
 
 
 def _same_line(asked: str, stored: str) -> bool:
-    """Equal from the right for at least seven digits, as searches of many CRMs do it: a little too generous."""
+    """Equal from the right for at least seven digits, as searches of many CRMs do it: a little too generous.
+
+    Shorter numbers, such as extensions, are compared whole.
+    """
     shorter, longer = sorted((significant_digits(asked), significant_digits(stored)), key=len)
-    return len(shorter) >= 7 and longer.endswith(shorter)
+    return longer.endswith(shorter) if len(shorter) >= 7 else shorter == longer != ""
 
 
 def _hash(secret: str) -> str:

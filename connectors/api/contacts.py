@@ -15,6 +15,7 @@ from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, New
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
 from connectors.services import contacts
+from connectors.services.adapters import require_adapter
 
 
 class LookUp(serializers.Serializer[Any]):
@@ -116,7 +117,7 @@ class ContactViewSet(WireViewSet):
             formats=asked["overridingFormat"],
             is_extension=asked["isExtension"].lower() == "true",
         )
-        if phone.is_extension:
+        if phone.is_extension and not require_adapter(user.platform).finds_extensions:
             return Response(_nobody(asked["phoneNumber"], crm, successful=False))
 
         def render(matches: ContactMatches) -> dict[str, Any]:
