@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from adapters.contract import Credentials, CredentialsRejected
+from adapters import registry
+from adapters.contract import Credentials, CredentialsRejected, UserProfile
 from audit.fields import Undecipherable, seal, unseal
 from connectors.api.authentication import issue_token, user_of_token
 from connectors.models import CrmUser
@@ -167,6 +168,21 @@ def test_a_plain_token_cannot_be_written_past_the_encryption():
     user = CrmUserFactory()
     with pytest.raises(TypeError):
         CrmUser.objects.filter(pk=user.pk).update(access_token="plain")
+
+
+@pytest.mark.django_db
+def test_a_name_longer_than_its_column_keeps_nobody_from_logging_in(client, monkeypatch):
+    sound = registry.adapter_class("testCRM")
+    profile = UserProfile(id="u1", name="N" * 400, timezone="Z" * 100, email="e" * 300 + "@crm.example")
+    methods = {"user_profile": lambda self: profile, "refresh_user": lambda self: profile}
+    monkeypatch.setattr(registry, "adapter_class", lambda platform: type("Adapter", (sound,), methods))
+    body = {"platform": "testCRM", "apiKey": "k", "hostname": ""}
+    reply = client.post("/apiKeyLogin", body, content_type="application/json")
+    assert reply.json()["name"] == "N" * 255
+    refreshed = client.post(
+        f"/user/refreshInfo?jwtToken={reply.json()['jwtToken']}", {}, content_type="application/json"
+    )
+    assert refreshed.json()["successful"] is True
 
 
 class _Refreshing:

@@ -245,7 +245,10 @@ class SessionViewSet(WireViewSet):
         except UnsupportedOperation:
             return Response({"successful": True})
         CrmUser.objects.filter(pk=user.pk).update(
-            name=profile.name, timezone=profile.timezone, email=profile.email, extra=dict(profile.extra)
+            name=profile.name[:255],
+            timezone=profile.timezone[:64],
+            email=profile.email[:255],
+            extra=dict(profile.extra),
         )
         return Response(
             {"successful": True, "returnMessage": return_message("User info refreshed", NoticeLevel.SUCCESS, 2000)}
