@@ -24,8 +24,9 @@ _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _PHONE = re.compile(r"\+\d[\d ().-]{6,}\d")
 
 
-#: The query of an address or of a request line: names and e-mail addresses are looked up there too.
-_QUERY = re.compile(r"((?:https?:/|\B)/[^\s?\"'<>]*)\?[^\s\"'<>]*")
+#: The query of an address or of a request line: names and e-mail addresses are looked up there too. A word is read
+#: once, to its first slash and on to its question mark, not again from each slash: a stranger can have one logged.
+_QUERY = re.compile(r"(?<![^\s?\"'<>])((?>[^\s?\"'<>]*?\B/)[^\s?\"'<>]*+)\?[^\s\"'<>]*")
 
 
 def scrub(text: str) -> str:

@@ -67,9 +67,9 @@ def test_json_of_ordinary_depth_is_read(client):
     assert reply.json()["userSettings"]["deep"] == nested
 
 
-def test_a_long_address_is_a_414(client):
-    _is_sentence(client.get("/contact?phoneNumber=" + "1" * 20_000, **ORIGIN), 414,
-                 "Invalid request: the address is too long.")  # fmt: skip
+@pytest.mark.parametrize("address", ["/contact?phoneNumber=" + "1" * 20_000, "/admin" + "/" * 20_000])
+def test_a_long_address_is_a_414(client, address):
+    _is_sentence(client.post(address, **ORIGIN), 414, "Invalid request: the address is too long.")
 
 
 def test_large_headers_are_a_431(client):

@@ -15,14 +15,14 @@ from rest_framework.request import Request
 from connectors.api.authentication import AppTokenAuthentication
 from connectors.api.envelope import TOO_LARGE, text_reply
 
-_MOST_QUERY = 16 * 1024  # 500 session ids and two tokens fit
+_MOST_ADDRESS = 16 * 1024  # 500 session ids and two tokens fit
 _MOST_HEADERS = 32 * 1024
 _MOST_BODY_OF_STRANGERS = 64 * 1024
 _MOST_NESTED = 64
 
 
 class RequestLimitsMiddleware:
-    """Query, headers and body. A large body is for connected users: anybody else's may be 64 KiB.
+    """Address, headers and body. A large body is for connected users: anybody else's may be 64 KiB.
 
     A chunked body, which has no length to judge, is read up to the limit; Django by itself would take it for empty.
     """
@@ -35,7 +35,7 @@ class RequestLimitsMiddleware:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    if len(request.META.get("QUERY_STRING", "")) > _MOST_QUERY:
+    if len(request.META.get("QUERY_STRING", "")) + len(request.path_info) > _MOST_ADDRESS:
         return text_reply("Invalid request: the address is too long.", 414)
     if sum(len(value) for key, value in request.META.items() if key.startswith("HTTP_")) > _MOST_HEADERS:
         return text_reply("Invalid request: the headers are too large.", 431)
