@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,21 +17,27 @@ from connectors.api.envelope import too_many_requests
 from connectors.models import CrmUser
 from connectors.services.request_counts import seconds_to_wait
 
+_WITH_PORT = re.compile(r"\[(?P<six>[^\]]*)\](:[0-9]*)?|(?P<four>[0-9.]+):[0-9]*", re.ASCII)
+
 
 def client_address(request: HttpRequest | Request) -> str:
     """The caller's address: of the connection, or what the outermost of TRUSTED_PROXIES proxies saw.
 
-    An IPv6 caller counts by its /64, which is what one subscriber has.
+    An IPv6 caller counts by its /64, which is what one subscriber has; one that is an IPv4 caller in disguise, as on a
+    socket open to both, by its IPv4 address. A port that a proxy adds does not make another caller.
     """
     address: str = request.META.get("REMOTE_ADDR", "")
     forwarded: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if settings.TRUSTED_PROXIES and forwarded:
         chain = [part.strip() for part in forwarded.split(",")]
         address = chain[-min(settings.TRUSTED_PROXIES, len(chain))]
+    with_port = _WITH_PORT.fullmatch(address)
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(with_port["six"] or with_port["four"] if with_port else address)
     except ValueError:
         return address[:64]
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
     return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False).network_address)
 
 
