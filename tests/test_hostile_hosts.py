@@ -121,7 +121,7 @@ def test_no_parameter_of_the_oauth_callback_leads_elsewhere(client, asked, platf
 @pytest.mark.parametrize(
     "address",
     ["::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fd00:ec2::254",
-     "100.100.100.200", "192.0.0.192", "198.18.0.1", "0.0.0.0", "::ffff:0:127.0.0.1"],
+     "100.100.100.200", "192.0.0.192", "168.63.129.16", "192.88.99.1", "198.18.0.1", "0.0.0.0", "::ffff:0:127.0.0.1"],
 )  # fmt: skip
 def test_addresses_that_clouds_and_translators_use_inside_are_not_public(address):
     assert not is_public(address)

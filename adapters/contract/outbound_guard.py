@@ -24,8 +24,9 @@ _GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
 #: Networks inside 2000::/3 whose addresses carry an IPv4 address: 6to4 and Teredo.
 _TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"))
 
-#: IETF protocol assignments, among them a cloud's metadata service; not all of it is known to Python's ``is_global``.
-_ASSIGNED_IPV4 = ipaddress.ip_network("192.0.0.0/24")
+#: What Python's ``is_global`` does not know: IETF protocol assignments, a cloud's metadata service among them; relays
+#: to 6to4; the address where Azure serves its machines' configuration (Microsoft, "What is IP address 168.63.129.16?").
+_NOT_PUBLIC_IPV4 = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
 
 
 class AddressRefused(Exception):
@@ -84,7 +85,7 @@ def is_public(address: str) -> bool:
     if ip.is_multicast or not ip.is_global:
         return False
     if isinstance(ip, ipaddress.IPv4Address):
-        return ip not in _ASSIGNED_IPV4
+        return not any(ip in network for network in _NOT_PUBLIC_IPV4)
     # outside 2000::/3 lie IPv4-mapped and -compatible addresses, NAT64 and all that is unassigned
     return ip in _GLOBAL_IPV6 and not any(ip in network for network in _TUNNELS)
 
