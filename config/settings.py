@@ -318,6 +318,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_CLIENT_IP_CALLABLE = "connectors.api.throttling.client_address"
+AXES_USERNAME_CALLABLE = "connectors.staff_sign_in.counted_name"
 AXES_LOCKOUT_CALLABLE = "connectors.staff_sign_in.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # connectors.staff_sign_in records in the audit trail

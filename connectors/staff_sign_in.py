@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 
 from audit.recorder import record
 from connectors.api.envelope import too_many_requests
@@ -47,7 +48,7 @@ class AuditedSite(AdminSite):
         locked = getattr(request, "axes_locked_out", False)
         record(
             "staff.sign_in",
-            actor=f"staff:{_known_name(request.POST.get('username', ''))}",
+            actor=f"staff:{_known_name(request.POST.get('username', '')) or 'unknown'}",
             outcome="success" if signed_in else "failure",
             error="" if signed_in else "LockedOut" if locked else "WrongPassword",
         )
@@ -55,8 +56,15 @@ class AuditedSite(AdminSite):
 
 
 def _known_name(typed: str) -> str:
-    """The user name if there is such a user: what else was typed may be a password in the wrong field."""
-    return typed if User.objects.filter(username=typed[:150]).exists() else "unknown"
+    """The user name if there is such a user, else "": what was typed may be a password in the wrong field."""
+    is_known = "\x00" not in typed and User.objects.filter(username=typed).exists()  # PostgreSQL takes no NUL
+    return typed if is_known else ""
+
+
+def counted_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
+    """What failed attempts are counted and stored under: the name of a user, a keyed hash of anything else."""
+    typed = str((credentials or request.POST).get("username") or "")
+    return _known_name(typed) or salted_hmac("connectors.staff_sign_in", typed).hexdigest()[:32]
 
 
 def locked_out(request: HttpRequest, original_response: HttpResponse | None, credentials: Any) -> HttpResponse:

@@ -271,8 +271,20 @@ def test_no_password_is_kept_among_the_failed_attempts(client, limits):
 
     limits()
     client.post("/admin/login/?password=in-the-query", {"username": "kim", "password": "wrong-Passw0rd"})
-    (attempt,) = AccessAttempt.objects.all()
-    assert "Passw0rd" not in f"{attempt.post_data}{attempt.get_data}"
+    client.post("/admin/login/", {"username": "my-Passw0rd-in-the-wrong-field", "password": ""})
+    client.post("/admin/login/", {"username": "my-Passw0rd-in-the-wrong-field", "password": "x"})
+    attempts = [str(vars(attempt)) for attempt in AccessAttempt.objects.all()]
+    assert len(attempts) == 2
+    assert "Passw0rd" not in "".join(attempts)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["\x00", "kim\x00", "k" * 5000, "\u200b", "<b>kim</b>"])
+def test_a_name_that_no_user_can_have_is_refused_like_any_other(client, limits, name):
+    limits()
+    reply = client.post("/admin/login/", {"username": name, "password": "x"})
+    assert reply.status_code == 200
+    assert "<b>kim" not in reply.content.decode()
 
 
 @pytest.mark.django_db
