@@ -95,6 +95,20 @@ def _printed(key: str, value: Any) -> Any:
     return value if key.startswith("_") else scrub(str(value))
 
 
+class WithoutTaskTexts(logging.Filter):
+    """Takes a task's arguments and its exception's text out of Celery's lines; type and place are printed all the same.
+
+    Celery writes both into the message and once more, with a traceback, into what it adds to the record.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = vars(record).pop("data", None)
+        if isinstance(about, dict):
+            record.msg = "Task %s[%s] %s"
+            record.args = (about.get("name"), about.get("id"), about.get("description"))
+        return True
+
+
 def logging_settings(*, json_lines: bool) -> dict[str, Any]:
     """A ``logging.config.dictConfig`` dictionary."""
     renderer = structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer(colors=False)
@@ -117,6 +131,7 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             }
         },
+        "filters": {"task_texts": {"()": WithoutTaskTexts}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
@@ -127,6 +142,7 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # It would print what was typed as a user name, now and then a password.
             "axes": {"level": "ERROR"},
+            "celery.app.trace": {"filters": ["task_texts"]},
             # It would print the request line with its query, where old clients put their token.
             "django.server": {"level": "CRITICAL"},
         },

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import pytest
 import requests
 import responses
+from celery import Celery
+from celery.app.trace import build_tracer
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -383,6 +385,22 @@ def test_a_long_line_made_up_by_a_stranger_takes_no_time_to_scrub(piece):
 )
 def test_the_query_of_every_address_in_a_line_is_removed_and_no_sentence_is_cut(line, scrubbed):
     assert scrub(line) == scrubbed
+
+
+@pytest.mark.parametrize("make", RAISED.values(), ids=RAISED)
+def test_nothing_marked_comes_out_of_a_task_that_fails_on_celery(lines, make):
+    app = Celery("scrubbing", set_as_current=False)
+
+    @app.task(name="scrubbing.fails")
+    def fails(note):
+        raise make()
+
+    request = {"id": "task-1", "args": (ECHO,), "kwargs": {}, "is_eager": False}
+    build_tracer("scrubbing.fails", fails, app=app)("task-1", (ECHO,), {}, request)
+    (line,) = (line for line in lines if "celery.app.trace" in line)
+    assert "Task scrubbing.fails[task-1] raised unexpected" in line
+    assert type(make()).__name__ in line
+    assert not [mark for mark in EVERYTHING.values() if mark in line]
 
 
 @pytest.mark.django_db
