@@ -92,7 +92,7 @@ class WireSchema(AutoSchema):
         return OPERATIONS[(self.method.upper(), self.path)]
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
-        described = _FIELDS.get(type(field))
+        described = next((_FIELDS[kind] for kind in type(field).__mro__ if kind in _FIELDS), None)
         if described is None:
             return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
