@@ -67,6 +67,22 @@ def test_json_of_ordinary_depth_is_read(client):
     assert reply.json()["userSettings"]["deep"] == nested
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("keys", "length"), [(100, 10), (2, 400_000)])
+def test_settings_do_not_grow_without_end_request_by_request(client, keys, length):
+    address = f"/user/settings?jwtToken={issue_token(CrmUserFactory())}"
+
+    def save(number, remove=()):
+        changes = {f"key-{number}-{item}": {"value": "x" * length} for item in range(keys)}
+        return _post(client, address, json.dumps({"userSettings": changes, "settingKeysToRemove": [*remove]}))
+
+    statuses = [save(number).status_code for number in range(7)]
+    assert statuses == sorted(statuses)
+    assert {*statuses} == {200, 400}
+    _is_sentence(save(7), 400, "Invalid request: userSettings: too many settings.")
+    assert save(8, remove=[f"key-0-{item}" for item in range(keys)]).status_code == 200
+
+
 @pytest.mark.parametrize("address", ["/contact?phoneNumber=" + "1" * 20_000, "/admin" + "/" * 20_000])
 def test_a_long_address_is_a_414(client, address):
     _is_sentence(client.post(address, **ORIGIN), 414, "Invalid request: the address is too long.")

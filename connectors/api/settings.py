@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from connectors.services.identity import RingCentralIdentity, hashed, identity_i
 from connectors.services.settings import claim_account, effective, save_user_settings
 
 _MOST_KEYS = 500
+_MOST_STORED = 1024 * 1024  # characters of JSON; what the extension keeps is a few thousand
 _LONGEST_FIELD = 1000
 
 
@@ -58,9 +60,12 @@ class UserSettingsViewSet(WireViewSet):
         body = UserSettingsBody(data=request.data)
         body.is_valid(raise_exception=True)
         changes = body.validated_data["userSettings"] or {}
-        if len(changes) > _MOST_KEYS:
+        remove = body.validated_data["settingKeysToRemove"] or []
+        # What is stored counts too: request by request it must not grow without end.
+        kept = {key: value for key, value in {**(user.settings or {}), **changes}.items() if key not in remove}
+        if len(kept) > _MOST_KEYS or len(json.dumps(kept)) > _MOST_STORED:
             raise PlainText("Invalid request: userSettings: too many settings.")
-        stored = save_user_settings(user=user, changes=changes, remove=body.validated_data["settingKeysToRemove"] or [])
+        stored = save_user_settings(user=user, changes=changes, remove=remove)
         return Response({"userSettings": stored})
 
     @operation("userSettings")
