@@ -24,6 +24,8 @@ from adapters.contract.errors import (
 from adapters.contract.types import Reply
 
 _REASON_KEPT = 200
+#: Looked at of a message, however long it is: the expression below takes the square of a word's length.
+_REASON_READ = 2000
 _REASON_KEYS = ("error_description", "message", "Message", "errorMessage", "error", "errors")
 #: Telephone numbers and tokens that a vendor repeats in its message.
 _PRIVATE = re.compile(r"(?=[A-Za-z_+/=.-]*\d)[A-Za-z0-9_+/=.-]{32,}|\+?\d[\d ().-]{5,}\d")
@@ -77,7 +79,7 @@ def reason_of(body: Any) -> str:
         return reason_of(body[0]) if body and isinstance(body[0], dict | str) else ""
     if isinstance(body, dict):
         return next((text for key in _REASON_KEYS if (text := reason_of(body.get(key)))), "")
-    return _PRIVATE.sub("…", " ".join(body.split()))[:_REASON_KEPT] if isinstance(body, str) else ""
+    return _PRIVATE.sub("…", " ".join(body[:_REASON_READ].split()))[:_REASON_KEPT] if isinstance(body, str) else ""
 
 
 def without_echo(reason: str, *, headers: Mapping[str, str], payload: Any) -> str:
