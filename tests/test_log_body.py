@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -215,6 +216,16 @@ def test_a_note_is_read_back_as_it_was_written(log_format, note):
     body = _compose(_details(note=note), log_format)
     assert read_note(body, log_format) == note
     assert read_note(_update(body, log_format, note=note + "!"), log_format) == note + "!"
+
+
+@ALL
+def test_a_note_of_many_empty_lines_is_read_back_in_no_time(log_format):
+    """What costs the square of its length keeps a whole process busy; anybody who is connected may write a note."""
+    note = "a" + "\n" * 60_000 + "z"
+    body = _compose(_details(note=note), log_format)
+    before = time.process_time()
+    assert read_note(body, log_format) == note
+    assert time.process_time() - before < 3
 
 
 @given(note=st.text(max_size=60).map(lambda text: f"a{text}z"))

@@ -27,15 +27,16 @@ _FACTS = {
     "ring_sense_summary", "ring_sense_score", "ring_sense_bulleted_summary", "ring_sense_link",
 }  # fmt: skip
 #: The note is the group that took part. It ends at a label of ours; in HTML and Markdown at the heading of the details,
-#: as long as nobody removed it.
-_PLAIN_NOTE = re.compile(rf"^- (?:Note|Agent notes): ?(.*?)(?=\n+{PLAIN_START}|\n*\Z)", re.DOTALL | re.MULTILINE)
+#: as long as nobody removed it. An end is looked for where empty lines begin, not again at each of them.
+_PLAIN_NOTE = re.compile(rf"^- (?:Note|Agent notes): ?(.*?)(?<!\n)(?=\n+{PLAIN_START}|\n*\Z)", re.DOTALL | re.MULTILINE)
 _BREAKS = r"(?:<br\s*/?>){0,2}"
 _HTML_NOTE = re.compile(
     rf"<b>Agent notes</b>(?:<br\s*/?>)?(?:(.*?){_BREAKS}<b>Call details</b>|(.*?){_BREAKS}(?=<li>|<div>|<ul>|\Z))",
     re.DOTALL,
 )
 _MARKDOWN_NOTE = re.compile(
-    rf"^## Agent notes$(?:(.*?)\n*(?=\n## Call details)|(.*?)\n*(?=\n{MARKDOWN_START}|\Z))", re.DOTALL | re.MULTILINE
+    rf"^## Agent notes$(?:(.*?)(?<!\n)\n*(?=\n## Call details)|(.*?)(?<!\n)\n*(?=\n{MARKDOWN_START}|\Z))",
+    re.DOTALL | re.MULTILINE,
 )
 _NOTES = {LogFormat.PLAIN: _PLAIN_NOTE, LogFormat.HTML: _HTML_NOTE, LogFormat.MARKDOWN: _MARKDOWN_NOTE}
 
