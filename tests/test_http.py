@@ -556,6 +556,15 @@ def test_the_vendors_reason_is_passed_on_short_and_without_numbers(body, reason)
     assert time.process_time() - before < 3  # also of a message with a very long word
 
 
+def test_a_note_that_is_no_markup_is_looked_for_in_the_reason_in_no_time():
+    before = time.process_time()
+    with responses.RequestsMock() as crm:
+        crm.post(BASE + "x", status=422, json={"message": "No such field"})
+        with fails(RequestRejected):
+            client().post("x", json={"note": "<" * 150_000})
+    assert time.process_time() - before < 3
+
+
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7), ("2.5", 2.5), ("soon", None), ("nan", None), ("-3", 0)])
 def test_the_wait_a_vendor_asks_for_is_passed_on(header, seconds):
     with responses.RequestsMock() as crm:

@@ -30,7 +30,7 @@ _REASON_KEYS = ("error_description", "message", "Message", "errorMessage", "erro
 #: Telephone numbers and tokens that a vendor repeats in its message.
 _PRIVATE = re.compile(r"(?=[A-Za-z_+/=.-]*\d)[A-Za-z0-9_+/=.-]{32,}|\+?\d[\d ().-]{5,}\d")
 
-_PIECES = re.compile(r"\n|<[^>]*>|: ")
+_PIECES = re.compile(r"\n|<[^<>]*>|: ")
 
 
 def error_for(reply: Reply, *, is_read: bool) -> ConnectorError:
