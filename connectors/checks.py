@@ -1,4 +1,4 @@
-"""System checks: what makes an installation unsafe (errors) or surprising (warnings) when DEBUG is off.
+"""System checks: what makes an installation unsafe (errors) or surprising (warnings), except under development.
 
 Django runs checks for its commands but not under a WSGI server, so ``config.wsgi`` asks ``refuse_if_unsafe`` itself.
 """
@@ -24,14 +24,19 @@ _GENERATE_KEY = (
 
 @register(Tags.security)
 def check_security(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Everything below; nothing while DEBUG is on."""
-    return [] if settings.DEBUG else [*_errors(), *_warnings()]
+    """Everything below; nothing under development."""
+    return [] if _is_development() else [*_errors(), *_warnings()]
 
 
 def refuse_if_unsafe() -> None:
     """Raises ``ImproperlyConfigured`` naming every error: a server does not start on keys that anybody knows."""
-    if not settings.DEBUG and (errors := [f"{error.msg} ({error.id})" for error in _errors()]):
+    if not _is_development() and (errors := [f"{error.msg} ({error.id})" for error in _errors()]):
         raise ImproperlyConfigured(" ".join(errors))
+
+
+def _is_development() -> bool:
+    """DEBUG alone does not make it so: at an address for others, keys that anybody knows open everybody's door."""
+    return bool(settings.DEBUG) and _is_this_machine(urlsplit(settings.APP_SERVER).hostname or "")
 
 
 def _errors() -> Iterator[CheckMessage]:

@@ -86,8 +86,19 @@ def test_development_is_left_in_peace(production):
     production.DEBUG = True
     production.APP_SERVER_SECRET_KEY = DEVELOPMENT_SECRET
     production.HASH_KEY = ""
+    production.APP_SERVER = "http://127.0.0.1:8000"
     assert _ids() == []
     refuse_if_unsafe()
+
+
+def test_debug_at_an_address_for_others_does_not_excuse_keys_that_anybody_knows(production):
+    production.DEBUG = True
+    assert _ids() == []
+    production.APP_SERVER_SECRET_KEY = DEVELOPMENT_SECRET
+    production.CREDENTIAL_KEYS = {"development": DEVELOPMENT_KEY}
+    assert _ids() == ["connectors.E001", "connectors.E004"]
+    with pytest.raises(ImproperlyConfigured, match="known placeholder"):
+        refuse_if_unsafe()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
