@@ -66,6 +66,8 @@ def _processes(environment: dict[str, str]) -> list[list[str]]:
     server += ["--host", environment["HOST"], "--port", environment["PORT"], "--no-ws"]
     server += ["--workers", environment.get("WEB_WORKERS", "2")]
     server += ["--blocking-threads", environment.get("WEB_THREADS", "32")]
+    # A worker that is told to stop while it starts misses that, and would serve on for ever.
+    server += ["--workers-kill-timeout", str(_STOP_WITHIN - 2)]
     server += ["--log-level", "warning", "--log-config", str(BASE_DIR / "config" / "server_log.json")]
     if "--reload" in sys.argv:
         server.append("--reload")

@@ -106,6 +106,7 @@ def server_command(port: int, *, workers: int, threads: int) -> list[str]:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--no-ws"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
     command += ["--blocking-threads", str(threads), "--log-level", "warning"]
+    command += ["--workers-kill-timeout", "8"]  # for a worker that is told to stop while it starts and misses that
     return [*command, "--log-config", "config/server_log.json"]
 
 
