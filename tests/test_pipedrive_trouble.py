@@ -263,6 +263,14 @@ def test_what_the_vendors_schema_refuses_is_told_in_its_words(company):
     assert me.log_call(call("5", company.dana, additionalSubmission={"leads": "none", "deals": ""}))["successful"]
 
 
+def test_a_search_for_one_letter_is_told_to_enter_more_and_asks_nobody(company):
+    me = company.login()
+    found = me.search("F")
+    assert (found["successful"], found["contact"]) == (True, [])
+    assert found["returnMessage"]["message"] == "Enter at least two letters of the name."
+    assert company.vendor.requests() == []
+
+
 def test_without_an_activity_type_nothing_counts_as_logged(company):
     me = company.login()
     company.vendor.call("drop_type", company.domain, "sms")

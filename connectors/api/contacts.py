@@ -161,10 +161,10 @@ class ContactViewSet(WireViewSet):
         query.is_valid(raise_exception=True)
         name = query.validated_data["name"].strip()
         matches = contacts.find_contacts_by_name(user=user, name=name) if name else ContactMatches()
-        if not matches.contacts:
-            message = return_message(f"No contact found with name {name} ")
-        elif matches.notice:
+        if matches.notice:
             message = from_notice(matches.notice)
+        elif not matches.contacts:
+            message = return_message(f"No contact found with name {name} ")
         else:
             count = len(matches.contacts)
             message = return_message(f"Found {count} contact{'s' * (count > 1)}", NoticeLevel.SUCCESS, 3000)
