@@ -276,7 +276,9 @@ def test_without_an_activity_type_nothing_counts_as_logged(company):
     company.vendor.call("drop_type", company.domain, "sms")
     refused = me.log_messages(conversation("c", company.dana, 2))
     assert (refused["successful"], refused["logIds"]) == (False, [])
-    assert '"sms"' in str(refused["returnMessage"])
+    message = refused["returnMessage"]
+    assert message["message"] == 'Logging needs an active Pipedrive activity type with "sms" in its name.'
+    assert "Admin > Account settings" in message["details"][0]["items"][0]["text"]
     assert company.records("activities") == []
     company.vendor.call("add_type", company.domain, "Text (SMS)", "text_sms")  # found though the list is cached
     assert len(me.log_messages(conversation("c", company.dana, 2))["logIds"]) == 2

@@ -73,8 +73,9 @@ def keep_or_fall_back(cache: AccountCache, outcome: TypeList | ConnectorError) -
 def missing(keyword: str) -> RequestRejected:
     """The refusal to log without a type."""
     return RequestRejected(
-        f'Logging needs an active Pipedrive activity type with "{keyword}" in its name, '
-        "or one assigned by an admin under Admin > Account settings."
+        f'Logging needs an active Pipedrive activity type with "{keyword}" in its name.',
+        advice="Add one in Pipedrive under Company settings > Activities, "
+        "or have an admin assign one under Admin > Account settings.",
     )
 
 
