@@ -176,15 +176,15 @@ class Lookup:
         hits: list[Hit] = []
         deals: dict[Id, list[Choice]] = {}
         leads: dict[Id, list[Choice]] = {}
-        while True:
+        for _ in range(MAX_HITS // ITEM_PAGE):
             payload = self.searches.get("/api/v2/itemSearch", params=params)
             hits += _hits(payload)
             for related in _related(payload):
                 _keep_related(related, deals, leads)
-            cursor = dig(payload, "additional_data.next_cursor", str, "")
-            if not cursor or len(hits) >= MAX_HITS:
-                return Found(hits=_unique(hits), deals=deals, leads=leads, has_links=True)
-            params["cursor"] = cursor
+            params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
+            if not params["cursor"]:
+                break
+        return Found(hits=_unique(hits), deals=deals, leads=leads, has_links=True)
 
     def _search_persons(self, term: str, in_field: str) -> Found:
         params = {"term": term, "fields": in_field, "limit": LIST_PAGE}

@@ -200,6 +200,15 @@ def test_a_scope_that_was_granted_and_is_refused_all_the_same_costs_one_more_rou
         assert asked == [f"GET /api/v2/{path}" for path in searches]
 
 
+def test_a_search_whose_pages_do_not_end_is_left_after_five_of_them():
+    page = found(501, related=[]) | {"additional_data": {"next_cursor": "again"}}
+    subject = adapter(
+        {"GET /api/v2/itemSearch": page, "GET /api/v2/persons": {"data": []}}, cache=Cache({"itemSearch": True})
+    )
+    assert [contact.id for contact in subject.find_contacts(PHONE).contacts] == [501]
+    assert subject.http.requests.count("GET /api/v2/itemSearch") == 5  # type: ignore[attr-defined]
+
+
 def test_a_refusal_for_want_of_a_permission_is_not_taken_for_a_missing_scope():
     granted = Credentials(access_token="access-1", extra={"token_reply": {"scope": "search:read"}})
     subject = adapter({"GET /api/v2/itemSearch": AccessDenied(status=403)}, credentials=granted)
