@@ -321,6 +321,17 @@ def test_writes_whose_answer_was_lost_are_looked_for_and_not_doubled(company):
     assert [row["id"] for row in company.records("persons") if row["name"] == "Ada Park"] == [ada]
 
 
+def test_a_call_in_doubt_is_told_from_a_second_one_in_the_same_minute(company):
+    me = company.login()
+    first, redial = (call(number, company.dana, info={"duration": 0}) for number in ("11", "12"))
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "drop": "after", "times": 1})
+    assert me.log_call(first)["returnMessage"]["message"] == SAVED
+    logged = me.log_call(redial)["logId"]
+    time.sleep(LAG)
+    found = me.log_call(first)["logId"]
+    assert sorted(row["id"] for row in company.records("activities")) == sorted((found, logged))
+
+
 def test_messages_added_without_an_answer_are_not_added_again(company):
     me = company.login()
     me.log_messages(conversation("c", company.dana, 2))

@@ -249,6 +249,11 @@ def _ignore_created(log_id: Id) -> None:
     """Nobody waits for the id before the operation ends."""
 
 
+def _is_nobodys(log_id: Id) -> bool:
+    """No other log is known."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogMarker:
     """What identifies a log this server wrote, for finding it again after an uncertain write."""
@@ -260,6 +265,8 @@ class LogMarker:
     started_at: datetime | None = None
     duration: int | None = None
     assignee: Assignee | None = None
+    #: Whether that record is known as another log of this server. Ask where several records look like this one.
+    is_anothers: Callable[[Id], bool] = _is_nobodys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

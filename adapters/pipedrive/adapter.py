@@ -342,14 +342,15 @@ class Adapter(CrmAdapter):
     def _find(self, marker: LogMarker) -> Id | None:
         """Activities have no field for a marker of ours: subject, minute, duration, person and owner identify the log.
 
-        Of several the newest: an earlier one is that of an earlier call, which is logged already.
+        A person called twice in a minute has two that look alike: of those not known as another log's, the newest.
         """
         if marker.started_at is None:
             return None
         owner = self._owner(marker.assignee)
         since = marker.started_at - _CLOCK_SKEW
         written = records.written_since(self.http, since, person=marker.contact.id, owner=owner)
-        return max((require(row, "id", int) for row in written if activities.is_log_of(row, marker)), default=None)
+        alike = (require(row, "id", int) for row in written if activities.is_log_of(row, marker))
+        return max((log_id for log_id in alike if not marker.is_anothers(log_id)), default=None)
 
 
 def _created_key(phone: PhoneNumber) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -281,6 +282,59 @@ def test_an_unknown_duration_leaves_the_one_in_pipedrive_alone():
     change = CallLogChange(duration=0, current=current)
     assert subject.update_call_log(LogRef(log_id="7700"), change).log_id == 7700
     assert subject.http.asked == []  # type: ignore[attr-defined]
+
+
+# --- finding a log again --------------------------------------------------------------------------
+
+
+def written(**changes: Any) -> dict[str, Any]:
+    """The activity of ``entry()``, 180 seconds long, as Pipedrive lists it."""
+    return {
+        "id": 7700,
+        "subject": "Call",
+        "due_date": "2026-01-14",
+        "due_time": "09:00:00",
+        "duration": "00:03:00",
+        "note": "<li><b>Session Id</b>: s-1</li>",
+        **changes,
+    }
+
+
+def log_found(*rows: dict[str, Any], **marked: Any) -> Any:
+    marker = replace(entry(subject="Call", duration=180).as_marker(), **marked)
+    return adapter({"GET /api/v2/activities": {"data": list(rows)}}).find_call_log(marker)
+
+
+@pytest.mark.parametrize("row", [{}, {"note": None}, {"note": "As edited by hand"}])
+def test_a_log_is_known_by_subject_minute_and_duration(row: dict[str, Any]):
+    assert log_found(written(**row)) == 7700
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"subject": "Callback"},
+        {"due_date": "2026-01-15"},
+        {"due_time": "09:01:00"},
+        {"due_time": None},
+        {"duration": "00:04:00"},
+        {"duration": None},
+        {"note": "<li><b>Session Id</b>: s-2</li>"},
+    ],
+)
+def test_an_activity_that_differs_is_not_taken_for_the_log(other: dict[str, Any]):
+    assert log_found(written(**other)) is None
+
+
+def test_a_log_without_its_time_is_not_looked_for():
+    assert log_found(written(), started_at=None) is None
+
+
+def test_of_logs_that_look_alike_the_newest_is_taken_that_is_not_known_as_anothers():
+    rows = [written(), written(id=7702), written(id=7701)]
+    assert log_found(*rows) == 7702
+    assert log_found(*rows, is_anothers=lambda log_id: log_id == 7702) == 7701
+    assert log_found(*rows, is_anothers=lambda log_id: True) is None
 
 
 # --- durations, links -----------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
 
 def _found(adapter: CrmAdapter, log: CallLog, entry: CallLogEntry) -> Id | None:
     try:
-        found = adapter.find_call_log(entry.as_marker())
+        found = adapter.find_call_log(replace(entry.as_marker(), is_anothers=log.belongs_to_another))
     except UnsupportedOperation:
         raise Undecidable from None
     return None if found is None or log.belongs_to_another(found) else found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
 
 def _found(adapter: CrmAdapter, row: ConversationLog, entry: MessageLogEntry) -> Id | None:
     try:
-        found = adapter.find_message_log(entry.as_marker())
+        found = adapter.find_message_log(replace(entry.as_marker(), is_anothers=row.belongs_to_another))
     except UnsupportedOperation:
         raise Undecidable from None
     return None if found is None or row.belongs_to_another(found) else found
