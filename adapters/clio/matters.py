@@ -92,8 +92,11 @@ class Lookup:
             for key, row in hits.items()
             if not _has_number(row, phone)
         )
-        contacts = [_contact(row, phone=asked) for row in verified[:MOST_CONTACTS]]
-        return replace(self._with_matters(contacts, show_status=True), dropped=dropped)
+        contacts = [_contact(row, phone=asked) for row in verified]
+        found = self._with_matters(contacts[:MOST_CONTACTS], show_status=True)
+        reason = f"only the first {MOST_CONTACTS} contacts are shown"
+        left_out = tuple(DroppedHit(id=contact.id, reason=reason) for contact in contacts[MOST_CONTACTS:])
+        return replace(found, dropped=(*dropped, *left_out))
 
     def by_name(self, name: str) -> Found:
         """Contacts with that name, those with an e-mail address first."""
@@ -102,7 +105,11 @@ class Lookup:
             _contact(row, phone=dig(row, "primary_phone_number", str, "")) for row in replies.data_rows(payload)
         ]
         contacts.sort(key=lambda contact: not contact.email)
-        return self._with_matters(contacts[:MOST_CONTACTS], show_status=False)
+        found = self._with_matters(contacts[:MOST_CONTACTS], show_status=False)
+        if len(contacts) > MOST_CONTACTS and not found.notice:
+            message = f"Only the first {MOST_CONTACTS} contacts are shown. Enter more of the name."
+            return replace(found, notice=Notice(message=message, level=NoticeLevel.WARNING))
+        return found
 
     def _search(self, variants: Sequence[str], phone: PhoneNumber) -> list[dict[str, Any]]:
         key = f"requests-left-{self.user_id}"
