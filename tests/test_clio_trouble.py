@@ -177,6 +177,27 @@ def test_messages_whose_answer_was_lost_are_found_again_by_the_worker_and_not_do
         assert [log["body"].count(f"text number {n} ") for n in range(count)] == [1] * count
 
 
+def test_a_fax_whose_answer_was_lost_stands_in_its_log_once(clio):
+    me, _ = clio.connect(AU)
+    pia = clio.pia(host=AU)
+    body = conversation("fax", pia, 1, info={"rcAccessToken": "rc-secret-token"})
+    fax = {
+        "type": "RenderedDocument",
+        "link": "https://f.example.com/1",
+        "uri": "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8",
+        "contentType": "application/pdf",
+    }
+    body["logInfo"]["messages"][0] |= {"type": "Fax", "direction": "Inbound", "attachments": [fax]}
+    clio.vendor.fail({"method": "POST", "path": COMMUNICATIONS, "drop": "after", "times": 1})
+    assert "Messages saved" in me.log_messages(body)["returnMessage"]["message"]
+    (log,) = clio.logs_of(pia)
+    assert log["body"].startswith("Fax uploaded to Clio successfully.")
+    time.sleep(5.2)
+    clio.server.manage("deliver")
+    assert me.log_messages(body)["logIds"] == []
+    assert clio.logs_of(pia) == [log]
+
+
 def test_a_time_entry_that_clio_refuses_does_not_stand_in_the_way_of_the_log(clio):
     me, _ = clio.connect()
     pia = clio.pia()

@@ -430,6 +430,24 @@ def test_a_voicemail_logged_alone_is_known_again_in_a_retry(log_format):
 
 
 @ALL
+def test_a_fax_whose_link_is_another_in_a_retry_is_known_by_the_count(log_format):
+    fax, again = (_message("9", "", kind=MessageKind.FAX, fax_link=f"https://f.example.com/{n}") for n in range(2))
+    alone = _day([fax], log_format)
+    assert _append(alone, [again], log_format, skip_present=True, logged_before=0) == alone
+    grown = _append(_day([VOICEMAIL], log_format), [fax], log_format)
+    assert _append(grown, [again], log_format, skip_present=True, logged_before=1) == grown
+    assert _append(alone, [again], log_format, skip_present=True, logged_before=1).count("Fax document link") == 2
+
+
+@ALL
+def test_a_body_that_says_nothing_clear_of_its_count_loses_no_message(log_format):
+    footer = "--- Created via RingCentral App Connect"
+    for body in ("Typed by hand", f"{_day([ASK], log_format)}\n{footer}", _day([_message("2", footer)], log_format)):
+        added = _append(body, [_message("3", "One more")], log_format, skip_present=True, logged_before=0)
+        assert added.count("One more") == 1
+
+
+@ALL
 def test_a_cleared_record_gets_the_whole_conversation_with_title_and_people(log_format):
     after = _append("", [ASK], log_format, title="SMS conversation with Pat Lee", correspondents=("Sam Roe", ""))
     assert after == compose_conversation(

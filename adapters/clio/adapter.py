@@ -217,12 +217,12 @@ class Adapter(CrmAdapter):
             return LogResult(log_id=log_id)
         with nothing_written():
             body = text_or_null(self._read(ref, "id,body"), "body")
-        messages = self._documents(change.contact, change.submission).filed(change.messages)
-        extended = change.append(body, messages)
-        if extended != body:
-            self._patch(log_id, {"body": extended})
+        are_there = change.append(body, change.messages) == body  # from an attempt whose end nobody saw
+        if not are_there:
+            messages = self._documents(change.contact, change.submission).filed(change.messages)
+            self._patch(log_id, {"body": change.append(body, messages)})
         notice = self._time_entries().create_for_messages(
-            log_id, change.messages, change.contact.name, change.submission
+            log_id, change.messages, change.contact.name, change.submission, may_be_there=are_there
         )
         return LogResult(log_id=log_id, notice=notice)
 

@@ -271,6 +271,33 @@ def test_each_sent_message_of_an_update_is_billed_and_received_ones_are_not(vend
     assert sorted(row["quantity"] for row in sent(vendor, "POST", "activities.json")) == [30, 91]
 
 
+@pytest.mark.parametrize(
+    ("note", "created"),
+    [("SMS message with Pia Ostrow sent on 01/15/2026 at 18:05:00", 0), ("Written by hand", 1)],
+)
+def test_messages_found_again_get_the_time_entries_they_lack_and_no_second_ones(vendor, note, created):
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "Day\nTwo"}})
+    vendor.get(f"{API}/activities.json", json={"data": [{"id": 5001, "note": note}]})
+    vendor.post(f"{API}/activities.json", status=201, json={"data": {"id": 5002}})
+    change = MessageLogChange(
+        contact=CONTACT,
+        messages=(message(text="Two", direction=Direction.OUTBOUND),),
+        append=lambda body, messages: body,  # they stand there already
+        ended_at=SENT_AT,
+    )
+    clio(smsTimeTrackingEnabled=True).update_message_log(LogRef(log_id="9001"), change)
+    assert len(sent(vendor, "POST", "activities.json")) == created
+    asked = parse_qs(urlsplit(vendor.calls[1].request.url).query)
+    assert asked == {"communication_id": ["9001"], "fields": ["id,note"]}
+
+
+def test_media_of_messages_found_again_are_not_put_into_clio_a_second_time(vendor):
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "Day"}})
+    change = MessageLogChange(contact=CONTACT, messages=(fax(),), append=lambda body, messages: body, ended_at=SENT_AT)
+    assert clio().update_message_log(LogRef(log_id="9001"), change) == LogResult(log_id=9001)
+    assert len(vendor.calls) == 1
+
+
 @pytest.mark.parametrize(("entries", "created"), [([], 1), ([{"id": 5001, "quantity": 125}], 0)])
 def test_a_call_found_again_gets_the_time_entry_it_lacks_and_no_second_one(vendor, entries, created):
     vendor.get(f"{API}/activities.json", json={"data": entries})

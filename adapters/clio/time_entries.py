@@ -35,6 +35,7 @@ from adapters.contract.types import Info
 
 _SHORTEST_SMS = 30
 _NOT_CREATED = "Call logged, but its time entry could not be created."
+_NO_MESSAGE_ENTRY = "Message logged, but its time entry could not be created."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +116,18 @@ class TimeEntries:
         return _warning("The log was moved to the matter, but its time entry was not.", outcomes)
 
     def create_for_messages(
-        self, log_id: int, messages: Sequence[Message], contact_name: str, submission: Info
+        self,
+        log_id: int,
+        messages: Sequence[Message],
+        contact_name: str,
+        submission: Info,
+        *,
+        may_be_there: bool = False,
     ) -> Notice | None:
-        """One entry for each SMS that the user sent, where the user wants that."""
+        """One entry for each SMS that the user sent, where the user wants that.
+
+        ``may_be_there``: an earlier attempt may have made them; those whose note is found are not made again.
+        """
         if not self.options.flag("smsTimeTrackingEnabled"):
             return None
         sent = [
@@ -126,7 +136,13 @@ class TimeEntries:
             if message.kind is MessageKind.SMS and message.direction is Direction.OUTBOUND
         ]
         entries = [self._for_message(log_id, message, contact_name, submission) for message in sent]
-        return _warning("Message logged, but its time entry could not be created.", self._attempt(entries))
+        if entries and may_be_there:
+            try:
+                known = {dig(row, "note", str, "") for row in self._of(log_id, "id,note")}
+            except ConnectorError as error:
+                return _warning(_NO_MESSAGE_ENTRY, [error])
+            entries = [entry for entry in entries if entry["note"] not in known]
+        return _warning(_NO_MESSAGE_ENTRY, self._attempt(entries))
 
     def _for_message(self, log_id: int, message: Message, contact_name: str, submission: Info) -> dict[str, Any]:
         local = message.sent_at.astimezone(self.zone)
@@ -163,8 +179,8 @@ class TimeEntries:
     def _patch(self, entry_id: Id, data: Mapping[str, Any]) -> None:
         self.http.patch(f"activities/{record_id(entry_id)}.json", json={"data": dict(data)})
 
-    def _of(self, log_id: int) -> list[dict[str, Any]]:
-        params = {"communication_id": log_id, "fields": "id,quantity"}
+    def _of(self, log_id: int, fields: str = "id,quantity") -> list[dict[str, Any]]:
+        params = {"communication_id": log_id, "fields": fields}
         return data_rows(self.http.get("activities.json", params=params))
 
 

@@ -370,7 +370,10 @@ class Disposition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One SMS, MMS, voicemail or fax. Links never carry a token; download URLs may, and are never stored or logged."""
+    """One SMS, MMS, voicemail or fax.
+
+    Links never carry a token. Download URLs may: they are kept in encrypted deliveries only, and never logged.
+    """
 
     id: str
     kind: MessageKind

@@ -165,11 +165,11 @@ def _not_present(
     body: str, entries: list[tuple[Message, str]], log_format: LogFormat, logged_before: int | None
 ) -> list[tuple[Message, str]]:
     """What is missing. They are written in one go, so the record's own count tells best; else the texts are counted."""
-    counts = [int(found[1][:9]) for found in _COUNTER.finditer(body)]
-    if logged_before is not None and len(counts) == 1 and body.count(FOOTER) == 1:
-        if counts[0] == logged_before:
+    count = _count_of(body)
+    if logged_before is not None and count is not None:
+        if count == logged_before:
             return entries
-        if counts[0] == logged_before + len(entries):
+        if count == logged_before + len(entries):
             return []
     missing = []
     seen: Counter[str] = Counter()
@@ -178,6 +178,21 @@ def _not_present(
         if seen[entry] > _occurrences(body, message, entry, log_format):
             missing.append((message, entry))
     return missing
+
+
+def _count_of(body: str) -> int | None:
+    """How many messages a record says it holds; None where people's text or edits leave that in doubt.
+
+    A day that began with a voicemail or fax has it in the short form, with a footer of its own and no counter.
+    """
+    counters = list(_COUNTER.finditer(body))
+    first = counters[0].start() if counters else len(body)
+    alone = body.count(FOOTER, 0, first)
+    if len(counters) > 1 or alone > 1 or body.count(FOOTER) != alone + len(counters):
+        return None
+    if not counters:
+        return 1 if alone and _RULE not in body else None
+    return alone + int(counters[0][1][:9])
 
 
 def _occurrences(body: str, message: Message, entry: str, log_format: LogFormat) -> int:
