@@ -17,6 +17,7 @@ from adapters.clio.time_entries import is_non_billable
 from adapters.clio.timezones import iana_name
 from adapters.contract import (
     AdapterContext,
+    Assignee,
     CallLogChange,
     CallLogEntry,
     ContactRef,
@@ -144,6 +145,11 @@ def test_a_fax_becomes_a_document_of_the_contact_and_the_log_links_to_it(vendor)
     accept_documents(vendor)
     clio().create_message_log(entry(fax()))
     (document,) = sent(vendor, "POST", "documents.json")
+    wanted = [call.request.params["fields"] for call in vendor.calls if "/documents" in call.request.url]
+    assert wanted == [  # Clio names nothing that is not asked for
+        "id,latest_document_version{uuid,put_url,put_headers}",
+        "id,latest_document_version{fully_uploaded}",
+    ]
     assert document["name"] == "Inbound Fax - Pia Ostrow - 01/15/2026.pdf"
     assert document["parent"] == {"id": 7001, "type": "Contact"}
     assert document["received_at"] == "2026-01-16T02:05:00.000Z"
@@ -151,6 +157,16 @@ def test_a_fax_becomes_a_document_of_the_contact_and_the_log_links_to_it(vendor)
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"].startswith("Fax uploaded to Clio successfully.\nFax Status: Received\nPage count: 3\n")
     assert "https://app.clio.com/nc/#/documents/660/details\nLocation: Fresno, CA" in log["body"]
+
+
+@pytest.mark.parametrize(("recipients", "location"), [((Party(location="Reno, NV"),), "Reno, NV"), ((), "")])
+def test_a_fax_that_was_sent_names_where_it_went(vendor, recipients, location):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"%PDF", content_type="application/pdf")
+    accept_documents(vendor)
+    clio().create_message_log(entry(replace(fax(), direction=Direction.OUTBOUND, recipients=recipients)))
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"].endswith(f"\nLocation: {location}")
+    assert log["senders"] == [{"id": 345001, "type": "User"}]
 
 
 def test_an_upload_carries_the_signed_headers_and_no_login(vendor):
@@ -312,6 +328,49 @@ def test_a_call_found_again_gets_the_time_entry_it_lacks_and_no_second_one(vendo
     )
     assert clio().complete_call_log(9001, call) == LogResult(log_id=9001)
     assert [row["quantity"] for row in sent(vendor, "POST", "activities.json")] == [125] * created
+
+
+def test_a_time_entry_made_up_in_an_edit_follows_the_form(vendor):
+    vendor.get(f"{API}/activities.json", json={"data": []})
+    vendor.post(f"{API}/activities.json", status=201, json={"data": {"id": 5001}})
+    current = LoggedCall(body="- Note: x", started_at=SENT_AT, dispositions={"matters": 801})
+    chosen = {"matters": 802, "billableStatus": "non-billable"}
+    clio().update_call_log(LogRef(log_id="9001"), CallLogChange(duration=9, submission=chosen, current=current))
+    (made,) = sent(vendor, "POST", "activities.json")
+    assert (made["matter"], made["non_billable"], made["quantity"]) == ({"id": 802}, True, 9)
+
+
+def test_messages_are_not_billed_unless_the_user_wants_it(vendor):
+    vendor.post(f"{API}/communications.json", status=201, json={"data": {"id": 9001}})
+    clio().create_message_log(entry(message(text="Two", direction=Direction.OUTBOUND)))
+    assert len(vendor.calls) == 1
+
+
+def test_a_call_without_the_contacts_number_is_titled_with_the_other_partys(vendor):
+    vendor.post(f"{API}/communications.json", status=201, json={"data": {"id": 9001}})
+    ends = {"caller": Party(phone_number="+16505550112"), "callee": Party(phone_number="+16505550100")}
+    for direction in (Direction.INBOUND, Direction.OUTBOUND):
+        call = CallLogEntry(
+            session_id="s1", direction=direction, contact=replace(CONTACT, phone=""), started_at=SENT_AT, **ends
+        )
+        clio(clioTimeEntriesEnabled=False).create_call_log(call)
+    assert [log["subject"] for log in sent(vendor, "POST", "communications.json")] == [
+        "[Call] Inbound Call from Pia Ostrow [+16505550112]",
+        "[Call] Outbound Call to Pia Ostrow [+16505550100]",
+    ]
+
+
+def test_a_list_that_is_none_is_not_taken_for_nobody_found(vendor):
+    vendor.get(f"{API}/contacts.json", json={})
+    with pytest.raises(UnexpectedResponse):
+        clio().find_contacts_by_name("Pia")
+
+
+def test_a_log_that_has_no_user_is_left_without_one(vendor):
+    people = {"senders": [{"id": 7001, "type": "Person"}], "receivers": []}
+    change = CallLogChange(assignee=Assignee(user_id="345002"), current=LoggedCall(body="- Note: x", raw=people))
+    assert clio().update_call_log(LogRef(log_id="9001"), change) == LogResult(log_id=9001)
+    assert len(vendor.calls) == 0
 
 
 def test_time_entries_that_are_switched_off_are_not_asked_for_either(vendor):

@@ -34,6 +34,7 @@ from adapters.contract import (
     OAuthApp,
     Options,
     Reply,
+    RequestRejected,
     RouteRequest,
     UserProfile,
     parse_phone,
@@ -181,7 +182,10 @@ def test_an_outage_of_the_item_search_is_not_taken_for_a_missing_scope():
 
 
 def scope_mismatch() -> AccessDenied:
-    return AccessDenied(reason="Scope and URL mismatch", status=403)
+    body = {"success": False, "error": "Scope and URL mismatch"}
+    error = adapter({}).explain(Reply(status=403, headers={}, body=body, is_json=True))
+    assert isinstance(error, AccessDenied)
+    return error
 
 
 def test_a_scope_that_was_granted_and_is_refused_all_the_same_costs_one_more_round_once():
@@ -274,6 +278,25 @@ def test_known_types_cost_one_read_before_the_write():
     )
     subject.create_call_log(entry())
     assert subject.http.requests == ["GET /api/v2/persons/501", "POST /api/v2/activities"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrong", ["", "x501", "501/../1", "\u0665\u0660\u0661"])
+def test_an_id_that_is_not_pipedrives_goes_into_no_request(wrong: str):
+    subject = adapter({}, cache=Cache({"activityTypes": CALL_TYPES}))
+    with pytest.raises(RequestRejected, match="not a Pipedrive record"):
+        subject.create_call_log(entry(contact=ContactRef(id=wrong)))
+    with pytest.raises(RequestRejected):
+        subject.get_call_log(LogRef(log_id=wrong))
+    assert subject.http.asked == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("due", [{"due_date": None}, {"due_time": None}, {"due_time": "noon"}])
+def test_an_activity_without_a_time_is_read_all_the_same(due: dict[str, Any]):
+    row = {"id": 7700, "subject": "Call", "note": "x", "due_date": "2026-01-14", "due_time": "09:00:00", **due}
+    subject = adapter({"GET /api/v2/activities/7700": {"data": row}})
+    assert subject.get_call_log(LogRef(log_id="7700")) == LoggedCall(
+        subject="Call", body="x", dispositions={"deals": None, "leads": None}, raw=row
+    )
 
 
 def test_an_unknown_duration_leaves_the_one_in_pipedrive_alone():
