@@ -20,6 +20,7 @@ from adapters.contract import (
     Assignee,
     CallLogChange,
     CallLogEntry,
+    ContactDraft,
     ContactRef,
     Credentials,
     CredentialsRejected,
@@ -358,6 +359,14 @@ def test_a_call_without_the_contacts_number_is_titled_with_the_other_partys(vend
         "[Call] Inbound Call from Pia Ostrow [+16505550112]",
         "[Call] Outbound Call to Pia Ostrow [+16505550100]",
     ]
+
+
+@pytest.mark.parametrize(("raw", "numbers"), [("+1 555", ["+1 555"]), ("", [])])
+def test_a_number_that_is_none_is_stored_as_it_came_and_no_number_not_at_all(vendor, raw, numbers):
+    vendor.post(f"{API}/contacts.json", status=201, json={"data": {"id": 7001}})
+    clio().create_contact(ContactDraft(name="Pia Ostrow", phone=parse_phone(raw)))
+    (contact,) = sent(vendor, "POST", "contacts.json")
+    assert [row["number"] for row in contact.get("phone_numbers", [])] == numbers
 
 
 def test_a_list_that_is_none_is_not_taken_for_nobody_found(vendor):

@@ -221,6 +221,23 @@ def test_a_refusal_for_want_of_a_permission_is_not_taken_for_a_missing_scope():
         subject.find_contacts(PHONE)
 
 
+def test_a_number_that_is_none_is_searched_for_and_stored_as_it_came():
+    odd = parse_phone("+1 555")
+    subject = adapter(
+        {
+            "GET /api/v2/itemSearch": found(related=[]),
+            "GET /api/v2/persons": {"data": []},
+            "POST /api/v2/persons": {"data": {"id": 777, "name": "Ada Park"}},
+        },
+        cache=Cache({"itemSearch": True}),
+    )
+    assert subject.find_contacts(odd).contacts == ()
+    assert subject.create_contact(ContactDraft(name="Ada Park", phone=odd)).phone == "+1 555"
+    (_, search), (_, person) = subject.http.asked  # type: ignore[attr-defined]
+    assert search["term"] == "+1 555"
+    assert person["phones"] == [{"value": "+1 555", "primary": True, "label": "work"}]
+
+
 # --- a person just created ------------------------------------------------------------------------
 
 
@@ -405,6 +422,28 @@ def test_all_new_messages_of_a_day_take_one_read_and_one_write():
             {"note": "before;text 0;text 1;text 2;text 3;text 4", "deal_id": 9001, "lead_id": None},
         ),
     ]
+
+
+@pytest.mark.parametrize("nothing", [{}, {"deals": "none", "leads": "none"}, {"deals": "", "leads": None}])
+def test_further_messages_leave_the_deal_of_their_day_unless_another_is_chosen(nothing: dict[str, Any]):
+    message = Message(
+        id="m-1", kind=MessageKind.SMS, direction=Direction.INBOUND, sent_at=datetime(2026, 1, 14, tzinfo=UTC)
+    )
+    subject = adapter(
+        {
+            "GET /api/v2/activities/7800": {"data": {"id": 7800, "note": "day", "deal_id": 9001}},
+            "PATCH /api/v2/activities/7800": {"data": {"id": 7800}},
+        }
+    )
+    change = MessageLogChange(
+        contact=ContactRef(id="501"),
+        messages=(message,),
+        append=lambda body, new: f"{body}+",
+        ended_at=message.sent_at,
+        submission=nothing,
+    )
+    subject.update_message_log(LogRef(log_id="7800"), change)
+    assert subject.http.asked[-1] == ("PATCH /api/v2/activities/7800", {"note": "day+"})  # type: ignore[attr-defined]
 
 
 def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
