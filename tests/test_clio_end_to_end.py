@@ -443,6 +443,20 @@ def test_an_assigned_colleague_of_the_firm_gets_the_log_and_its_time_entry(clio)
     assert [entry["user"] for entry in clio.entries_of(log)] == [{"id": other}]
 
 
+def test_a_mapped_colleague_who_is_connected_is_billed_on_their_own_day(clio):
+    admin, _ = clio.connect(account=32)
+    colleague, other = clio.connect(account=32, zone="Sydney")
+    pia = clio.pia()
+    clio.server.rows("CrmUser.objects.filter(crm_account_id='32').update(rc_account_id='400132')")
+    hashed = "__import__('connectors.services.identity', fromlist=['hashed']).hashed('400132')"
+    mappings = [{"rcExtensionId": "901", "crmUserId": other}]
+    clio.server.rows(f"str(AccountSettings.objects.create(hashed_account_id={hashed}, user_mappings={mappings}))")
+    chosen = {"isAssignedToUser": True, "adminAssignedUserToken": colleague.token, "adminAssignedUserRcId": "901"}
+    assert admin.log_call(call("s1", pia, additionalSubmission=chosen))["successful"]
+    (log,) = clio.logs_of(pia)
+    assert [(entry["user"], entry["date"]) for entry in clio.entries_of(log)] == [({"id": other}, "2026-05-05")]
+
+
 def test_a_list_of_several_pages_is_read_to_its_end(clio):
     me, _ = clio.connect()
     pia = clio.pia("+16505550151")

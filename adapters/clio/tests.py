@@ -341,6 +341,20 @@ def test_a_time_entry_made_up_in_an_edit_follows_the_form(vendor):
     assert (made["matter"], made["non_billable"], made["quantity"]) == ({"id": 802}, True, 9)
 
 
+def test_an_edit_for_a_colleague_dates_the_time_entry_in_their_zone(vendor):
+    vendor.patch(f"{API}/communications/9001.json", json={"data": {"id": 9001}})
+    vendor.get(f"{API}/activities.json", json={"data": []})
+    vendor.get(f"{API}/activities.json", json={"data": [{"id": 5001, "quantity": 9}]})
+    vendor.post(f"{API}/activities.json", status=201, json={"data": {"id": 5001}})
+    vendor.patch(f"{API}/activities/5001.json", json={"data": {"id": 5001}})
+    kim = Assignee(user_id="345002", profile=UserProfile(id="345002", name="Kim Ito", timezone="Australia/Sydney"))
+    change = CallLogChange(duration=9, started_at=SENT_AT, assignee=kim, current=LoggedCall(body="- Note: x"))
+    clio().update_call_log(LogRef(log_id="9001"), change)
+    clio().update_call_log(LogRef(log_id="9001"), change)
+    assert [row["date"] for row in sent(vendor, "POST", "activities.json")] == ["2026-01-16"]
+    assert [row["date"] for row in sent(vendor, "PATCH", "activities/5001.json")] == ["2026-01-16"]
+
+
 def test_messages_are_not_billed_unless_the_user_wants_it(vendor):
     vendor.post(f"{API}/communications.json", status=201, json={"data": {"id": 9001}})
     clio().create_message_log(entry(message(text="Two", direction=Direction.OUTBOUND)))

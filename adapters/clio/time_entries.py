@@ -14,6 +14,7 @@ from typing import Any
 from adapters.clio.communications import chosen_matter, writer
 from adapters.clio.replies import data_rows, record_id, timestamp
 from adapters.contract import (
+    Assignee,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -56,7 +57,7 @@ class TimeEntries:
         """One entry for a call; a call that is not over counts 0 seconds until it is."""
         if not self.are_on:
             return None
-        zone = zone_of(entry.assignee.profile.timezone) if entry.assignee and entry.assignee.profile else self.zone
+        zone = self._zone_of(entry.assignee)
         data = self._entry(log_id, entry.duration or 0, entry.started_at, note, zone, entry.submission)
         data["non_billable"] = is_non_billable(entry.submission, self.options)
         if entry.assignee:
@@ -89,7 +90,7 @@ class TimeEntries:
         if not entries:
             if duration > 0 and (started_at := change.started_at or current.started_at):
                 submission = {**current.dispositions, **change.submission}
-                data = self._entry(log_id, duration, started_at, note, self.zone, submission)
+                data = self._entry(log_id, duration, started_at, note, self._zone_of(change.assignee), submission)
                 data["non_billable"] = is_non_billable(submission, self.options)
                 if change.assignee:
                     data["user"] = {"id": writer(change.assignee, self.user_id)}
@@ -99,7 +100,7 @@ class TimeEntries:
         if note:
             data["note"] = note
         if change.started_at and not _is_same_time(change.started_at, current.started_at):
-            data["date"] = _date(change.started_at, self.zone)
+            data["date"] = _date(change.started_at, self._zone_of(change.assignee))
         self._patch(require_id(entries[0], "id"), data)
 
     def move(self, log_id: int, matter: int) -> Notice | None:
@@ -151,6 +152,9 @@ class TimeEntries:
         data = self._entry(log_id, seconds, message.sent_at, note, self.zone, submission)
         data["non_billable"] = self.options.text("smsTimeTrackingDefaultBillable") == "non-billable"
         return data
+
+    def _zone_of(self, assignee: Assignee | None) -> tzinfo:
+        return zone_of(assignee.profile.timezone) if assignee and assignee.profile else self.zone
 
     def _shortest_sms(self) -> int:
         text = self.options.text("smsTimeTrackingMinimumDuration").strip()

@@ -255,6 +255,9 @@ def test_a_person_just_created_is_found_before_the_search_knows_them():
     contacts = subject.find_contacts(PHONE).contacts
     assert [(contact.id, contact.name) for contact in contacts] == [(501, "Dana Fox"), (777, "Ada Park")]
     assert subject.http.asked[-1] == ("GET /api/v2/persons", {"ids": "501,777", "limit": 100})  # type: ignore[attr-defined]
+    subject.http.answers["GET /api/v2/itemSearch"] = found(501, 777, related=[])  # type: ignore[attr-defined]
+    assert [contact.id for contact in subject.find_contacts(PHONE).contacts] == [501, 777]
+    subject.http.answers["GET /api/v2/itemSearch"] = found(501, related=[])  # type: ignore[attr-defined]
     row["phones"] = [{"value": "+16505550199"}]  # edited in Pipedrive meanwhile
     assert [contact.id for contact in subject.find_contacts(PHONE).contacts] == [501]
 

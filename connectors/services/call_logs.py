@@ -235,11 +235,11 @@ def assignee_of(*, user: CrmUser, submission: dict[str, Any], assigned_user: Crm
         return None
     wanted = str(submission.get("adminAssignedUserRcId") or "")
     account = account_settings(user) if wanted else None
+    colleague = Assignee(user_id=assigned_user.crm_user_id, profile=assigned_user.profile()) if assigned_user else None
     for mapping in account.user_mappings if account else []:
         extensions = mapping.get("rcExtensionId")
         extensions = extensions if isinstance(extensions, list) else [extensions]
         if wanted in [str(extension) for extension in extensions] and mapping.get("crmUserId"):
-            return Assignee(user_id=str(mapping["crmUserId"]))
-    if assigned_user:
-        return Assignee(user_id=assigned_user.crm_user_id, profile=assigned_user.profile())
-    return None
+            mapped = Assignee(user_id=str(mapping["crmUserId"]))
+            return colleague if colleague and colleague.user_id == mapped.user_id else mapped
+    return colleague
