@@ -178,7 +178,7 @@ def test_voicemail_fax_pictures_group_and_shared_messages_reach_the_day_they_bel
         "voice": {"type": "AudioRecording", "link": "https://v.example.com/1", "contentType": "audio/mpeg"},
         "fax": {"type": "RenderedDocument", "link": "https://f.example.com/1", "uri": MEDIA,
                 "contentType": "application/pdf"},
-        "mms": {"type": "MmsAttachment", "uri": MEDIA, "contentType": "image/png"},
+        "mms": {"type": "MmsAttachment", "uri": f"{MEDIA}?access_token=rc-secret-token", "contentType": "image/png"},
     }  # fmt: skip
     for number, (name, attachment) in enumerate(kinds.items()):
         body = conversation(name, dana, 1, info={"rcAccessToken": "rc-secret-token"})

@@ -91,7 +91,7 @@ def _with_token(uri: str, token: str) -> str:
 
 def _reader(uri: str) -> str:
     """The page that plays a RingCentral media address for people who may; empty for an address of somebody else's."""
-    return _MEDIA_READER + quote(uri, safe="") if _is_ringcentral_media(uri) else ""
+    return _MEDIA_READER + quote(_page(uri), safe="") if _is_ringcentral_media(uri) else ""
 
 
 def _page(link: str) -> str:
