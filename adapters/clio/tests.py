@@ -383,6 +383,19 @@ def test_a_number_that_is_none_is_stored_as_it_came_and_no_number_not_at_all(ven
     assert [row["number"] for row in contact.get("phone_numbers", [])] == numbers
 
 
+def test_a_log_outside_any_matter_has_nothing_chosen(vendor):
+    vendor.get(f"{API}/communications/9001.json", json={"data": {"id": 9001, "body": "", "matter": None}})
+    assert clio().get_call_log(LogRef(log_id="9001.1")).dispositions == {}  # ids of old logs may have a suffix
+
+
+def test_only_a_field_that_clio_does_not_know_is_asked_without(vendor):
+    who = re.compile(rf"{API}/users/who_am_i.json.*")
+    vendor.get(who, status=422, json={"error": {"type": "UnprocessableEntity", "message": "no"}})
+    with pytest.raises(RequestRejected):
+        clio().user_profile()
+    assert len(vendor.calls) == 1
+
+
 def test_a_list_that_is_none_is_not_taken_for_nobody_found(vendor):
     vendor.get(f"{API}/contacts.json", json={})
     with pytest.raises(UnexpectedResponse):
