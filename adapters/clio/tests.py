@@ -88,7 +88,8 @@ def message(**values):
 
 
 def text_of(messages):
-    return "\n".join(part for one in messages for part in (one.text, one.fax_link, one.image_link) if part)
+    links = ((one.text, one.fax_link, one.image_link, one.video_link) for one in messages)
+    return "\n".join(part for parts in links for part in parts if part)
 
 
 def entry(*messages, **values):

@@ -33,6 +33,7 @@ from adapters.contract import (
     MessageLogChange,
     OAuthApp,
     Options,
+    RecordNotFound,
     Reply,
     RequestRejected,
     RouteRequest,
@@ -484,6 +485,20 @@ def test_in_a_batch_a_deleted_log_is_an_error_in_its_own_place():
     assert not isinstance(second, ConnectorError)
     assert (second.subject, second.contact_name) == ("Second", "Dana Fox")
     assert len(subject.http.requests) == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("logs", "persons", "expected"),
+    [
+        (CrmUnavailable(), {"data": []}, [CrmUnavailable] * 2),
+        ({"data": [{"id": 1, "note": None}]}, CredentialsRejected(), [CredentialsRejected] * 2),
+        ({"data": [{"id": 1, "note": None}]}, CrmUnavailable(), [LoggedCall, RecordNotFound]),
+    ],
+)
+def test_a_batch_that_cannot_be_read_is_not_taken_for_deleted_logs(logs: Any, persons: Any, expected: Any):
+    subject = adapter({"GET /api/v2/activities": logs, "GET /api/v2/persons": persons})
+    refs = [LogRef(log_id=number, contact=ContactRef(id="501")) for number in ("1", "2")]
+    assert [type(outcome) for outcome in subject.get_call_logs(refs)] == expected
 
 
 def test_a_batch_of_one_reads_the_log_and_its_person():
