@@ -81,6 +81,73 @@ def test_a_body_that_is_not_json_or_not_unicode_is_a_400(client, raw):
     assert not CallLog.objects.exists()
 
 
+UNREADABLE = "Invalid request: it is not valid JSON in UTF-8."
+NOT_UNICODE = "Invalid request: it must be valid Unicode."
+TOO_LARGE_NUMBER = "Invalid request: a number is too large."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (b'{"userSettings": {"a": {"value": "\xff"}}}', UNREADABLE),
+        (b'{"userSettings": {"a": {"value": NaN}}}', UNREADABLE),
+        (b'{"userSettings": {"a": {"value": ' + b"9" * 5000 + b"}}}", UNREADABLE),
+        (b'{"userSettings": {"a": {"value": "\\ud800"}}}', NOT_UNICODE),
+        (b'{"userSettings": {"\\udfff": {"value": 1}}}', NOT_UNICODE),
+        (b'{"userSettings": {"a": {"value": [1e999]}}}', TOO_LARGE_NUMBER),
+        (b'{"userSettings": {"a": {"value": -1e999}}}', TOO_LARGE_NUMBER),
+        (b'{"userSettings": {"a": {"value": 9223372036854775808}}}', TOO_LARGE_NUMBER),
+    ],
+)
+def test_a_value_that_nobody_could_read_back_is_refused_before_it_is_stored(client, raw, sentence):
+    user = CrmUserFactory()
+    path = f"/user/settings?jwtToken={issue_token(user)}"
+    reply = client.post(path, raw, content_type="application/json")
+    assert (reply.status_code, reply.content.decode()) == (400, sentence)
+    assert client.get(path).json() == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post", "/callLog", {**CALL, "contactId": "\ud800"}),
+        ("post", "/callLog", {**CALL, "contactId": 10**30}),
+        ("post", "/callLog", {**CALL, "additionalSubmission": {"adminAssignedUserToken": "\ud800"}}),
+        ("post", "/messageLog", {"logInfo": {"conversationLogId": "c"}, "contactId": "\ud800"}),
+        ("post", "/apiKeyLogin", {"platform": "testCRM", "additionalInfo": {"apiKey": "\ud800"}}),
+    ],
+)
+def test_half_a_character_or_a_huge_number_is_a_400_wherever_it_stands(client, method, path, body):
+    token = issue_token(CrmUserFactory())
+    reply = getattr(client, method)(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
+    assert (reply.status_code, reply.content.decode()) in [(400, NOT_UNICODE), (400, TOO_LARGE_NUMBER)]
+
+
+@pytest.mark.django_db
+def test_null_characters_are_left_out_since_postgresql_takes_none(client):
+    body = {"userSettings": {"a\x00b": {"value": ["x\x00y", 1, 9223372036854775807, 1.5, "café"]}}}
+    path = f"/user/settings?jwtToken={issue_token(CrmUserFactory())}"
+    client.post(path, json.dumps(body), content_type="application/json")
+    assert client.get(path).json()["ab"]["value"] == ["xy", 1, 9223372036854775807, 1.5, "café"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/callLog?sessionIds=1&hashedExtensionId=a%00b&jwtToken={token}",
+        "/user/preloadSettings?rcAccountId=a%00b",
+        "/userInfoHash?extensionId=%00",
+        "/admin/connectors/crmuser/%00/change/",
+    ],
+)
+def test_a_null_character_in_the_address_is_a_400(client, path):
+    reply = client.get(path.format(token=issue_token(CrmUserFactory())))
+    assert (reply.status_code, reply.content) == (400, b"Invalid request: the address holds a null character.")
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "path", "body"),

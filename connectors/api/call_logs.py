@@ -305,7 +305,7 @@ class CallLogViewSet(WireViewSet):
         if not session_ids:
             missing = return_message("No session ids were given.", ttl=3000)
             return Response({"successful": False, "logs": [], "returnMessage": missing})
-        if any(len(item) > 128 or "\x00" in item for item in session_ids):
+        if any(len(item) > 128 for item in session_ids):
             raise PlainText("Invalid request: sessionIds: an id is too long.")
         details = given.get("requireDetails") == "true"
         extension = extension_of(user, request, given)

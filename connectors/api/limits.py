@@ -1,8 +1,9 @@
-"""Refuses what is too large before it is read: address, headers, body; and JSON that is nested too deep."""
+"""Refuses what is too large before it is read: address, headers, body; and JSON that no database or client takes."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,11 @@ from rest_framework.request import Request
 from connectors.api.authentication import AppTokenAuthentication
 from connectors.api.envelope import TOO_LARGE, text_reply
 
-_MOST_ADDRESS = 16 * 1024  # 500 session ids and two tokens fit
+_MOST_ADDRESS = 16 * 1024  # more than a thousand session ids and two tokens fit
 _MOST_HEADERS = 32 * 1024
 _MOST_BODY_OF_STRANGERS = 64 * 1024
 _MOST_NESTED = 64
+_TOO_DEEP = "Invalid request: it is nested too deep."
 
 
 class RequestLimitsMiddleware:
@@ -35,8 +37,11 @@ class RequestLimitsMiddleware:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    if len(request.META.get("QUERY_STRING", "")) + len(request.path_info) > _MOST_ADDRESS:
+    query = request.META.get("QUERY_STRING", "")
+    if len(query) + len(request.path_info) > _MOST_ADDRESS:
         return text_reply("Invalid request: the address is too long.", 414)
+    if "%00" in query or "\x00" in request.path_info:  # PostgreSQL takes no text with a null character
+        return text_reply("Invalid request: the address holds a null character.", 400)
     if sum(len(value) for key, value in request.META.items() if key.startswith("HTTP_")) > _MOST_HEADERS:
         return text_reply("Invalid request: the headers are too large.", 431)
     if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
@@ -71,27 +76,58 @@ def _take_chunked(request: HttpRequest) -> HttpResponse | None:
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON that is nested at most 64 deep."""
+    """JSON nested at most 64 deep, of valid Unicode and numbers of 64 bits, whose null characters are left out.
+
+    Anything else would be refused by a database, or by the reply that repeats it, in the middle of the work.
+    """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
             data = super().parse(stream, media_type, parser_context)
         except RecursionError:
-            raise ParseError("Invalid request: it is nested too deep.") from None
-        if is_nested_too_deep(data):
-            raise ParseError("Invalid request: it is nested too deep.")
-        return data
+            raise ParseError(_TOO_DEEP) from None
+        except ParseError:
+            raise ParseError("Invalid request: it is not valid JSON in UTF-8.") from None
+        return _without_nulls(data) if _holds_nulls(data) else data
 
 
-def is_nested_too_deep(data: Any) -> bool:
-    level = [data]
+def _holds_nulls(data: Any) -> bool:
+    """Whether a null character is in it. Raises ``ParseError`` for what is not to be read at all."""
+    found, level = False, [data]
     for _ in range(_MOST_NESTED):
-        level = [
-            member
-            for item in level
-            if isinstance(item, dict | list)
-            for member in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += item
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+            elif isinstance(item, str):
+                found = found or "\x00" in item
+                if not item.isascii():
+                    _refuse_lone_surrogates(item)
+            elif isinstance(item, int | float) and _is_too_large(item):
+                raise ParseError("Invalid request: a number is too large.")
+        if not below:
+            return found
+        level = below
+    raise ParseError(_TOO_DEEP)
+
+
+def _is_too_large(number: float) -> bool:
+    return not (math.isfinite(number) if isinstance(number, float) else -(2**63) <= number < 2**63)
+
+
+def _refuse_lone_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, written as \ud800
+        raise ParseError("Invalid request: it must be valid Unicode.") from None
+
+
+def _without_nulls(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key.replace("\x00", ""): _without_nulls(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_without_nulls(item) for item in data]
+    return data.replace("\x00", "") if isinstance(data, str) else data
