@@ -88,6 +88,14 @@ def test_a_long_address_is_a_414(client, address):
     _is_sentence(client.post(address, **ORIGIN), 414, "Invalid request: the address is too long.")
 
 
+@pytest.mark.django_db
+def test_every_session_id_that_fits_into_the_address_is_answered(client):
+    ids = [str(404430540000 + number) for number in range(1200)]
+    token = issue_token(CrmUserFactory())
+    reply = client.get(f"/callLog?sessionIds={','.join(ids)}&jwtToken={token}").json()
+    assert [row["sessionId"] for row in reply["logs"]] == ids
+
+
 def test_large_headers_are_a_431(client):
     reply = client.get("/isAlive", HTTP_X_RC_ACCESS_TOKEN="x" * 40_000, **ORIGIN)
     _is_sentence(reply, 431, "Invalid request: the headers are too large.")

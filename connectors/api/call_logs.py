@@ -301,7 +301,7 @@ class CallLogViewSet(WireViewSet):
     def find(self, request: Request) -> Response:
         user = connected_user(request)
         given = request.query_params
-        session_ids = [item.strip() for item in given.get("sessionIds", "").split(",") if item.strip()][:500]
+        session_ids = [item.strip() for item in given.get("sessionIds", "").split(",") if item.strip()]
         if not session_ids:
             missing = return_message("No session ids were given.", ttl=3000)
             return Response({"successful": False, "logs": [], "returnMessage": missing})
