@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
-from connectors.checks import refuse_if_unsafe  # noqa: E402 - needs the settings loaded above
+from connectors.api.application import Application  # noqa: E402 - needs the settings loaded above
+from connectors.checks import refuse_if_unsafe  # noqa: E402
 
+application = Application()
 refuse_if_unsafe()

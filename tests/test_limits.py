@@ -165,3 +165,26 @@ def test_the_web_server_bounds_what_reaches_us(server):
     many = b"".join(b"X-%d: a\r\n" % number for number in range(300))
     assert _raw(server, b"GET /isAlive HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n").startswith(b"HTTP/1.1 431")
     assert requests.get(f"{server.url}/isAlive", timeout=10).text == "OK"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    ["charset=base64", 'CHARSET="punycode"', "charset=utf-16", "charset*=utf-8''rot13", "charset*=none''%ff", "x"],
+)
+def test_a_request_is_taken_for_utf_8_whatever_charset_it_names(server, parameter):
+    reply = requests.post(
+        f"{server.url}/apiKeyLogin?name=%C3%A9%FF",
+        data='{"platform": "é"}'.encode(),
+        headers={"Origin": "chrome-extension://abc", "Content-Type": f"application/json; {parameter}"},
+        timeout=10,
+    )
+    assert (reply.status_code, reply.text) == (400, "Unknown platform")
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_form_with_files_keeps_its_boundary(server):
+    page = requests.get(f"{server.url}/admin/login/", timeout=10)
+    token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    fields = {"csrfmiddlewaretoken": (None, token), "username": (None, "nobody"), "password": (None, "wrong")}
+    reply = requests.post(f"{server.url}/admin/login/", files=fields, cookies=page.cookies, timeout=10)
+    assert "Please enter the correct username and password" in reply.text
