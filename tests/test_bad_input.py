@@ -126,6 +126,35 @@ def test_half_a_character_or_a_huge_number_is_a_400_wherever_it_stands(client, m
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ([], "Invalid request: Invalid data. Expected a dictionary, but got list."),
+        (None, "Invalid request: No data provided"),
+        (_changed(legs="x"), 'Invalid request: logInfo.legs: Expected a list of items but got type "str".'),
+        (_changed(legs=[1]), "Invalid request: logInfo.legs.0: Invalid data. Expected a dictionary, but got int."),
+    ],
+)
+def test_a_sentence_names_the_place_as_the_client_spells_it(client, body, sentence):
+    token = issue_token(CrmUserFactory())
+    reply = client.post(f"/callLog?jwtToken={token}", json.dumps(body), content_type="application/json")
+    assert (reply.status_code, reply.content.decode()) == (400, sentence)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("form", ["", "&logInfo=x", "&logInfo=x&logInfo.owner.name=Q", "&logInfo.messages[0]id=1"])
+def test_a_conversation_sent_as_a_form_gets_an_answer_too(client, form):
+    token = issue_token(CrmUserFactory())
+    reply = client.post(
+        f"/messageLog?jwtToken={token}",
+        f"contactId=1&logInfo.conversationLogId=c{form}",
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert reply.status_code in (200, 400)
+    assert reply.content.startswith((b'{"successful":false,"logIds":[]', b"Invalid request: logInfo.messages.0."))
+
+
+@pytest.mark.django_db
 def test_null_characters_are_left_out_since_postgresql_takes_none(client):
     body = {"userSettings": {"a\x00b": {"value": ["x\x00y", 1, 9223372036854775807, 1.5, "café"]}}}
     path = f"/user/settings?jwtToken={issue_token(CrmUserFactory())}"

@@ -15,6 +15,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from adapters import registry
 from adapters.contract import (
@@ -215,6 +216,8 @@ def _crm_of(request: Request | None) -> str:
 def _first_problem(detail: Any, path: str = "") -> str:
     if isinstance(detail, dict) and detail:
         key, value = next(iter(detail.items()))
+        if key == api_settings.NON_FIELD_ERRORS_KEY:  # what the serializer says of the whole
+            return _first_problem(value, path)
         return _first_problem(value, f"{path}.{key}" if path else str(key))
     if isinstance(detail, list) and detail:
         return _first_problem(next((item for item in detail if item), ""), path)

@@ -146,7 +146,8 @@ class MessageLogViewSet(WireViewSet):
         body.is_valid(raise_exception=True)
         given = body.validated_data
         info = given["logInfo"]
-        raw: dict[str, Any] = dict(request.data)["logInfo"]
+        sent = dict(request.data).get("logInfo")
+        raw: dict[str, Any] = sent if isinstance(sent, dict) else {}  # a form has no such member, but its parts
         shared = raw if (info["owner"] or {}).get("name") else None
         if not info["messages"] and not shared:
             return self._refused("No message to log.", 3000)
