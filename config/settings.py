@@ -133,7 +133,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "audit.middleware.RequestIdMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "connectors.api.cors.WireCorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "connectors.api.throttling.AddressThrottleMiddleware",

@@ -22,6 +22,7 @@ from connectors.staff_sign_in import AuditedSite
 class SupportSite(AuditedSite):
     """Django's admin under our name."""
 
+    final_catch_all_view = False  # the extension's own paths begin with /admin/ too: an unknown one is no sign-in page
     site_header = "Switchboard"
     site_title = "Switchboard"
     index_title = "Support"

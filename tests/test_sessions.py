@@ -99,13 +99,33 @@ def test_a_preflight_is_answered_with_the_headers_it_asks_for(client):
         headers={
             **ORIGIN,
             "Access-Control-Request-Method": "PATCH",
-            "Access-Control-Request-Headers": "rc-account-id,rc-extension-id,developer-author-name",
+            "Access-Control-Request-Headers": "rc-account-id,rc-extension-id,x-of-a-later-version",
         },
     )
-    assert reply.status_code in (200, 204)
+    assert (reply.status_code, reply.content) == (204, b"")
     assert "PATCH" in reply["Access-Control-Allow-Methods"]
-    for name in ("rc-account-id", "rc-extension-id", "developer-author-name", "x-rc-access-token", "is-debug"):
-        assert name in reply["Access-Control-Allow-Headers"]
+    assert reply["Access-Control-Allow-Headers"] == "rc-account-id,rc-extension-id,x-of-a-later-version"
+    assert "Access-Control-Request-Headers" in reply["Vary"]
+
+
+@pytest.mark.parametrize("path", ["/callLog", "/isAlive", "/admin/settings", "/nowhere"])
+def test_options_tells_nothing_but_what_may_be_sent(client, path):
+    reply = client.options(path, headers=ORIGIN)
+    assert (reply.status_code, reply.content) == (204, b"")
+    assert "x-rc-access-token" in reply["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("post", "/admin/userMapping"), ("get", "/admin/googleSheets/config")])
+def test_a_path_of_the_extension_that_is_not_here_is_a_404_and_no_sign_in_page(client, method, path):
+    reply = getattr(client, method)(path, headers=ORIGIN)
+    assert (reply.status_code, reply["Access-Control-Allow-Origin"]) == (404, "*")
+
+
+@pytest.mark.django_db
+def test_a_method_that_a_path_has_not_is_told_which_there_are(client):
+    reply = client.delete("/callLog", headers=ORIGIN)
+    assert (reply.status_code, reply["Access-Control-Allow-Origin"]) == (405, "*")
+    assert reply["Allow"] == "GET, POST, PATCH, HEAD, OPTIONS"
 
 
 @pytest.mark.django_db

@@ -74,7 +74,7 @@ def test_a_preflight_is_never_refused(client, limits):
     limits(address=(1, 60))
     for _ in range(3):
         reply = client.options("/callLog", HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST", **ORIGIN)
-        assert reply.status_code == 200
+        assert reply.status_code == 204
 
 
 @pytest.mark.django_db
