@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adapters.contract import ConnectorError, UnsupportedOperation
+from adapters.contract import AccessDenied, ConnectorError, CredentialsRejected, UnsupportedOperation
 from audit.recorder import audited, record
 from connectors.api.envelope import PlainText, from_notice, text_reply
 from connectors.api.wire import WireViewSet, connected_user, operation, ringcentral_token, token_user
@@ -84,8 +84,10 @@ def _administrator(request: Request) -> RingCentralIdentity:
     token = ringcentral_token(request)
     try:
         identity = verify_ringcentral_token(token) if token else None
-    except ConnectorError:
+    except (CredentialsRejected, AccessDenied):
         raise PlainText("RingCentral did not accept the access token.") from None
+    except ConnectorError:
+        raise PlainText("RingCentral could not be asked who you are. Please try again later.") from None
     if identity is None or not identity.is_admin:
         raise PlainText("Admin validation failed", 403)
     return identity
@@ -114,6 +116,8 @@ class AdminSettingsViewSet(WireViewSet):
     def write(self, request: Request) -> HttpResponse:
         identity = _administrator(request)
         given = request.data.get("adminSettings") if isinstance(request.data, dict) else None
+        if not isinstance(given, dict):
+            raise PlainText("Invalid request: adminSettings: must be an object.")
         body = AdminSettingsBody(data=given)
         body.is_valid(raise_exception=True)
         columns = {"userSettings": "settings", "userMappings": "user_mappings", "customAdapter": "custom_adapter"}
