@@ -13,8 +13,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import environ
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
+ENV_FILE = BASE_DIR / ".env"
 SECRETS_FILE = VAR_DIR / "secrets.env"
 _STOP_WITHIN = 10  # seconds
 
@@ -27,7 +30,7 @@ def _made_secrets() -> dict[str, str]:
     }
 
 
-def ensure_secrets(path: Path = SECRETS_FILE) -> dict[str, str]:
+def ensure_secrets(path: Path) -> dict[str, str]:
     """The secrets kept in ``path``, made where missing; only the owner can read the file."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     kept = {}
@@ -41,9 +44,21 @@ def ensure_secrets(path: Path = SECRETS_FILE) -> dict[str, str]:
     return {**kept, **missing}
 
 
-def _environment() -> dict[str, str]:
-    # An empty variable counts as unset: make exports the names it knows whether they have a value or not.
-    environment = {**ensure_secrets(), **{name: value for name, value in os.environ.items() if value}}
+def _of_env_file() -> dict[str, str]:
+    class File(environ.Env):  # type: ignore[misc] # untyped; by itself it writes into our own environment
+        ENVIRON: dict[str, str] = {}
+
+    if ENV_FILE.exists():
+        File.read_env(ENV_FILE)
+    return File.ENVIRON
+
+
+def full_environment() -> dict[str, str]:
+    """What the processes are started with: the environment, then ``.env``, then secrets and addresses made here."""
+    environment = ensure_secrets(SECRETS_FILE)
+    for given in (_of_env_file(), os.environ):
+        # An empty variable counts as unset: make exports the names it knows whether they have a value or not.
+        environment.update({name: value for name, value in given.items() if value})
     host, port = environment.setdefault("HOST", "127.0.0.1"), environment.setdefault("PORT", "8000")
     environment.setdefault("APP_SERVER", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104
     environment.setdefault("SANDBOX", "on")
@@ -101,7 +116,7 @@ def _wait_until_alive(url: str, process: subprocess.Popen[bytes], seconds: float
 
 def main() -> None:
     """Runs until Ctrl-C, SIGTERM, or until one of the processes ends."""
-    environment = _environment()
+    environment = full_environment()
     host, port = environment["HOST"], int(environment["PORT"])
     for name, taken in (("PORT", port), ("SANDBOX_PORT", int(environment["SANDBOX_PORT"]))):
         with socket.socket() as probe:
