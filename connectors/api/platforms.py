@@ -59,8 +59,10 @@ def platform_on_wire(manifest: Manifest) -> dict[str, Any]:
     variables = {**registry.secrets_for(manifest), "APP_SERVER": _server_url()}
     half = manifest.client_half(variables)
     page = half.setdefault("page", {})
-    for form in ("callLog", "messageLog", "newContact"):  # the client fails without them
+    # The client fails without the following.
+    for form in ("callLog", "messageLog", "newContact"):
         page.setdefault(form, {}).setdefault("additionalFields", [])
+    page.setdefault("feedback", {"url": half.get("getSupportUrl") or _server_url(), "elements": []})
     if "serverSideLogging" in half and settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER:
         half["serverSideLogging"]["url"] = settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER
     return half
