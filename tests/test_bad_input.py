@@ -198,6 +198,22 @@ def test_an_unknown_platform_or_callback_is_a_readable_400(client, method, path,
     assert reply["Content-Type"].startswith("text/plain")
 
 
+NOT_SET_UP = "Clio is not set up on this server: CLIO_CLIENT_ID, CLIO_CLIENT_SECRET missing. Tell your administrator."
+
+
+@pytest.mark.django_db
+def test_a_platform_that_is_not_set_up_says_so_where_the_client_shows_it(client, settings):
+    settings.ADAPTER_VARIABLES = {}
+    callback = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html?code=1&state=platform=clio"
+    reply = client.get(f"/oauth-callback?callbackUri={callback}")
+    assert reply.status_code == 200  # the client shows no error of a callback
+    assert "jwtToken" not in reply.json()
+    assert reply.json()["returnMessage"]["message"] == NOT_SET_UP
+    body = json.dumps({"platform": "clio", "apiKey": "x"})
+    reply = client.post("/apiKeyLogin", body, content_type="application/json")
+    assert (reply.status_code, reply.content.decode()) == (400, NOT_SET_UP)  # it takes any 2xx for a login
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),

@@ -49,13 +49,17 @@ def _platform(name: str) -> str:
     platform = registry.find_platform(name)
     if platform is None:
         raise PlainText("Unknown platform")
-    missing = registry.missing_secrets(registry.manifests()[platform])
-    if missing:
-        display = registry.manifests()[platform].display_name
-        raise PlainText(
-            f"{display} is not set up on this server: {', '.join(missing)} missing. Tell your administrator."
-        )
     return platform
+
+
+def _not_set_up(platform: str) -> str:
+    """Why nobody can log in to the platform at this server; empty where it is set up."""
+    manifest = registry.manifests()[platform]
+    missing = registry.missing_secrets(manifest)
+    if not missing:
+        return ""
+    names = ", ".join(missing)
+    return f"{manifest.display_name} is not set up on this server: {names} missing. Tell your administrator."
 
 
 def _extension_header(request: Request) -> str:
@@ -142,6 +146,8 @@ class OAuthCallbackViewSet(WireViewSet):
         name, callback = take_apart(query, server_url=settings.APP_SERVER)
         platform = _platform(name)
         crm = registry.manifests()[platform].display_name
+        if lack := _not_set_up(platform):
+            return Response({"returnMessage": return_message(lack)})
         if callback is None:
             return Response({"returnMessage": return_message(f"The connection to {crm} was declined.", ttl=5000)})
         try:
@@ -171,6 +177,8 @@ class KeyLoginViewSet(WireViewSet):
         given = body.validated_data
         platform = _platform(given["platform"])
         crm = registry.manifests()[platform].display_name
+        if lack := _not_set_up(platform):
+            raise PlainText(lack)
         identity = identity_if_verified(ringcentral_token(request))
         fields = {
             key: value.replace("\x00", "")
