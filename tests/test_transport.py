@@ -193,14 +193,15 @@ def _assert_in_process(reply):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("debug", ["true", ""])
-def test_an_unforeseen_error_tells_no_internals(client, monkeypatch, debug, settings, caplog):
+def test_an_unforeseen_error_tells_its_reference_and_no_internals(client, monkeypatch, debug, settings, caplog):
     settings.DEBUG_REPLIES = True
     client.raise_request_exception = False
     monkeypatch.setattr(platforms, "hashed", lambda value: 1 / 0)
     caplog.set_level(logging.CRITICAL)
     reply = client.get("/userInfoHash?extensionId=1", headers={**ORIGIN, "is-debug": debug})
-    assert reply.status_code == 500
-    assert b"ZeroDivision" not in reply.content
+    assert (reply.status_code, reply["Content-Type"]) == (500, "text/plain; charset=utf-8")
+    sentence = "Something went wrong at the server. Please tell your administrator this reference: "
+    assert reply.content.decode() == sentence + reply["X-Request-Id"]
     assert reply["Access-Control-Allow-Origin"] == "*"
 
 

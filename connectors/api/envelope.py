@@ -246,4 +246,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the error is being handled: middleware and plain views meet a lost database too."""
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return unavailable()
-    return JsonResponse({"error": "Internal error", "reference": current_request_id()}, status=500)
+    reference = current_request_id()
+    text = f"Something went wrong at the server. Please tell your administrator this reference: {reference}"
+    return text_reply(text, 500)  # the client shows its user a text, and logs JSON where nobody looks
