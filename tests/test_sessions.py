@@ -266,3 +266,32 @@ def test_a_user_whose_login_is_gone_is_told_so_with_the_code_the_client_knows(cl
     reply = client.get(f"/contact?phoneNumber=+16505551212&jwtToken={token}")
     assert reply.status_code == 401
     assert reply.json()["errorCode"] == "CRM_SESSION_REVOKED"
+
+
+@pytest.mark.django_db
+def test_a_refresh_of_the_users_data_tells_a_login_that_is_gone_without_an_error(client):
+    user = CrmUserFactory()
+    token = issue_token(user)
+    CrmUser.objects.filter(pk=user.pk).update(access_token="")
+    reply = client.post(f"/user/refreshInfo?jwtToken={token}")
+    assert (reply.status_code, reply.json()["successful"]) == (200, False)
+    assert reply.json()["returnMessage"]["message"] == "User session expired. Please connect again."
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/contact", 400),
+        ("POST", "/callLog", 400),
+        ("DELETE", "/callLog", 405),
+        ("GET", "/authValidation", 200),
+        ("GET", "/admin/settings", 403),
+    ],
+)
+def test_a_token_is_refreshed_whatever_the_reply_is(client, method, path, status):
+    token = issue_token(CrmUserFactory())
+    with time_machine.travel(timezone.now() + timedelta(days=8), tick=False):
+        headers = {**ORIGIN, "Authorization": f"Bearer {token}"}
+        reply = client.generic(method, path, content_type="application/json", headers=headers)
+    assert (reply.status_code, "x-refreshed-jwt-token" in reply) == (status, True)

@@ -247,11 +247,15 @@ class SessionViewSet(WireViewSet):
 
     @operation("session")
     def refresh_user(self, request: Request) -> Response:
-        user = connected_user(request)
+        """A login that is gone is told with a 200 here: the client asks by itself, and goes on."""
         try:
+            user = connected_user(request)
             profile = with_adapter(user, lambda adapter: adapter.refresh_user())
         except UnsupportedOperation:
             return Response({"successful": True})
+        except SessionEnded:
+            gone = return_message("User session expired. Please connect again.")
+            return Response({"successful": False, "returnMessage": gone})
         CrmUser.objects.filter(pk=user.pk).update(
             name=profile.name[:255],
             timezone=profile.timezone[:64],
