@@ -46,7 +46,9 @@ CASES = [
     ("post", "/callLog", _changed(legs="x")),
     ("patch", "/callLog", {}),
     ("patch", "/callLog", {"sessionId": ["1"]}),
+    ("patch", "/callLog", {"sessionId": "", "note": "x"}),
     ("put", "/callDisposition", {"sessionId": "1"}),
+    ("put", "/callDisposition", {"sessionId": " ", "dispositions": {}}),
     ("post", "/messageLog", {}),
     ("post", "/messageLog", {"logInfo": {"messages": "x"}}),
     ("post", "/messageLog", {"logInfo": {"conversationLogId": "c", "messages": [{"id": 1}]}, "contactId": 1}),
@@ -55,6 +57,18 @@ CASES = [
     ("post", "/contact", {"phoneNumber": "+16505550199", "newContactName": "   "}),
     ("post", "/user/settings", {"userSettings": "x"}),
     ("post", "/callLog/cacheNote", {"note": "x"}),
+    ("post", "/callLog/cacheNote", {"sessionId": "", "note": "x"}),
+    (
+        "post",
+        "/messageLog",
+        {
+            "logInfo": {
+                "conversationLogId": "",
+                "messages": [{"id": 1, "direction": "Inbound", "creationTime": 1_777_777_777_000}],
+            },
+            "contactId": 1,
+        },
+    ),
 ]
 
 

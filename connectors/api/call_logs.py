@@ -20,6 +20,7 @@ from adapters.contract import (
 from connectors.api.authentication import user_of_token
 from connectors.api.envelope import PlainText, from_error, from_notice, return_message
 from connectors.api.wire import (
+    Key,
     Moment,
     PartyField,
     RecordId,
@@ -129,7 +130,7 @@ class NewCallLog(Extras):
 class CallLogEdit(Extras):
     """Body of ``PATCH /callLog``; an absent member is left alone."""
 
-    sessionId = Text(required=True, allow_null=False, most=128)
+    sessionId = Key(most=128)
     note = Text(most=LONG)
     subject = Text(most=1000)
     startTime = Moment(required=False, allow_null=True, default=None)

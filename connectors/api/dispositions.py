@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from adapters.contract import Disposition
 from connectors.api.call_logs import extension_of
 from connectors.api.envelope import from_notice, return_message
-from connectors.api.wire import Text, WireViewSet, connected_user, operation, without_tokens
+from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation, without_tokens
 from connectors.services import call_logs
 from connectors.services.call_writes import CallIdentity
 
@@ -19,7 +19,7 @@ from connectors.services.call_writes import CallIdentity
 class DispositionBody(serializers.Serializer[Any]):
     """Body of ``PUT /callDisposition``."""
 
-    sessionId = Text(required=True, allow_null=False, most=128)
+    sessionId = Key(most=128)
     dispositions = serializers.DictField()
     extensionNumber = Text(most=64)
     hashedExtensionId = Text(most=128)

@@ -13,6 +13,7 @@ from adapters.contract import ContactRef, Direction, Message, MessageKind, Notic
 from adapters.contract.outbound_guard import refusal
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import (
+    Key,
     Moment,
     PartyField,
     RecordId,
@@ -61,7 +62,7 @@ class ConversationField(serializers.Serializer[Any]):
     """``logInfo``: the conversation."""
 
     conversationId = Text(most=200, allow_null=False)
-    conversationLogId = Text(required=True, allow_null=False, most=200)
+    conversationLogId = Key(most=200)
     messages = MessageField(many=True, required=False, allow_null=True, default=list)
     correspondents = serializers.ListField(child=PartyField(), required=False, allow_null=True, default=list)
     rcAccessToken = Text(most=4000, allow_null=False)

@@ -9,14 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connectors.api.call_logs import LONG
-from connectors.api.wire import Text, WireViewSet, connected_user, operation
+from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation
 from connectors.services import note_drafts
 
 
 class NoteBody(serializers.Serializer[Any]):
     """Body of ``POST /callLog/cacheNote``."""
 
-    sessionId = Text(required=True, allow_null=False, most=128)
+    sessionId = Key(most=128)
     note = Text(most=LONG, allow_null=False)
 
 

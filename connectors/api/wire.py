@@ -147,6 +147,19 @@ class Text(serializers.Field[str, Any, str, Any]):
         return value
 
 
+class Key(Text):
+    """A text that says which record is meant: there, and not blank."""
+
+    def __init__(self, *, most: int) -> None:
+        super().__init__(most=most, required=True, allow_null=False)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.strip():
+            raise serializers.ValidationError("must not be empty.")
+        return text
+
+
 class RecordId(serializers.Field[Any, Any, Any, Any]):
     """A CRM id in the CRM's own JSON type: text or whole number."""
 
