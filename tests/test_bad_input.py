@@ -269,6 +269,27 @@ def test_a_log_line_holds_no_token_number_or_code_even_in_an_object(rf):
 
 
 @pytest.mark.django_db
+def test_a_text_that_is_null_counts_as_empty(client):
+    token = issue_token(CrmUserFactory())
+    message = {"id": 1, "direction": "Inbound", "creationTime": 1_777_777_777_000, "subject": None}
+    message |= {
+        "messageStatus": None,
+        "attachments": [{"type": "Text", "link": None, "uri": None, "contentType": None}],
+    }
+    info = {"conversationLogId": "c", "conversationId": None, "rcAccessToken": None, "messages": [message]}
+    for path, body, expected in [
+        ("/messageLog", {"logInfo": info, "contactId": 1}, 200),
+        ("/callLog/cacheNote", {"sessionId": "1", "note": None}, 200),
+        ("/contact", {"phoneNumber": "+16505550199", "newContactName": "A", "newContactType": None}, 200),
+        ("/contact", {"phoneNumber": None, "newContactName": "A"}, 400),
+    ]:
+        reply = client.post(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
+        assert reply.status_code == expected, (path, reply.content)
+    reply = client.post("/apiKeyLogin", json.dumps({"platform": None}), content_type="application/json")
+    assert (reply.status_code, reply.content) == (400, b"Missing platform name")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -135,6 +135,11 @@ class Text(serializers.Field[str, Any, str, Any]):
             kwargs.pop("default")
         super().__init__(**kwargs)
 
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is None and not self.allow_null and not self.required:
+            return True, ""
+        return super().validate_empty_values(data)
+
     def to_internal_value(self, data: Any) -> str:
         if isinstance(data, bool) or not isinstance(data, str | int | float):
             raise serializers.ValidationError("must be a text.")
