@@ -236,6 +236,7 @@ THROTTLES = {
     "user": rate("THROTTLE_USER", "1200/min"),
     "login": rate("THROTTLE_LOGIN", "30/min"),
     "address": rate("THROTTLE_ADDRESS", "6000/min"),  # many users may share the address of one office
+    "hash": rate("THROTTLE_HASH", "600/min"),
     "wrong_token": rate("THROTTLE_WRONG_TOKEN", "120/min"),
 }
 TRUSTED_PROXIES = int(number("TRUSTED_PROXIES", 0))

@@ -53,7 +53,8 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None) -> Findings:
                 RINGCENTRAL_SERVER=ringcentral,
                 OUTBOUND_ALLOW_PRIVATE_ADDRESSES="on",
                 **dict.fromkeys(
-                    ("THROTTLE_USER", "THROTTLE_LOGIN", "THROTTLE_ADDRESS", "THROTTLE_WRONG_TOKEN"), "1000000/min"
+                    [f"THROTTLE_{scope}" for scope in ("USER", "LOGIN", "ADDRESS", "HASH", "WRONG_TOKEN")],
+                    "1000000/min",
                 ),
             ) as server,
         ):

@@ -21,6 +21,7 @@ from tests.live_server import ROOT, live_server
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 ORIGIN = {"HTTP_ORIGIN": "chrome-extension://kkhkjhaf"}
+SCOPES = ("user", "login", "address", "hash", "wrong_token")
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def limits(settings):
     """Limits of a test: ``limits(user=(2, 60))``; the others are out of the way."""
 
     def use(**changes):
-        settings.THROTTLES = {**dict.fromkeys(("user", "login", "address", "wrong_token"), (10_000, 60)), **changes}
+        settings.THROTTLES = {**dict.fromkeys(SCOPES, (10_000, 60)), **changes}
 
     return use
 
@@ -67,6 +68,14 @@ def test_an_address_is_counted_on_everything(client, limits, path):
         assert client.get(path).status_code != 429
     assert _too_often(client.get(path, **ORIGIN))
     assert client.get(path, REMOTE_ADDR="203.0.113.9").status_code != 429
+
+
+@pytest.mark.django_db
+def test_an_office_that_starts_its_day_gets_its_hashes_and_an_endless_list_is_refused(client, limits):
+    limits(login=(1, 60), hash=(3, 60))
+    for _ in range(3):
+        assert client.get("/userInfoHash?extensionId=1", **ORIGIN).status_code == 200
+    assert _too_often(client.get("/userInfoHash?extensionId=2", **ORIGIN))
 
 
 @pytest.mark.django_db

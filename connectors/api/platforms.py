@@ -14,7 +14,7 @@ from adapters import registry
 from adapters.contract import Manifest
 from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from connectors.api.envelope import PlainText, text_reply
-from connectors.api.throttling import LoginThrottle
+from connectors.api.throttling import HashThrottle
 from connectors.api.wire import WireViewSet, connected_user, operation
 from connectors.release_notes import RELEASE_NOTES
 from connectors.services.adapters import AdapterMissing, require_adapter, with_adapter
@@ -139,7 +139,7 @@ class HashViewSet(WireViewSet):
     """``/userInfoHash``: hashed RingCentral ids, which the client then uses as headers."""
 
     authentication_classes = []
-    throttle_classes = [LoginThrottle]
+    throttle_classes = [HashThrottle]
 
     def read(self, request: Request) -> Response:
         given = request.query_params

@@ -1,4 +1,4 @@
-"""Limits on how often somebody may ask: per connected user, per address, per login target, per wrong token."""
+"""Limits on how often somebody may ask: per connected user, address, login target, wrong token, hashed id."""
 
 from __future__ import annotations
 
@@ -88,6 +88,15 @@ class WrongTokenThrottle(_CountingThrottle):
             return None
         given = request.headers.get("Authorization") or request.query_params.get("jwtToken")
         return client_address(request) if given else None
+
+
+class HashThrottle(_CountingThrottle):
+    """Per address, for hashes of RingCentral ids: every user of an office asks for theirs when the day begins."""
+
+    scope = "hash"
+
+    def caller(self, request: Request, view: Any) -> str | None:
+        return client_address(request)
 
 
 class LoginThrottle(_CountingThrottle):
