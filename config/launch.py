@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
+import re
 import secrets
 import signal
 import socket
@@ -68,6 +70,25 @@ def full_environment() -> dict[str, str]:
     return environment
 
 
+def _has_sandbox(environment: dict[str, str]) -> bool:
+    return environment["SANDBOX"].lower() in ("on", "true", "yes", "1")
+
+
+def refuse_unusable_port(name: str, environment: dict[str, str]) -> None:
+    """Ends the start with a sentence where the variable holds no port, or one that nobody can listen on."""
+    text, host = environment[name], environment["HOST"]
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        sys.exit(f"{name} must be a port number, not {text!r}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(text)))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                sys.exit(f"{host}:{text} is in use. Choose another one: make run {name}=<port>")
+            sys.exit(f"Cannot listen on {host}:{text}: {error.strerror}.")
+
+
 def _manage(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
     done = subprocess.run(command, env=environment, cwd=BASE_DIR, capture_output=True, text=True)  # noqa: S603
@@ -87,7 +108,7 @@ def _processes(environment: dict[str, str]) -> list[list[str]]:
     if "--reload" in sys.argv:
         server.append("--reload")
     commands = [server, _worker(environment)]
-    if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
+    if _has_sandbox(environment):
         sandbox = [sys.executable, "-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
         commands.append(
             [*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))]
@@ -117,14 +138,9 @@ def _wait_until_alive(url: str, process: subprocess.Popen[bytes], seconds: float
 def main() -> None:
     """Runs until Ctrl-C, SIGTERM, or until one of the processes ends."""
     environment = full_environment()
-    host, port = environment["HOST"], int(environment["PORT"])
-    for name, taken in (("PORT", port), ("SANDBOX_PORT", int(environment["SANDBOX_PORT"]))):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, taken))
-            except OSError:
-                sys.exit(f"{host}:{taken} is in use. Choose another one: make run {name}=<port>")
+    host, port = environment["HOST"], environment["PORT"]
+    for name in ("PORT", "SANDBOX_PORT") if _has_sandbox(environment) else ("PORT",):
+        refuse_unusable_port(name, environment)
     prepared = _manage(environment, "prepare")
     running = [subprocess.Popen(command, env=environment, cwd=BASE_DIR) for command in _processes(environment)]  # noqa: S603
 
@@ -161,7 +177,7 @@ def _announce(environment: dict[str, str], prepared: str) -> None:
         f"  Manifest for the extension   {url}/crmManifest",
         f"  Support desk                 {url}/admin/",
     ]
-    if environment["SANDBOX"].lower() in ("on", "true", "yes", "1"):
+    if _has_sandbox(environment):
         lines.append(f"  Sandbox CRM                  {environment['TEST_CRM_URL']}/")
     print("\n".join([*lines, "", *prepared.splitlines(), "", "Ctrl-C stops everything."]), flush=True)  # noqa: T201
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 
@@ -51,6 +52,21 @@ def test_the_env_file_wins_over_what_is_made_up_here(started_with):
 def test_the_shell_wins_over_the_env_file_unless_it_is_empty(started_with):
     found = started_with("PORT=9000\nHOST=0.0.0.0\n", PORT="9001", HOST="")
     assert (found["PORT"], found["HOST"], found["APP_SERVER"]) == ("9001", "0.0.0.0", "http://127.0.0.1:9001")
+
+
+@pytest.mark.enable_socket
+def test_a_port_that_cannot_be_had_ends_the_start_with_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for host, text, sentence in [
+            ("127.0.0.1", port, f"127.0.0.1:{port} is in use. Choose another one: make run PORT=<port>"),
+            ("127.0.0.1", "eighty", "PORT must be a port number, not 'eighty'."),
+            ("127.0.0.1", "70000", "PORT must be a port number, not '70000'."),
+            ("192.0.2.1", port, f"Cannot listen on 192.0.2.1:{port}: "),
+        ]:
+            with pytest.raises(SystemExit) as stopped:
+                launch.refuse_unusable_port("PORT", {"HOST": host, "PORT": text})
+            assert str(stopped.value).startswith(sentence)
 
 
 def test_every_variable_stands_in_the_example(settings):
