@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from datetime import timedelta
 
@@ -295,3 +296,10 @@ def test_a_token_is_refreshed_whatever_the_reply_is(client, method, path, status
         headers = {**ORIGIN, "Authorization": f"Bearer {token}"}
         reply = client.generic(method, path, content_type="application/json", headers=headers)
     assert (reply.status_code, "x-refreshed-jwt-token" in reply) == (status, True)
+
+
+def test_hashed_ids_are_those_of_the_reference_server(client, settings):
+    settings.HASH_KEY = "demo-hash-key"
+    found = client.get("/userInfoHash?accountId=400131").json()
+    assert found["accountId"] == "2a40c8f9539d110e0767d370e2f79b0d2c28040e8878a45ef26369920f977dde"
+    assert found["extensionId"] == hashlib.sha256(b"undefined:demo-hash-key").hexdigest()
