@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.core.cache import cache
+from django.db.models import F
 
 from adapters.contract import AccessDenied, CredentialsRejected, CrmUnavailable
 from connectors.api import settings as settings_api
 from connectors.api.authentication import issue_token
 from connectors.models import AccountSettings
+from connectors.services import settings as settings_service
 from connectors.services.identity import RingCentralIdentity, hashed
 from tests.factories import CrmUserFactory
 
@@ -30,6 +33,7 @@ def ringcentral(monkeypatch):
         monkeypatch.setattr(settings_api, "verify_ringcentral_token", verify)
 
     says(ADMIN)
+    cache.clear()
     return says
 
 
@@ -64,6 +68,77 @@ def test_what_is_written_is_read_back_and_applies_to_the_accounts_users(client, 
     assert client.get(f"/user/preloadSettings?rcAccountId={hashed('400131')}").json() == {"userSettings": settings}
     mine = issue_token(CrmUserFactory(rc_account_id="400131", rc_account_verified=True))
     assert client.get(f"/user/settings?jwtToken={mine}").json() == settings
+
+
+@pytest.fixture
+def two(client, ringcentral):
+    """Two administrators of one account: each a function that reads, and one that saves what it is given."""
+
+    def administrator(extension):
+        token = issue_token(CrmUserFactory())
+        who = RingCentralIdentity(account_id="400131", extension_id=extension, is_admin=True)
+
+        def read():
+            ringcentral(who)
+            return client.get(f"/admin/settings?jwtToken={token}&rcAccessToken=t").json()
+
+        def save(record):
+            ringcentral(who)
+            body = json.dumps({"adminSettings": record})
+            assert (
+                client.post("/admin/settings?rcAccessToken=t", body, content_type="application/json").status_code == 200
+            )
+
+        return read, save
+
+    return administrator("101"), administrator("102")
+
+
+def _with(record, **settings):
+    return {**record, "userSettings": {**record["userSettings"], **settings}}
+
+
+def test_what_one_administrator_saves_does_not_undo_what_another_saved_meanwhile(two):
+    (read, save), (others_read, others_save) = two
+    save(_with(read(), a={"value": 1}, b={"value": 1}))
+    mine, others = read(), others_read()
+    others_save({**_with(others, b={"value": 2}), "userMappings": [{"crmUserId": "7", "rcExtensionId": ["101"]}]})
+    save(_with(mine, a={"value": 3}))
+    save({**_with(mine, a={"value": 4}), "userMappings": [{"crmUserId": "8", "rcExtensionId": ["102"]}]})
+    found = read()
+    assert found["userSettings"] == {"a": {"value": 4}, "b": {"value": 2}}
+    assert [entry["crmUserId"] for entry in found["userMappings"]] == ["7", "8"]
+
+
+def test_an_administrator_can_take_a_setting_away_and_change_what_another_changed(two):
+    (read, save), (others_read, others_save) = two
+    save(_with(read(), a={"value": 1}, b={"value": 1}))
+    mine = read()
+    others_save(_with(others_read(), b={"value": 2}))
+    save({**mine, "userSettings": {"b": {"value": 3}}})
+    assert read()["userSettings"] == {"b": {"value": 3}}
+
+
+def test_a_save_at_the_same_moment_is_merged_too(two, monkeypatch):
+    (read, save), _ = two
+    save(_with(read(), a={"value": 1}))
+    mine, rebased, others = read(), settings_service._rebased, iter([{"a": {"value": 1}, "b": {"value": 2}}])
+
+    def after_somebody_else(*values):
+        for settings in others:  # once
+            AccountSettings.objects.update(settings=settings, version=F("version") + 1)
+        return rebased(*values)
+
+    monkeypatch.setattr(settings_service, "_rebased", after_somebody_else)
+    save(_with(mine, a={"value": 3}))
+    assert read()["userSettings"] == {"a": {"value": 3}, "b": {"value": 2}}
+
+
+def test_somebody_who_saves_without_having_read_saves_what_they_send(two):
+    (read, save), (_, others_save) = two
+    save(_with(read(), a={"value": 1}))
+    others_save({"userSettings": {"b": {"value": 2}}})
+    assert read()["userSettings"] == {"b": {"value": 2}}
 
 
 def test_an_upload_that_unmaps_everybody_is_an_old_clients_mistake(read, write, ringcentral):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
 from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -19,7 +17,13 @@ from connectors.api.wire import WireViewSet, connected_user, operation, ringcent
 from connectors.models import AccountSettings
 from connectors.services.adapters import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
-from connectors.services.settings import claim_account, effective, save_user_settings
+from connectors.services.settings import (
+    claim_account,
+    effective,
+    read_account_settings,
+    save_account_settings,
+    save_user_settings,
+)
 
 _MOST_KEYS = 500
 _MOST_STORED = 1024 * 1024  # characters of JSON; what the extension keeps is a few thousand
@@ -99,13 +103,12 @@ class AdminSettingsViewSet(WireViewSet):
     @operation("adminSettings")
     def read(self, request: Request) -> Response:
         token_user(request)
-        account_id = hashed(_administrator(request).account_id)
-        account = AccountSettings.objects.filter(pk=account_id).first()
+        account = read_account_settings(_administrator(request))
         if account is None:
             return Response({"customConnector": None, "userSettings": {}})
         return Response(
             {
-                "id": account_id,
+                "id": account.hashed_account_id,
                 "userSettings": account.settings,
                 "customAdapter": account.custom_adapter,
                 "userMappings": account.user_mappings,
@@ -125,9 +128,7 @@ class AdminSettingsViewSet(WireViewSet):
         mappings = changes.get("user_mappings")
         if mappings and all(item.get("rcExtensionId") == "none" for item in mappings):
             del changes["user_mappings"]  # an old client that misread the mapping would wipe it
-        with transaction.atomic():
-            AccountSettings.objects.get_or_create(pk=hashed(identity.account_id))
-            AccountSettings.objects.filter(pk=hashed(identity.account_id)).update(**changes, version=F("version") + 1)
+        save_account_settings(identity, changes)
         record(
             "account_settings.write",
             actor=f"rc:{hashed(identity.extension_id)[:16]}",
