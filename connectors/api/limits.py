@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ _MOST_ADDRESS = 16 * 1024  # more than a thousand session ids and two tokens fit
 _MOST_HEADERS = 32 * 1024
 _MOST_BODY_OF_STRANGERS = 64 * 1024
 _MOST_NESTED = 64
+_HALF = re.compile("[\ud800-\udfff]")  # Python joins the halves of a pair while it reads JSON
 _TOO_DEEP = "Invalid request: it is nested too deep."
 
 
@@ -76,9 +78,10 @@ def _take_chunked(request: HttpRequest) -> HttpResponse | None:
 
 
 class BoundedJSONParser(JSONParser):
-    """JSON nested at most 64 deep, of valid Unicode and numbers of 64 bits, whose null characters are left out.
+    """JSON nested at most 64 deep, with numbers of at most 64 bits, whose texts are made such as a database takes.
 
-    Anything else would be refused by a database, or by the reply that repeats it, in the middle of the work.
+    Null characters are left out. Half a character, as where a client cut its text within an emoji (``\\ud83d``), is
+    replaced by U+FFFD: no log is refused over it. Either would stop a statement or a reply in the middle of the work.
     """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
@@ -88,11 +91,11 @@ class BoundedJSONParser(JSONParser):
             raise ParseError(_TOO_DEEP) from None
         except ParseError:
             raise ParseError("Invalid request: it is not valid JSON in UTF-8.") from None
-        return _without_nulls(data) if _holds_nulls(data) else data
+        return _repaired(data) if _needs_repair(data) else data
 
 
-def _holds_nulls(data: Any) -> bool:
-    """Whether a null character is in it. Raises ``ParseError`` for what is not to be read at all."""
+def _needs_repair(data: Any) -> bool:
+    """Whether some text in it cannot be stored. Raises ``ParseError`` for what is not to be read at all."""
     found, level = False, [data]
     for _ in range(_MOST_NESTED):
         below: list[Any] = []
@@ -103,9 +106,7 @@ def _holds_nulls(data: Any) -> bool:
             elif isinstance(item, list):
                 below += item
             elif isinstance(item, str):
-                found = found or "\x00" in item
-                if not item.isascii():
-                    _refuse_lone_surrogates(item)
+                found = found or "\x00" in item or _HALF.search(item) is not None
             elif isinstance(item, int | float) and _is_too_large(item):
                 raise ParseError("Invalid request: a number is too large.")
         if not below:
@@ -118,16 +119,9 @@ def _is_too_large(number: float) -> bool:
     return not (math.isfinite(number) if isinstance(number, float) else -(2**63) <= number < 2**63)
 
 
-def _refuse_lone_surrogates(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character, written as \ud800
-        raise ParseError("Invalid request: it must be valid Unicode.") from None
-
-
-def _without_nulls(data: Any) -> Any:
+def _repaired(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key.replace("\x00", ""): _without_nulls(value) for key, value in data.items()}
+        return {_repaired(key): _repaired(value) for key, value in data.items()}
     if isinstance(data, list):
-        return [_without_nulls(item) for item in data]
-    return data.replace("\x00", "") if isinstance(data, str) else data
+        return [_repaired(item) for item in data]
+    return _HALF.sub("\ufffd", data.replace("\x00", "")) if isinstance(data, str) else data

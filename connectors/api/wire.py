@@ -115,14 +115,6 @@ def ringcentral_token(request: Request) -> str:
     return text[7:].strip() if text.lower().startswith("bearer ") else text
 
 
-def _storable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate written as \ud800: no database takes it
-        raise serializers.ValidationError("must be valid Unicode.") from None
-    return text
-
-
 class Text(serializers.Field[str, Any, str, Any]):
     """Text, or a number taken as text; null counts as empty."""
 
@@ -146,7 +138,7 @@ class Text(serializers.Field[str, Any, str, Any]):
         text = str(data).replace("\x00", "")
         if len(text) > self.most:
             raise serializers.ValidationError(f"must be at most {self.most} characters.")
-        return _storable(text)
+        return text
 
     def to_representation(self, value: str) -> str:
         return value
@@ -171,7 +163,7 @@ class RecordId(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> str | int:
         if isinstance(data, bool) or not isinstance(data, str | int) or len(str(data)) > 255:
             raise serializers.ValidationError("must be an id: a text or a whole number.")
-        return _storable(data.replace("\x00", "")) if isinstance(data, str) else data
+        return data.replace("\x00", "") if isinstance(data, str) else data
 
     def to_representation(self, value: Any) -> Any:
         return value
