@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from connectors.admin import site
 
+_TO_ADMIN = RedirectView.as_view(pattern_name="admin:index")  # for people; no client asks for these paths
+
 urlpatterns = [
+    path("", _TO_ADMIN),
+    path("admin", _TO_ADMIN),
     path("", include("connectors.api.urls")),
     path("api/", include("connectors.api.documentation")),
     path("admin/", site.urls),

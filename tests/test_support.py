@@ -256,3 +256,8 @@ def test_every_variant_of_the_callback_gives_platform_code_and_redirect_address(
 def test_a_declined_authorisation_is_told_apart_from_a_broken_one():
     query = {"callbackUri": f"{REDIRECT}?error=access_denied&state=platform=testCRM"}
     assert take_apart(query, server_url="https://switchboard.example") == ("testCRM", None)
+
+
+@pytest.mark.parametrize("path", ["/", "/admin"])
+def test_who_opens_the_servers_address_is_led_to_the_admin(client, path):
+    assert client.get(path).headers["Location"] == "/admin/"
