@@ -31,6 +31,8 @@ def difference(expected: Mapping[str, Any], request: requests.PreparedRequest) -
         return f"url {url.scheme}://{url.netloc}{url.path}"
     if (query := parse_qs(url.query, keep_blank_values=True)) != _texts(expected.get("query", {})):
         return f"query {query}"
+    if "json" not in expected and "form" not in expected and body:
+        return f"body {body}"
     if "json" in expected and _json(body) != expected["json"]:
         return f"json {body}"
     if "form" in expected and parse_qs(body, keep_blank_values=True) != _texts(expected["form"]):

@@ -66,6 +66,12 @@ _WRITES = (
     "update_message_log",
 )
 _LOGINS = ("exchange_code", "refresh", "login")
+_GIVEN_KEYS = frozenset(("source", "now", "user", "credentials", "options", "secrets", "cache", "call"))
+_CASE_KEYS = _GIVEN_KEYS | {"exchanges", "expect", "created", "kept", "cache_after"}
+_EXCHANGE_KEYS = {
+    "request": frozenset(("method", "url", "query", "json", "form", "headers")),
+    "response": frozenset(("status", "json", "text", "headers", "error")),
+}
 _SEARCHES = ("find_call_log", "find_message_log")
 
 
@@ -88,9 +94,22 @@ def coverage_faults(platform: str) -> list[str]:
     faults += [f"the exemption coverage.{name} is not needed" for name in exempt if name not in missing]
     faults += [f"{case.path.name} names no operation" for case in cases if not hasattr(CrmAdapter, case.operation)]
     for case in cases:
-        if case.path.stem.endswith("__success") and _expects_error(case.load()):
+        document = case.load()
+        if case.path.stem.endswith("__success") and _expects_error(document):
             faults.append(f"{case.path.name} expects an error")
+        if not document.get("source"):
+            faults.append(f"{case.path.name} does not say where it comes from")
+        faults += [f"{case.path.name} has the unknown key {key}" for key in _unknown_keys(document)]
     return faults
+
+
+def _unknown_keys(document: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that nothing reads: misspelt, they would turn off what they were written for."""
+    yield from sorted(set(document) - _CASE_KEYS)
+    for index, exchange in enumerate(document.get("exchanges", [])):
+        yield from (f"exchanges.{index}.{key}" for key in sorted(set(exchange) - set(_EXCHANGE_KEYS)))
+        for part, known in _EXCHANGE_KEYS.items():
+            yield from (f"exchanges.{index}.{part}.{key}" for key in sorted(set(exchange.get(part, {})) - known))
 
 
 def _expects_error(document: Mapping[str, Any]) -> bool:

@@ -70,9 +70,28 @@ def test_a_success_that_expects_an_error_is_none(acme):
 
 
 def test_a_case_of_an_operation_that_does_not_exist_is_noticed(acme):
-    (acme / "fixtures" / "find_contact__success.json").write_text("{}")
+    (acme / "fixtures" / "find_contact__success.json").write_text('{"source": "a test"}')
 
     assert coverage_faults("acme") == ["find_contact__success.json names no operation"]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"credentals": {}}, "get_call_log__success.json has the unknown key credentals"),
+        ({"exchanges": [{"requets": {}}]}, "get_call_log__success.json has the unknown key exchanges.0.requets"),
+        (
+            {"exchanges": [{"request": {"jsn": {}}, "response": {"stats": 200}}]},
+            "get_call_log__success.json has the unknown key exchanges.0.request.jsn",
+        ),
+        ({"source": ""}, "get_call_log__success.json does not say where it comes from"),
+    ],
+)
+def test_a_misspelt_key_and_a_missing_source_are_noticed(acme, change, fault):
+    case, document = case_of(acme, "get_call_log__success")
+    case.path.write_text(json.dumps({**document, **change}))
+
+    assert coverage_faults("acme")[0] == fault
 
 
 # --- 4 golden --------------------------------------------------------------------------------------
@@ -95,6 +114,16 @@ def test_a_body_that_differs_is_noticed(case):
     document = copy.deepcopy(case.load())
     for recorded in document["exchanges"]:
         recorded["request"]["json"] = {"unexpected": True}
+
+    assert run(case, document).unmatched
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_body_that_the_fixture_does_not_mention_is_noticed(case):
+    document = copy.deepcopy(case.load())
+    for recorded in document["exchanges"]:
+        recorded["request"].pop("json", None)
+        recorded["request"].pop("form", None)
 
     assert run(case, document).unmatched
 
