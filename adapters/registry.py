@@ -76,6 +76,12 @@ def manifests() -> dict[str, Manifest]:
     }
 
 
+def shipped() -> dict[str, Manifest]:
+    """Platform key -> manifest of every adapter in our own folders, also of those that are switched off."""
+    found = _read()
+    return {name: manifest for name, manifest in found.manifests.items() if found.folders[name].parent == FOLDER}
+
+
 def broken() -> dict[str, str]:
     """Folder -> what is wrong, one fault a line, for those that cannot be offered."""
     return dict(_read().broken)

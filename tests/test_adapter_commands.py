@@ -7,13 +7,14 @@ import dataclasses
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from adapters import registry
 from adapters.capabilities import as_markdown, replace_in_readme, table_in_readme
 from adapters.contract.manifest_checks import problems
 from tests.conformance import coverage_faults, failure_faults, golden_faults, runs_with_failures
 from tests.exchanges import cases_of, run
-from tests.further_adapters import only_adapters_in
+from tests.further_adapters import forget_adapters, only_adapters_in
 
 
 def test_checking_adapters_says_how_many_are_in_order(capsys):
@@ -115,8 +116,21 @@ def test_the_table_in_the_readme_is_the_one_the_command_prints(capsys):
     call_command("list_adapters", markdown=True)
     printed = capsys.readouterr().out.strip()
 
-    assert printed == as_markdown(registry.manifests().values())
+    assert printed == as_markdown(registry.shipped().values())
     assert table_in_readme() == printed, "bring it up to date with: manage.py list_adapters --write"
+
+
+@pytest.mark.parametrize("switched_off", [{"SANDBOX": False}, {"ENABLED_ADAPTERS": ["clio"]}])
+def test_the_table_has_every_adapter_whatever_is_switched_on(capsys, switched_off):
+    complete = as_markdown(registry.manifests().values())
+    try:
+        with override_settings(**switched_off):
+            forget_adapters()
+            call_command("list_adapters", markdown=True)
+    finally:
+        forget_adapters()
+
+    assert capsys.readouterr().out.strip() == complete
 
 
 def test_a_table_is_put_between_the_markers_and_nowhere_else(tmp_path):

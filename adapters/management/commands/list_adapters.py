@@ -16,17 +16,20 @@ class Command(BaseCommand):
     requires_system_checks = []  # what they would say about adapters is in the table
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--markdown", action="store_true", help="print the table that stands in adapters/README.md")
+        parser.add_argument(
+            "--markdown", action="store_true", help="print the table of adapters/README.md, all adapters"
+        )
         parser.add_argument("--write", action="store_true", help="put that table into adapters/README.md")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        manifests = list(registry.manifests().values())
+        table = as_markdown(registry.shipped().values())
         if options["write"]:
             try:
-                replace_in_readme(as_markdown(manifests))
+                replace_in_readme(table)
             except ValueError as error:
                 raise CommandError(str(error)) from None
         elif options["markdown"]:
-            self.stdout.write(as_markdown(manifests))
+            self.stdout.write(table)
         else:
-            self.stdout.write(as_text([(manifest, registry.missing_secrets(manifest)) for manifest in manifests]))
+            enabled = registry.manifests().values()
+            self.stdout.write(as_text([(manifest, registry.missing_secrets(manifest)) for manifest in enabled]))
