@@ -303,6 +303,19 @@ def test_client_contacts_share_one_company_though_the_index_lags(me, vendor):
         assert state["people"]["ClientContact"][str(contact["id"])]["clientCorporation"] == {"id": placeholders[0]}
 
 
+def test_a_contact_whose_answer_was_lost_is_not_created_again_while_the_index_lags(me, vendor):
+    vendor.call("let_the_index_lag", True)
+    vendor.fail({"method": "PUT", "path": ".*/entity/Lead", "drop": "after", "times": 1})
+    try:
+        me.create_contact("+16505550178", "Lee Vale", "Lead")
+        again = me.create_contact("+16505550178", "Lee Vale", "Lead")
+    finally:
+        vendor.call("let_the_index_lag", False)
+    assert again["successful"] is False
+    assert "may have been created" in str(again["returnMessage"])
+    assert [lead["name"] for lead in vendor.state()["people"]["Lead"].values()].count("Lee Vale") == 1
+
+
 def test_a_refused_field_is_named(me):
     refused = me.create_contact("+16505550177", "Ada Park", "Lead", status="x" * 101)
     assert refused["successful"] is False

@@ -103,6 +103,8 @@ class ServerHalf:
     host_in_identity: bool = False
     #: Seconds until a record just written can be found by ``find_call_log``.
     find_lag_seconds: int = 0
+    #: The same for a contact by its number, where another index serves it; default: ``find_lag_seconds``.
+    contact_lag_seconds: int | None = None
     #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False
 

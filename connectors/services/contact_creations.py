@@ -63,7 +63,9 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
 
 
 def _find_lag(platform: str) -> timedelta:
-    return timedelta(seconds=registry.manifests()[platform].server.find_lag_seconds)
+    server = registry.manifests()[platform].server
+    lag = server.find_lag_seconds if server.contact_lag_seconds is None else server.contact_lag_seconds
+    return timedelta(seconds=lag)
 
 
 def found(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
