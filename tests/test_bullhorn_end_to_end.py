@@ -348,7 +348,8 @@ def test_voicemails_faxes_and_pictures_are_logged_with_their_links(me, vendor):
         "uri": "https://media.ringcentral.com/restapi/v1.0/account/~/extension/~/message-store/1/content/2",
     }
     me.log_messages(_sent("23", contact, subject="Look", attachments=[picture]))
-    voicemail, fax, mms = (note["comments"] for note in _notes(vendor, contact))
+    me.log_messages(_sent("27", contact, type="Fax", direction="Outbound", attachments=[document]))
+    voicemail, fax, mms, outgoing = (note["comments"] for note in _notes(vendor, contact))
     assert voicemail == (
         "<br><b>Voicemail left by Pat &lt;b&gt;Lee - 26/05/04</b><br>"
         f"Voicemail recording link: https://media.ringcentral.com/v?a=1&amp;b=2 <br><br>{footer}"
@@ -357,6 +358,7 @@ def test_voicemails_faxes_and_pictures_are_logged_with_their_links(me, vendor):
         "<br><b>Fax document sent from Pat &lt;b&gt;Lee - 26/05/04</b><br>"
         f"Fax document link: https://media.ringcentral.com/f <br><br>{footer}"
     )
+    assert outgoing == fax.replace("sent from", "sent to")
     assert "Look<br>[Link]: https://" in mms
     assert "message-store/1/content/2" in mms or "message-store%2F1%2Fcontent%2F2" in mms
 

@@ -17,6 +17,7 @@ from connectors.log_body import (
     compose_call,
     compose_conversation,
     compose_shared,
+    conversation_title,
     format_duration,
     parse_time,
     read_note,
@@ -283,6 +284,21 @@ COMMON = {"contact": PAT, "user_name": "Agent Kim", "zone": PACIFIC}
 
 def _day(messages, log_format, title="SMS conversation with Pat Lee - 25/03/04"):
     return compose_conversation(messages, title=title, log_format=log_format, **COMMON)
+
+
+@pytest.mark.parametrize(
+    ("kind", "direction", "title"),
+    [
+        (MessageKind.SMS, Direction.OUTBOUND, "SMS conversation with Pat Lee - 25/03/04"),
+        (MessageKind.VOICEMAIL, Direction.INBOUND, "Voicemail left by Pat Lee - 25/03/04"),
+        (MessageKind.FAX, Direction.INBOUND, "Fax document sent from Pat Lee - 25/03/04"),
+        (MessageKind.FAX, Direction.OUTBOUND, "Fax document sent to Pat Lee - 25/03/04"),
+    ],
+)
+def test_a_title_says_what_was_sent_and_which_way(kind, direction, title):
+    first = Message(id="m1", kind=kind, direction=direction, sent_at=datetime(2025, 3, 4, 17, tzinfo=UTC))
+
+    assert conversation_title(first, "Pat Lee", PACIFIC) == title
 
 
 def test_a_conversation_in_html_is_the_documented_one_and_grows():

@@ -195,7 +195,7 @@ def test_voicemail_fax_pictures_group_and_shared_messages_reach_the_day_they_bel
     assert voice["subject"] == "Voicemail left by Dana Fox - 26/05/04"
     assert "Voicemail recording link: https://v.example.com/1" in voice["note"]
     assert "Conversation(2 messages)" in voice["note"]
-    assert fax["subject"] == "Fax document sent from Dana Fox - 26/05/04"
+    assert fax["subject"] == "Fax document sent to Dana Fox - 26/05/04"
     assert "Fax document link: https://f.example.com/1" in fax["note"]
     assert "[Link]: https://ringcentral.github.io/ringcentral-media-reader/?media=" in mms["note"]
     assert "<li><b>Dana Fox</b></li><li><b>Sam Roe</b></li>" in together["note"]

@@ -65,8 +65,10 @@ def conversation(entry: MessageLogEntry, body: str, user_id: Id, zone: tzinfo) -
 
 def _subject(entry: MessageLogEntry, zone: tzinfo) -> str:
     """The given subject; a day that begins with a fax has the year first, as the extension's users know it."""
-    if entry.messages and entry.messages[0].kind is MessageKind.FAX:
-        return f"Fax document sent from {entry.contact.name} - {entry.messages[0].sent_at.astimezone(zone):%y/%m/%d}"
+    first = entry.messages[0] if entry.messages else None
+    if first and first.kind is MessageKind.FAX:
+        way = "to" if first.direction is Direction.OUTBOUND else "from"
+        return f"Fax document sent {way} {entry.contact.name} - {first.sent_at.astimezone(zone):%y/%m/%d}"
     return entry.subject
 
 

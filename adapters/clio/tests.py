@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -211,10 +212,12 @@ def test_a_fax_that_cannot_be_fetched_is_logged_all_the_same(vendor):
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), status=403)
     accept_documents(vendor)
     clio().create_message_log(entry(fax()))
-    (log,) = sent(vendor, "POST", "communications.json")
+    clio().create_message_log(entry(dataclasses.replace(fax(), direction=Direction.OUTBOUND)))
+    log, outgoing = sent(vendor, "POST", "communications.json")
     failed = "Fax failed to be uploaded to Clio.\nFax document link: https://ringcentral.example/fax/1"
     assert log["body"] == failed
     assert log["subject"] == "Fax document sent from Pia Ostrow - 26/01/15"
+    assert outgoing["subject"] == "Fax document sent to Pia Ostrow - 26/01/15"
 
 
 def test_a_login_that_expired_before_the_upload_is_reported_before_anything_is_logged(vendor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind
 from connectors.log_body.clock import clock, long_date, short_date
@@ -27,13 +27,14 @@ _TITLES = {
     MessageKind.VOICEMAIL: "Voicemail left by {name}",
     MessageKind.FAX: "Fax document sent from {name}",
 }
+_OUTGOING_FAX = "Fax document sent to {name}"
 
 
-def conversation_title(
-    kind: MessageKind, contact_name: str, moment: datetime, zone: tzinfo, date_format: str = "%y/%m/%d"
-) -> str:
-    """``SMS conversation with Pat Lee - 25/03/04``"""
-    return f"{_TITLES[kind].format(name=contact_name)} - {short_date(moment, zone, date_format)}"
+def conversation_title(first: Message, contact_name: str, zone: tzinfo, date_format: str = "%y/%m/%d") -> str:
+    """``SMS conversation with Pat Lee - 25/03/04``, by the first message of the day."""
+    outgoing_fax = first.kind is MessageKind.FAX and first.direction is Direction.OUTBOUND
+    title = _OUTGOING_FAX if outgoing_fax else _TITLES[first.kind]
+    return f"{title.format(name=contact_name)} - {short_date(first.sent_at, zone, date_format)}"
 
 
 def compose_conversation(

@@ -90,7 +90,7 @@ def _entry(adapter: CrmAdapter, row: ConversationLog, conversation: Conversation
     else:
         messages = conversation.messages
         first = messages[0]
-        subject = conversation_title(first.kind, contact.name, first.sent_at, zone, adapter.message_title_date)
+        subject = conversation_title(first, contact.name, zone, adapter.message_title_date)
         body = ""
 
     def compose(items: Sequence[Message]) -> str:
