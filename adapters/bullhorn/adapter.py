@@ -262,8 +262,6 @@ class Adapter(CrmAdapter):
         if contact and linked and not search.kind_of(contact.type):
             contact = replace(contact, type=linked[0].type)
         moment = change.started_at or (change.current.started_at if change.current else None) or self.context.now()
-        if contact is None:
-            return LogResult(log_id=note_id)
         notice = comments.copy_note(self.http, contact, change.note or "", moment, self.zone())
         return LogResult(log_id=note_id, notice=notice)
 

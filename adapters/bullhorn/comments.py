@@ -17,11 +17,13 @@ def is_wanted(submission: Mapping[str, Any], note: str | None) -> bool:
     return submission.get("copyToContactComments") in (True, "true") and bool((note or "").strip())
 
 
-def copy_note(http: HttpClient, contact: ContactRef, note: str, moment: datetime, zone: tzinfo) -> Notice | None:
+def copy_note(
+    http: HttpClient, contact: ContactRef | None, note: str, moment: datetime, zone: tzinfo
+) -> Notice | None:
     """Copies the note; a failure is only told, since the call itself is logged and must not be logged again."""
-    kind = kind_of(contact.type)
-    if kind is None:
-        return None
+    kind = kind_of(contact.type) if contact else None
+    if contact is None or kind is None:
+        return _not_copied("Bullhorn does not say whom the call is about.")
     try:
         path = f"entity/{kind.entity}/{record_id(contact.id)}"
         reply = http.get(path, params={"fields": "id,comments"})
@@ -29,12 +31,13 @@ def copy_note(http: HttpClient, contact: ContactRef, note: str, moment: datetime
         if combined is not None:
             http.post(path, json={"comments": combined})
     except ConnectorError as error:
-        return Notice(
-            message="Call logged, but the note could not be copied to the contact's comments.",
-            level=NoticeLevel.WARNING,
-            details=(error.message,),
-        )
+        return _not_copied(error.message)
     return None
+
+
+def _not_copied(reason: str) -> Notice:
+    message = "Call logged, but the note could not be copied to the contact's comments."
+    return Notice(message=message, level=NoticeLevel.WARNING, details=(reason,))
 
 
 def _with_comment(comments: str, note: str, moment: datetime, zone: tzinfo) -> str | None:

@@ -53,7 +53,7 @@ def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
     outcomes = fan_out_outcomes(lambda call: call(), [*searches, *lists.missing_reads((ACTIONS,))])
     found, failed = _answered(outcomes[: len(searches)])
     lists.take(outcomes[len(searches) :])
-    if not found and not failed and " " in name:
+    if not found and " " in name and all(isinstance(error, AccessDenied) for _, error in failed):
         wider = [_search_call(http, kind, search.name_query(kind, name, wide=True)) for kind in search.KINDS]
         found, failed = _answered(fan_out_outcomes(lambda call: call(), wider))
     info = lists.contact_info()
