@@ -570,6 +570,14 @@ def test_the_api_user_logs_until_it_is_cleared_and_then_the_users_own_login_is_b
     assert me.json("GET", "/admin/serverLoggingSettings") == {"apiUsername": "", "apiPassword": ""}
 
 
+def test_a_new_login_leaves_no_session_of_the_old_one_behind(me, vendor):
+    me.code = vendor.call("new_code", me.username)
+    me.login()
+    assert me.sign_ins() == ["code", "login", "code", "login", "logout"]
+    assert vendor.call("live_sessions", me.username) == 1
+    assert me.look_up("+16505550112")["successful"]
+
+
 def test_a_new_login_of_the_user_keeps_the_api_user(me, server, vendor):
     service = Agent(server, vendor)
     _store_api_user(me, service.username, vendor.call("password_of", service.username))
@@ -578,6 +586,7 @@ def test_a_new_login_of_the_user_keeps_the_api_user(me, server, vendor):
     contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550193")
     me.log_call(call("9605", contact))
     assert _authors(vendor, contact) == [service.username]
+    assert (vendor.call("live_sessions", me.username), vendor.call("live_sessions", service.username)) == (0, 1)
 
 
 # --- refusals and lost answers -----------------------------------------------------------------------

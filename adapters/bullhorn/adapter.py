@@ -45,7 +45,6 @@ from adapters.contract import (
     UserProfile,
     dig,
     nothing_written,
-    offset_name,
     require,
     require_id,
     text_or_null,
@@ -140,6 +139,8 @@ class Adapter(CrmAdapter):
 
     def after_login(self, credentials: Credentials, previous: Credentials) -> Credentials:
         """The API user's session in place of the user's own, where one is stored and can sign in."""
+        if previous.expires_at is not None and previous.expires_at > self.context.now():
+            self._leave_session(previous)
         api_user = service_user.stored_user(previous)
         if not all(api_user):
             return credentials
@@ -151,12 +152,11 @@ class Adapter(CrmAdapter):
     def user_profile(self) -> UserProfile:
         """The user of the session. The caller's user name decides nothing while Bullhorn says who signed in."""
         row = sign_in.session_user(self.http, self.credentials)
-        offset = dig(row, "timeZoneOffsetEST", float, None)
         rest_url = dig(self.credentials.extra, "rest_url", str, "")
         return UserProfile(
             id=require_id(row, "masterUserID"),
             name=dig(row, "name", str, ""),
-            timezone="" if offset is None else offset_name(people.minutes_from_utc(offset)),
+            timezone=people.zone_name(dig(row, "timeZoneOffsetEST", float, None)),
             hostname=self.credentials.hostname or self.user.hostname,
             account_id=sign_in.corporation_of(rest_url),
             extra={"corporate_user_id": require_id(row, "id")},
@@ -342,26 +342,32 @@ class Adapter(CrmAdapter):
             cleared = self.credentials
             if all(stored):
                 cleared = self.refresh(service_user.own_login(self.credentials), keep=keep)
-                self._leave_session()
+                self._leave_session(self.credentials)
             return cleared, Notice(message="Server logging settings cleared")
         if password == service_user.PLACEHOLDER and username == stored[0]:
             password = stored[1]
         try:
             credentials = self._as_api_user(self.credentials, (username, password))
         except CredentialsRejected:
-            refused = "Server logging settings update failed. Please check your username and password."
-            return None, Notice(message=refused, level=NoticeLevel.WARNING, ttl=10_000)
+            return None, _settings_refused("Please check your username and password.")
+        except service_user.ForeignUser as error:
+            return None, _settings_refused(error.message)
         return credentials, Notice(message="Server logging settings updated", ttl=5000)
 
     def _as_api_user(self, credentials: Credentials, api_user: tuple[str, str]) -> Credentials:
         found = service_user.login_as(self.http, self.oauth_app(""), credentials, api_user, now=self.context.now())
-        self._leave_session()
+        if sign_in.corporation_of_session(found) != sign_in.corporation_of_session(credentials):
+            self._leave_session(found)
+            raise service_user.ForeignUser
+        self._leave_session(credentials)
         return found
 
-    def _leave_session(self) -> None:
-        """Ends a session that another has replaced; those left open count against the customer's 50."""
-        with contextlib.suppress(ConnectorError):
-            self.revoke()
+    def _leave_session(self, left: Credentials) -> None:
+        """Ends a session that is not used any more; those left open count against the customer's 50."""
+        rest_url = dig(left.extra, "rest_url", str, "")
+        if left.access_token and sign_in.corporation_of(rest_url):
+            with contextlib.suppress(ConnectorError):
+                self.http.get(f"{rest_url}logout", headers={"BhRestToken": left.access_token})
 
     # --- the rest ----------------------------------------------------------------------------------
 
@@ -374,6 +380,10 @@ class Adapter(CrmAdapter):
         if key != "bullhornData":
             raise UnsupportedOperation(key)
         return AccountLists(self.http, self.cache).all()
+
+
+def _settings_refused(why: str) -> Notice:
+    return Notice(message=f"Server logging settings update failed. {why}", level=NoticeLevel.WARNING, ttl=10_000)
 
 
 def _id_or_error(ref: LogRef) -> int | ConnectorError:

@@ -17,9 +17,7 @@ def is_wanted(submission: Mapping[str, Any], note: str | None) -> bool:
     return submission.get("copyToContactComments") in (True, "true") and bool((note or "").strip())
 
 
-def copy_note(
-    http: HttpClient, contact: ContactRef | None, note: str, moment: datetime, zone: tzinfo
-) -> Notice | None:
+def copy_note(http: HttpClient, contact: ContactRef | None, note: str, moment: datetime, zone: tzinfo) -> Notice | None:
     """Copies the note; a failure is only told, since the call itself is logged and must not be logged again."""
     kind = kind_of(contact.type) if contact else None
     if contact is None or kind is None:

@@ -20,6 +20,7 @@ from adapters.contract import (
     RequestRejected,
     dig,
     nothing_written,
+    offset_name,
     require_id,
 )
 
@@ -31,6 +32,9 @@ _COMPANY_DESCRIPTION = (
 )
 _COMPANY_KEY = "bullhorn.placeholder_company"
 _COMPANY_AGE = timedelta(days=30)
+_LARGEST_OFFSET = 24 * 60
+#: Of a list of users: an end to one that has none.
+MAX_PAGES = 500
 _NAME_LENGTH, _PART_LENGTH, _PHONE_LENGTH = 100, 50, 20
 
 
@@ -91,16 +95,21 @@ def _placeholder_company(http: HttpClient, cache: AccountCache) -> Id:
     return company
 
 
-def minutes_from_utc(offset_from_est: float) -> float:
-    """Minutes from UTC. Documented as hours from Eastern time, answered in minutes: 24 and less can only be hours."""
+def zone_name(offset_from_est: float | None) -> str:
+    """The zone for an offset from Eastern time; empty for one that no place on earth has.
+
+    It is documented in hours and answered in minutes: 24 and less can only be hours.
+    """
+    if offset_from_est is None or abs(offset_from_est) > _LARGEST_OFFSET:
+        return ""
     minutes = offset_from_est * 60 if abs(offset_from_est) <= 24 else offset_from_est
-    return minutes - 300
+    return offset_name(minutes - 300)
 
 
 def read_users(http: HttpClient) -> tuple[DirectoryUser, ...]:
     """All active users, page after page."""
     users: list[dict[str, Any]] = []
-    while True:
+    for _ in range(MAX_PAGES):
         reply = http.get(
             "query/CorporateUser",
             params={
@@ -115,7 +124,8 @@ def read_users(http: HttpClient) -> tuple[DirectoryUser, ...]:
         page = found_rows(reply)
         users += page
         if len(page) < PAGE or len(users) >= dig(reply, "total", int, len(users) + 1):
-            return tuple(directory_user(row) for row in users)
+            break
+    return tuple(directory_user(row) for row in users)
 
 
 def directory_user(row: Mapping[str, Any]) -> DirectoryUser:

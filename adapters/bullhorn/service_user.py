@@ -20,6 +20,7 @@ from adapters.contract import (
     CredentialsRejected,
     HttpClient,
     OAuthApp,
+    RequestRejected,
     UnexpectedResponse,
     dig,
 )
@@ -29,6 +30,10 @@ PLACEHOLDER = "********"
 _OWN = "own_login"
 _USERNAME, _PASSWORD = "api_username", "api_password"
 _LOGIN_FACTS = ("oauth_access_token", "access_expires_at", "token_url", "login_url", "rest_url", "username")
+
+
+class ForeignUser(RequestRejected):
+    """This user belongs to another Bullhorn company."""
 
 
 def stored_user(credentials: Credentials) -> tuple[str, str]:

@@ -40,6 +40,8 @@ ANY_LOGIN_URL = "https://rest.bullhornstaffing.com/rest-services"
 SESSION_MINUTES = 60
 _USER_FIELDS = "id,name,timeZoneOffsetEST,masterUserID"
 _MAX_HOPS = 2
+#: Seconds; beyond the second a lifetime is a mistake, which must not cost the single-use pair that came with it.
+_TOKEN_LIFE, _LONGEST_TOKEN_LIFE = 600.0, 86_400.0
 _HOST = r"https://(?:[a-z0-9-]+\.)+bullhornstaffing\.com"
 _REST_URL = re.compile(_HOST + r"/rest-services/([A-Za-z0-9_-]+)/", re.ASCII)
 
@@ -69,6 +71,11 @@ def corporation_of(rest_url: str) -> str:
     """The corporation token in a session's base URL; empty when the URL is not one."""
     match = _REST_URL.fullmatch(rest_url)
     return match[1] if match else ""
+
+
+def corporation_of_session(credentials: Credentials) -> str:
+    """The corporation token of the session that these credentials hold."""
+    return corporation_of(dig(credentials.extra, "rest_url", str, ""))
 
 
 def data_centre(http: HttpClient, callback: OAuthCallback) -> DataCentre:
@@ -108,7 +115,7 @@ def request_tokens(
     access_token = dig(reply.body, "access_token", str, "")
     if not access_token:
         raise CredentialsRejected(reason="the token reply holds no access token")
-    lifetime = dig(reply.body, "expires_in", float, 600.0)
+    lifetime = min(max(dig(reply.body, "expires_in", float, _TOKEN_LIFE), 0.0), _LONGEST_TOKEN_LIFE)
     return Credentials(
         # Single use: every refresh returns a new one; a reply without one leaves the old one valid.
         refresh_token=dig(reply.body, "refresh_token", str, "") or grant.get("refresh_token", ""),

@@ -6,6 +6,7 @@ import itertools
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import responses
 
+from adapters.bullhorn import people
 from adapters.bullhorn.adapter import Adapter
 from adapters.contract import (
     AdapterContext,
@@ -30,6 +32,7 @@ from adapters.contract import (
 MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
 BASE = "https://rest30.bullhornstaffing.com/rest-services/e999/"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+LOGIN = "https://rest.bullhornstaffing.com/rest-services"
 SESSION = {"oauth_access_token": "access-one", "rest_url": BASE}
 
 
@@ -154,3 +157,82 @@ def test_an_api_user_who_cannot_sign_in_now_stays_stored_beside_the_users_own_ne
     assert (kept.access_token, kept.refresh_token) == ("session-one", "refresh-one")
     assert (kept.extra["api_username"], kept.extra["api_password"]) == ("api.user", "pass-word-one")
     assert adapter.after_login(adapter.credentials, Credentials()) == adapter.credentials
+
+
+def test_lists_that_cannot_be_read_anew_are_served_as_last_known(bullhorn: responses.RequestsMock) -> None:
+    bullhorn.get(re.compile(re.escape(BASE) + ".*"), status=503, json={"errorMessage": "Service unavailable"})
+
+    class Old(Memory):
+        def get(self, key: str, *, max_age: timedelta) -> Any:
+            return None
+
+    cache = Old()
+    cache.values["bullhorn.leadStatuses"] = [{"const": "Open", "title": "Open"}]
+    lists = connected(cache=cache).account_data("bullhornData")
+    assert lists == {
+        "commentActionList": [],
+        "leadStatuses": [{"const": "Open", "title": "Open"}],
+        "candidateStatuses": [],
+        "contactStatuses": [],
+    }
+
+
+@pytest.mark.parametrize("lifetime", ["1e999", "1e300", "-1e300", '"600"', "null"])
+def test_an_absurd_lifetime_of_the_access_token_does_not_cost_the_login(
+    bullhorn: responses.RequestsMock, lifetime: str
+) -> None:
+    tokens = f'{{"access_token": "access-two", "refresh_token": "refresh-two", "expires_in": {lifetime}}}'
+    bullhorn.post("https://auth.bullhornstaffing.com/oauth/token", body=tokens)
+    bullhorn.post(f"{LOGIN}/login", json={"BhRestToken": "session-two", "restUrl": BASE})
+    adapter = connected()
+    kept: list[Credentials] = []
+    fresh = adapter.refresh(adapter.credentials, keep=kept.append)
+    assert (fresh.access_token, fresh.refresh_token) == ("session-two", "refresh-two")
+    assert [pair.refresh_token for pair in kept] == ["refresh-two"]
+
+
+def test_an_absurd_offset_is_no_time_zone(bullhorn: responses.RequestsMock) -> None:
+    bullhorn.get(f"{BASE}settings/userId", json={"userId": 77})
+    row = '{"data": [{"id": 77, "name": "Agent Kim", "masterUserID": 9001, "timeZoneOffsetEST": 1e999}]}'
+    bullhorn.get(f"{BASE}query/CorporateUser", body=row)
+    assert connected().user_profile().timezone == ""
+
+
+def test_a_list_of_users_that_never_ends_is_given_up(bullhorn: responses.RequestsMock, monkeypatch: Any) -> None:
+    monkeypatch.setattr(people, "MAX_PAGES", 3)
+    users = [{"id": n, "firstName": "User", "lastName": str(n)} for n in range(500)]
+    bullhorn.get(f"{BASE}query/CorporateUser", json={"data": users})
+    assert len(connected().list_users()) == 1500
+    assert len(bullhorn.calls) == 3
+
+
+def _sign_in_of_api_user(bullhorn: responses.RequestsMock, rest_url: str) -> None:
+    callback = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html?code=code-two"
+    bullhorn.get("https://auth.bullhornstaffing.com/oauth/authorize", status=302, headers={"Location": callback})
+    tokens = {"access_token": "access-two", "refresh_token": "refresh-two", "expires_in": 600}
+    bullhorn.post("https://auth.bullhornstaffing.com/oauth/token", json=tokens)
+    bullhorn.post(f"{LOGIN}/login", json={"BhRestToken": "session-two", "restUrl": rest_url})
+
+
+def test_an_api_user_of_another_company_is_refused_and_its_session_ended(bullhorn: responses.RequestsMock) -> None:
+    foreign = "https://rest40.bullhornstaffing.com/rest-services/f111/"
+    _sign_in_of_api_user(bullhorn, foreign)
+    ended = bullhorn.get(f"{foreign}logout", json={"logout": "OK"})
+    fields = {"apiUsername": "api.user", "apiPassword": "pass-word-one"}
+    credentials, notice = connected().save_server_logging_settings(fields, keep=lambda fresh: None)
+    assert credentials is None
+    assert (notice.message, notice.level) == (
+        "Server logging settings update failed. This user belongs to another Bullhorn company.",
+        "warning",
+    )
+    assert ended.calls[0].request.headers["BhRestToken"] == "session-two"
+
+
+def test_a_new_login_ends_the_session_it_replaces(bullhorn: responses.RequestsMock) -> None:
+    ended = bullhorn.get(f"{BASE}logout", json={"logout": "OK"})
+    adapter = connected()
+    previous = Credentials(access_token="session-zero", expires_at=NOW + timedelta(minutes=5), extra=SESSION)
+    assert adapter.after_login(adapter.credentials, previous) == adapter.credentials
+    assert [call.request.headers["BhRestToken"] for call in ended.calls] == ["session-zero"]
+    adapter.after_login(adapter.credentials, replace(previous, expires_at=NOW))  # over by itself
+    assert len(ended.calls) == 1
