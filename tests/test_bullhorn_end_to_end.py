@@ -589,6 +589,27 @@ def test_a_new_login_of_the_user_keeps_the_api_user(me, server, vendor):
     assert (vendor.call("live_sessions", me.username), vendor.call("live_sessions", service.username)) == (0, 1)
 
 
+def test_the_service_replaces_its_own_note_and_leaves_a_persons_alone(me, vendor):
+    contact = _person(vendor, "Lead", "Pat Lee", phone="+16505550194")
+    service = Extension(me.url, "bullhorn")
+    service.token = me.token
+    service.http.headers["User-Agent"] = "SSCL"
+    pending = "Rings<br>From auto logging (Pending)<br>"
+    service.log_call(call("9606", contact, note=pending, info={"result": "Ringing", "duration": 0}))
+    service.edit_call("9606", note="Talked", subject="Inbound Call", result="Accepted", duration=65)
+    (note,) = _notes(vendor, contact)
+    assert "<br>Talked<br>" in note["comments"]
+    assert "Pending" not in note["comments"]
+    assert "<li><b>Summary</b>: Inbound Call</li>" in note["comments"]
+
+    me.edit_call("9606", note="My own words")
+    (mine,) = _notes(vendor, contact)
+    service.edit_call("9606", note="Theirs", subject="Theirs", result="Voicemail", duration=125, aiNote="Short")
+    (note,) = _notes(vendor, contact)
+    changed = mine["comments"].replace("Accepted", "Voicemail").replace("1 minute, 5", "2 minutes, 5")
+    assert note == {**mine, "comments": changed + "<div><b>AI Note</b><br>Short</div><br>", "minutesSpent": 2}
+
+
 # --- refusals and lost answers -----------------------------------------------------------------------
 
 
