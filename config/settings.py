@@ -215,7 +215,14 @@ if REDIS_URL:
     CELERY_WORKER_HIJACK_ROOT_LOGGER = False
     CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+            # Django's default of 300 would drop the facts of some CRM accounts for those of others.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
 
 # --- The API the extension calls -----------------------------------------------------------------
 REST_FRAMEWORK = {
