@@ -22,6 +22,7 @@ from django.test import override_settings
 
 from adapters import registry
 from adapters.contract import (
+    AccountCache,
     AdapterContext,
     ContactRef,
     Credentials,
@@ -54,7 +55,7 @@ class Unmatched(AssertionError):
     """The adapter sent a request that the fixture does not know."""
 
 
-class MemoryCache:
+class MemoryCache(AccountCache):
     """An account cache in a dict; what the fixture puts in is fresh."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:

@@ -303,6 +303,27 @@ def test_client_contacts_share_one_company_though_the_index_lags(me, vendor):
         assert state["people"]["ClientContact"][str(contact["id"])]["clientCorporation"] == {"id": placeholders[0]}
 
 
+def test_client_contacts_made_at_the_same_moment_make_one_company(me, vendor, server):
+    vendor.call("forget_companies")
+    assert server.rows("__import__('django.core.cache').core.cache.cache.clear()") is None
+    vendor.call("let_the_index_lag", True)
+    vendor.fail({"path": ".*Corporation", "delay": 0.3})  # so that all of them meet
+
+    def create(index):
+        one = Extension(me.url, "bullhorn")
+        one.token = me.token
+        return one.create_contact(f"+1650555013{index}", f"Ada Park {index}", "Contact", status="Prospect")
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(made["successful"] for made in pool.map(create, range(4)))
+    finally:
+        vendor.call("let_the_index_lag", False)
+    assert [
+        row["name"] for row in vendor.state()["companies"].values() if row["name"].startswith("RingCentral_CRM")
+    ] == ["RingCentral_CRM_Extension_Placeholder_Company"]
+
+
 def test_a_contact_whose_answer_was_lost_is_not_created_again_while_the_index_lags(me, vendor):
     vendor.call("let_the_index_lag", True)
     vendor.fail({"method": "PUT", "path": ".*/entity/Lead", "drop": "after", "times": 1})

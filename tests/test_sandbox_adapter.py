@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.contract import (
+    AccountCache,
     AdapterContext,
     Assignee,
     CallLogChange,
@@ -48,7 +49,7 @@ REDIRECT = MANIFEST.server.auth.redirect_uri
 STARTED = datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC)
 
 
-class Cache:
+class Cache(AccountCache):
     """An account cache of one test."""
 
     def __init__(self) -> None:

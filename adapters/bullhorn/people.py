@@ -64,7 +64,7 @@ def create(http: HttpClient, cache: AccountCache, kind: PersonKind, person: Mapp
     try:
         reply = http.put(path, json={**person, "clientCorporation": {"id": company}})
     except (RequestRejected, RecordNotFound):
-        found = _placeholder_company(http, cache) if remembered is not None else company
+        found = _placeholder_company(http, cache, deleted=company) if remembered is not None else company
         if found == company:
             raise
         company = found  # the remembered company was deleted, and nothing has been created yet
@@ -72,12 +72,20 @@ def create(http: HttpClient, cache: AccountCache, kind: PersonKind, person: Mapp
     return require_id(reply, "changedEntityId")
 
 
-def _placeholder_company(http: HttpClient, cache: AccountCache) -> Id:
-    """The id of the placeholder company; made where there is none yet.
+def _placeholder_company(http: HttpClient, cache: AccountCache, *, deleted: Any = None) -> Id:
+    """The id of the placeholder company; made where there is none yet. ``deleted``: an id that is no good any more.
 
-    It is remembered at once, since the index does not know a new company for some seconds. Only the exact name
-    counts. Of several (made at the same moment, before the index knew) the oldest is everyone's.
+    One request at a time looks and makes it, and it is remembered at once, since the index does not know a new company
+    for some seconds. Only the exact name counts. Of several the oldest is everyone's.
     """
+    with cache.only_one(_COMPANY_KEY):
+        known = cache.get(_COMPANY_KEY, max_age=_COMPANY_AGE)
+        if known is not None and known != deleted:  # made while this request waited
+            return known  # type: ignore[no-any-return]
+        return _found_or_made_company(http, cache)
+
+
+def _found_or_made_company(http: HttpClient, cache: AccountCache) -> Id:
     with nothing_written():
         reply = http.post(
             "search/ClientCorporation",

@@ -17,6 +17,7 @@ import responses
 from adapters.bullhorn import people
 from adapters.bullhorn.adapter import Adapter
 from adapters.contract import (
+    AccountCache,
     AdapterContext,
     ConnectorError,
     Credentials,
@@ -36,7 +37,7 @@ LOGIN = "https://rest.bullhornstaffing.com/rest-services"
 SESSION = {"oauth_access_token": "access-one", "rest_url": BASE}
 
 
-class Memory:
+class Memory(AccountCache):
     """An account cache that keeps everything."""
 
     def __init__(self) -> None:

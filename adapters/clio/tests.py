@@ -17,6 +17,7 @@ from adapters.clio.adapter import Adapter
 from adapters.clio.time_entries import is_non_billable
 from adapters.clio.timezones import iana_name
 from adapters.contract import (
+    AccountCache,
     AdapterContext,
     Assignee,
     CallLogChange,
@@ -52,7 +53,7 @@ SENT_AT = datetime(2026, 1, 16, 2, 5, tzinfo=UTC)
 MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
 
 
-class NoCache:
+class NoCache(AccountCache):
     """A cache that keeps nothing."""
 
     def get(self, key, *, max_age):

@@ -8,6 +8,7 @@ compares ids with ``===``. Times are aware datetimes. Durations are seconds. "No
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -562,3 +563,10 @@ class AccountCache(Protocol):
 
     def put(self, key: str, value: Any) -> None:
         """Keep the value from now on."""
+
+    def only_one(self, key: str) -> AbstractContextManager[None]:
+        """Within the block no other request of the tenant is in one with this key: to make what must exist once.
+
+        The others wait; read again inside. Raises ``CrmUnavailable`` when that takes too long.
+        """
+        return nullcontext()

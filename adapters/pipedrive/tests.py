@@ -15,6 +15,7 @@ import pytest
 
 from adapters.contract import (
     AccessDenied,
+    AccountCache,
     AdapterContext,
     CallLogChange,
     CallLogEntry,
@@ -83,7 +84,7 @@ class FakeHttp:
         return sorted(request for request, _ in self.asked)
 
 
-class Cache:
+class Cache(AccountCache):
     """An account cache whose entries are fresh or stale."""
 
     def __init__(self, fresh: Mapping[str, Any] = MappingProxyType({}), stale: Mapping[str, Any] | None = None) -> None:

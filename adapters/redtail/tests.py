@@ -12,6 +12,7 @@ import pytest
 import responses
 
 from adapters.contract import (
+    AccountCache,
     AdapterContext,
     Credentials,
     CredentialsRejected,
@@ -33,7 +34,7 @@ WINTER = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CHOICES = [{"const": 1, "title": "Client Service"}]
 
 
-class Cache:
+class Cache(AccountCache):
     """An account cache whose entries are fresh or stale."""
 
     def __init__(self, value: Any = None, *, is_fresh: bool = True) -> None:

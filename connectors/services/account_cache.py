@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 from django.utils import timezone
 
+from adapters.contract import CrmUnavailable
+
 _KEPT = 7 * 24 * 3600  # seconds a value stays as the stale copy
+_HELD = 60  # seconds; longer than a search and a write may take, so that only a process that died is waited out
+_WAIT_FOR_OTHER = 15.0  # seconds; below the client's own time limit of 30
 
 
 class SharedAccountCache:
@@ -37,3 +45,17 @@ class SharedAccountCache:
 
     def put(self, key: str, value: Any) -> None:
         cache.set(self._name(key), {"at": timezone.now().isoformat(), "value": value}, _KEPT)
+
+    @contextmanager
+    def only_one(self, key: str) -> Iterator[None]:
+        name, mine = self._name(f"only one:{key}"), secrets.token_hex(8)
+        give_up = time.monotonic() + _WAIT_FOR_OTHER
+        while not cache.add(name, mine, _HELD):
+            if time.monotonic() > give_up:
+                raise CrmUnavailable("A colleague's request is doing the same; please try again in a moment.")
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            if cache.get(name) == mine:
+                cache.delete(name)

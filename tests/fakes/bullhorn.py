@@ -87,6 +87,12 @@ class FakeBullhorn(FakeVendor):
         del self.notes[note]
         return note
 
+    def forget_companies(self) -> int:
+        """No company is there yet; their contacts stay."""
+        count = len(self.companies)
+        self.companies.clear()
+        return count
+
     def end(self, what: str, username: str) -> int:
         """Ends a user's "sessions", "access_tokens" (ten minutes pass) or "refresh_tokens"; how many there were."""
         table = {"sessions": self._sessions, "access_tokens": self._access, "refresh_tokens": self._refresh}[what]
