@@ -247,6 +247,23 @@ def test_many_requests_at_once_refresh_an_expired_token_once(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_a_renewal_has_time_for_every_answer_that_may_be_waited_for(monkeypatch, settings):
+    settings.OUTBOUND_CONNECT_TIMEOUT, settings.OUTBOUND_READ_TIMEOUT = 5, 40
+    user = _expired_user()
+    held = []
+
+    class Slow(_Refreshing):
+        def refresh(self, credentials, *, keep):
+            held.append(CrmUser.objects.get().refresh_lease_until - timezone.now())
+            return super().refresh(credentials, keep=keep)
+
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: Slow(row, []))
+    opening.refresh_credentials(user, used="old")
+
+    assert held[0] > timedelta(seconds=5 * 45 - 5)
+
+
+@pytest.mark.django_db
 def test_a_refused_refresh_ends_the_session_and_passing_trouble_does_not(monkeypatch):
     user, calls = _expired_user(), []
     monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls, CredentialsRejected(final=False)))
