@@ -271,6 +271,15 @@ def test_a_spent_code_signs_nobody_in(me):
     assert "Bullhorn did not accept the login" in refused["returnMessage"]["message"]
 
 
+def test_a_user_whom_bullhorn_does_not_describe_is_told_to_check_permissions(agent, vendor):
+    vendor.fail({"path": ".*/query/CorporateUser", "status": 200, "body": {"start": 0, "count": 0, "data": []}})
+    refused = agent.login()
+    assert "jwtToken" not in refused
+    told = refused["returnMessage"]
+    assert (told["message"], told["messageType"], told["ttl"]) == ("Could not load user information.", "warning", 5000)
+    assert "Please check your permissions in Bullhorn." in str(told["details"])
+
+
 def test_numbers_are_found_in_every_notation_and_no_other_number_is(me, vendor):
     stored = ("(212) 555-0101", "+1 212 555 0101", "212.555.0101", "1-212-555-0101")
     wanted = [_person(vendor, "Lead", f"Lead {text}", phone=text)["id"] for text in stored]

@@ -155,7 +155,10 @@ def has_live_access_token(credentials: Credentials, *, now: datetime) -> bool:
 
 
 def session_user(http: HttpClient, credentials: Credentials) -> dict[str, Any]:
-    """The ``CorporateUser`` row of the session. Raises ``UnexpectedResponse`` where a row contradicts the session."""
+    """The ``CorporateUser`` row of the session.
+
+    Raises ``AccessDenied`` where there is none, ``UnexpectedResponse`` where a row contradicts the session.
+    """
     try:
         # Not in the vendor's documentation, but answered for every session.
         user_id = require(http.get("settings/userId"), "userId", int)
@@ -168,8 +171,10 @@ def session_user(http: HttpClient, credentials: Credentials) -> dict[str, Any]:
         where = f"id={user_id}"
     reply = http.get("query/CorporateUser", params={"fields": _USER_FIELDS, "where": where})
     row = next(iter(found_rows(reply)), None)
-    if row is None or (user_id is not None and row.get("id") != user_id):
-        raise UnexpectedResponse(reason="the signed-in user was not found among the Bullhorn users")
+    if row is None:  # a user who may not read any is shown none
+        raise AccessDenied("Could not load user information.")
+    if user_id is not None and row.get("id") != user_id:
+        raise UnexpectedResponse(reason="Bullhorn describes another user than the one who signed in")
     return row
 
 
