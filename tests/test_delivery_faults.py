@@ -36,6 +36,7 @@ from connectors.management.commands import deliver as deliver_command
 from connectors.models import CrmUser
 from connectors.services import call_logs, circuits, deliveries, delivery_queue, delivery_worker
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
+from connectors.services.sessions import disconnect
 from tests.factories import CrmUserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,19 +89,19 @@ def user():
     return CrmUserFactory()
 
 
-def submission(session: str) -> CallSubmission:
-    entry = CallLogEntry(
-        session_id=session,
-        direction=Direction.INBOUND,
-        contact=ContactRef(id="1", type="contact", name="Luke Skye"),
-        started_at=timezone.now(),
-        duration=5,
-    )
+def submission(session: str, **members) -> CallSubmission:
+    known = {
+        "direction": Direction.INBOUND,
+        "contact": ContactRef(id="1", type="contact", name="Luke Skye"),
+        "started_at": timezone.now(),
+        "duration": 5,
+    }
+    entry = CallLogEntry(session_id=session, **{**known, **members})
     return CallSubmission(identity=CallIdentity(session_id=session), entry=entry, details=CallDetails())
 
 
-def log_call(user, session="s1"):
-    return call_logs.create_call_log(user=user, submission=submission(session))
+def log_call(user, session="s1", **members):
+    return call_logs.create_call_log(user=user, submission=submission(session, **members))
 
 
 def send(*, after: float = 700) -> None:
@@ -302,6 +303,28 @@ def test_a_change_is_finished_before_others_are_woken(crm, user, monkeypatch):
     delivery_worker.deliver(delivery_queue.take(Delivery.objects.get().pk))
     assert not Delivery.objects.exists()
     assert CallLog.objects.get().state == LogState.LOGGED
+
+
+@pytest.mark.parametrize("state", [LogState.QUEUED, LogState.UNCERTAIN])
+def test_a_call_kept_for_a_colleague_who_logged_out_is_logged_for_the_one_who_asks_now(crm, state):
+    kim, ada = CrmUserFactory(crm_account_id="acme"), CrmUserFactory(crm_account_id="acme")
+    crm.on_create = Crm.raising(CrmUnavailable(maybe_applied=state == LogState.UNCERTAIN))
+    log_call(kim)
+    disconnect(user=kim, actor="test")
+    send(after=60)
+    assert Delivery.objects.get(kind="call_log.create").waits_for == WaitsFor.LOGIN
+    crm.on_create = lambda: None
+    assert log_call(ada).log_id == "id-1"
+    assert CallLog.objects.get().user == ada
+
+
+def test_a_kept_call_that_is_logged_for_another_contact_belongs_to_that_one(crm, user):
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    log_call(user, contact=ContactRef(id=77, type="lead", name="Pat Lee"))
+    log = CallLog.objects.get()
+    assert (log.state, log.wire_contact_id(), log.contact_type) == (LogState.LOGGED, 77, "lead")
 
 
 # --- one record, one writer ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from connectors.services.adapters import with_adapter
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.deliveries import Outcome, deliver_now, kept_notice
-from connectors.services.delivery_queue import accept, replace_change, take
+from connectors.services.delivery_queue import accept, hand_over, replace_change, take
 from connectors.services.note_drafts import take_note_draft
 from connectors.services.settings import account_settings
 
@@ -94,10 +94,22 @@ def _accepted(user: CrmUser, submission: CallSubmission) -> Delivery | None:
     if waiting is None:
         return _claim_again(user, known, submission)
     taken = take(waiting.pk)
-    # Certainly not in the CRM: the newest version counts.
-    if taken and taken.call_log and taken.call_log.state in (LogState.QUEUED, LogState.FAILED):
-        replace_change(taken, submission)
+    if taken and taken.call_log:
+        hand_over(taken, user)  # it may wait for the login of a colleague
+        if taken.call_log.state in (LogState.QUEUED, LogState.FAILED):  # not in the CRM: the newest version counts
+            replace_change(taken, submission)
+            CallLog.objects.filter(pk=taken.call_log.pk).update(**_contact_of(submission))
     return taken
+
+
+def _contact_of(submission: CallSubmission) -> dict[str, Any]:
+    """The columns that name the contact."""
+    contact = submission.entry.contact
+    return {
+        "contact_id": str(contact.id),
+        "contact_id_is_number": isinstance(contact.id, int),
+        "contact_type": contact.type,
+    }
 
 
 def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:
@@ -111,12 +123,10 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery | None:
                 extension=identity.extension,
                 user=user,
                 telephony_session_id=identity.telephony_session_id,
-                contact_id=str(entry.contact.id),
-                contact_id_is_number=isinstance(entry.contact.id, int),
-                contact_type=entry.contact.type,
                 direction=entry.direction,
                 started_at=entry.started_at,
                 last_position=1,
+                **_contact_of(submission),
             )
             return accept(
                 kind=DeliveryKind.CREATE_CALL_LOG, user=user, change=submission, call_log=log, position=1, leased=True
@@ -130,12 +140,11 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
 
     Of two requests at once one counts the position up; the other finds the row changed, whatever it reads elsewhere.
     """
-    contact, position = submission.entry.contact, log.last_position + 1
+    position = log.last_position + 1
     again = LogState.CLAIMED if log.state == LogState.FAILED else LogState.UNCERTAIN
     with transaction.atomic():
         rows = CallLog.objects.filter(pk=log.pk, state=log.state, last_position=log.last_position)
-        chosen = {"contact_id": str(contact.id), "contact_id_is_number": isinstance(contact.id, int)}
-        if not rows.update(state=again, last_position=position, user=user, contact_type=contact.type, **chosen):
+        if not rows.update(state=again, last_position=position, user=user, **_contact_of(submission)):
             return None
         log.refresh_from_db()
         return accept(

@@ -141,6 +141,15 @@ def replace_change(delivery: Delivery, change: Any) -> None:
     delivery.save(update_fields=["payload"])
 
 
+def hand_over(delivery: Delivery, user: CrmUser) -> None:
+    """Sends the change with the login of a colleague who asks for it; the caller holds the lease."""
+    record = delivery.call_log or delivery.conversation
+    if record is not None and delivery.user_id != user.pk:
+        delivery.user = user
+        delivery.save(update_fields=["user"])
+        type(record)._default_manager.filter(pk=record.pk).update(user=user)
+
+
 def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
     """The change is in the CRM. False when the lease was lost meanwhile: another process has the last word then."""
     with transaction.atomic():
