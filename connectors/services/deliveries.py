@@ -57,6 +57,12 @@ class Outcome:
     error: ConnectorError | None = None
 
 
+class OwnFault(ConnectorError):
+    """An error on this server kept it from being sent."""
+
+    try_later = True
+
+
 def _revoke(delivery: Delivery, credentials: Credentials) -> None:
     """Ends a login at the CRM that is gone here already."""
     user = delivery.user
@@ -152,7 +158,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
                 state=LogState.UNCERTAIN if was_sent else _state_before(delivery),
                 seconds=_find_lag(delivery) if was_sent else 0,
             )
-            return Outcome(waits=True)
+            return Outcome(waits=True, error=OwnFault(maybe_applied=was_sent))
         finally:
             event.target = _target(delivery)
         _finish(delivery, result, event)
@@ -307,6 +313,9 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
         reason = f"{crm} accepts no more requests at the moment."
     elif error is not None and error.maybe_applied:
         reason = f"{crm} did not confirm {them}; before anything is sent again we look whether {they} arrived."
+    elif isinstance(error, OwnFault):
+        message = f"{what} saved. {they.capitalize()} will be sent later."
+        reason = f"An error on this server kept {them} from being sent. Your administrator sees {them} too."
     elif isinstance(error, CrmUnavailable) and not isinstance(error, NotInCrmYet):
         reason = f"{crm} could not be reached."
     else:
