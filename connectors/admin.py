@@ -128,7 +128,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     actions = ["send_now", "give_up"]
 
-    @admin.action(description="Send now", permissions=["decide"])
+    @admin.action(description="Send now; what the CRM cannot be asked for counts as not there", permissions=["decide"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         for delivery in queryset:
             _record_decision(request, delivery, "send now")

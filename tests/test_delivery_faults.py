@@ -25,6 +25,7 @@ from adapters.contract import (
     LogResult,
     RateLimited,
     RequestRejected,
+    UnsupportedOperation,
     UserProfile,
 )
 from adapters.contract.pacing import Limiter
@@ -202,7 +203,8 @@ def test_an_error_of_our_own_after_a_request_waits_until_the_record_would_be_fou
 
     monkeypatch.setattr(deliveries, "_find_lag", lambda delivery: 500.0)
     crm.on_create = lambda: (call_count.add_one(), Crm.raising(TypeError("our own fault"))())
-    log_call(user)
+    notice = log_call(user).notice
+    assert "look whether it arrived" in notice.details[0]
     assert CallLog.objects.get().state == LogState.UNCERTAIN
     assert Delivery.objects.get().not_before > timezone.now() + timedelta(seconds=400)
 
@@ -210,7 +212,9 @@ def test_an_error_of_our_own_after_a_request_waits_until_the_record_would_be_fou
 def test_an_error_of_our_own_before_any_request_leaves_the_log_certainly_unwritten(crm, user, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(deliveries.call_writes, "with_adapter", lambda *_, **__: Crm.raising(KeyError("disabled"))())
-        log_call(user)
+        notice = log_call(user).notice
+    assert notice.message == "Call log saved. It will be sent later."
+    assert notice.details == ("An error on this server kept it from being sent. Your administrator sees it too.",)
     assert CallLog.objects.get().state == LogState.QUEUED
     send()
     assert crm.records == ["s1"]
@@ -232,6 +236,29 @@ def test_a_process_that_lost_its_lease_does_not_undo_what_the_next_one_did(crm, 
     crm.on_create = Crm.raising(AssertionError("written again"))
     delivery_worker.deliver(first)
     assert CallLog.objects.get().state == LogState.LOGGED
+
+
+def test_a_log_that_nobody_can_look_for_is_written_when_support_has_looked(crm, user):
+    lost_answer(crm, user)
+    crm.records.clear()  # it was lost on the way there
+    crm.on_find = Crm.raising(UnsupportedOperation("finding call logs"))
+    send()
+    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    send()
+    assert crm.records == []
+    delivery_queue.send_now(Delivery.objects.all())
+    send(after=1)
+    assert crm.records == ["s1"]
+
+
+def test_a_search_that_was_refused_is_made_again_when_support_sends_the_log(crm, user):
+    lost_answer(crm, user)
+    crm.on_find = Crm.raising(AccessDenied())
+    send()
+    crm.on_find = lambda: None
+    delivery_queue.send_now(Delivery.objects.all())
+    send(after=1)
+    assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
 
 
 # --- nothing waits for ever ------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from connectors.services.delivery_payloads import to_json
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
 _GIVEN_UP_AT_ONCE = 500
+_CANNOT_BE_FOUND = "Undecidable"  # the error of a record that the CRM cannot be asked for
 #: The process that accepted a change carries it out itself; a worker does only when it died before it began.
 _OWN_PROCESS_FIRST = timedelta(seconds=30)
 
@@ -251,9 +252,17 @@ def wake(user: CrmUser) -> int:
 
 
 def send_now(deliveries: QuerySet[Delivery]) -> int:
-    """Support has decided to try again. Returns how many are due now."""
+    """Support has decided to try again. Returns how many are due now.
+
+    A log that only a person can look for counts as looked for: it is not in the CRM.
+    """
     free = deliveries.filter(Q(lease_until=None) | Q(lease_until__lt=timezone.now()))
-    return free.update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
+    looked_for = free.filter(waits_for=WaitsFor.PERSON, last_error=_CANNOT_BE_FOUND)
+    with transaction.atomic():
+        for model in (CallLog, ConversationLog):
+            rows = model._default_manager.filter(deliveries__in=looked_for, state=LogState.UNCERTAIN, crm_log_id="")
+            rows.update(state=LogState.QUEUED, updated_at=timezone.now())
+        return free.update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
 
 
 def wake_crm(crm: str) -> None:
