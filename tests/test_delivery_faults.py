@@ -313,6 +313,22 @@ def test_a_pause_that_a_crm_asks_for_beyond_all_reason_is_cut_short(crm, user):
     assert Delivery.objects.get().next_attempt_at < timezone.now() + timedelta(days=2)
 
 
+@pytest.mark.parametrize("maybe_applied", [False, True])
+def test_a_crm_that_is_closed_for_a_time_is_left_alone_so_long(crm, user, maybe_applied):
+    closed = CrmUnavailable(status=503, maybe_applied=maybe_applied)
+    closed.retry_after = 900
+    crm.on_create = Crm.raising(closed)
+    log_call(user)
+    assert Delivery.objects.get().next_attempt_at > timezone.now() + timedelta(seconds=890)
+    reason = "did not confirm it" if maybe_applied else "could not be reached"
+    assert reason in log_call(user).notice.details[0]  # asked again at once
+    crm.on_create = lambda: None
+    send(after=850)
+    assert crm.records == []
+    send(after=910)
+    assert crm.records == ["s1"]
+
+
 def test_our_own_pacing_is_not_taken_for_an_answer_of_a_crm_that_is_down(crm, user):
     Circuit.objects.create(crm="testCRM:", failures=2)
     limiter = Limiter()

@@ -565,13 +565,31 @@ def test_a_note_that_is_no_markup_is_looked_for_in_the_reason_in_no_time():
     assert time.process_time() - before < 3
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7), ("2.5", 2.5), ("soon", None), ("nan", None), ("-3", 0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        ("2.5", 2.5),
+        ("soon", None),
+        ("nan", None),
+        ("-3", 0),
+        ("Fri, 01 Jan 99999999999999 00:00:00 GMT", None),
+    ],
+)
 def test_the_wait_a_vendor_asks_for_is_passed_on(header, seconds):
     with responses.RequestsMock() as crm:
         crm.get(BASE + "x", status=429, headers={"Retry-After": header})
         with fails(RateLimited) as caught:
             client().get("x")
     assert caught.error.retry_after == seconds
+
+
+def test_a_crm_that_is_closed_may_say_for_how_long():
+    with responses.RequestsMock() as crm:
+        crm.post(BASE + "x", status=503, headers={"Retry-After": "90"})
+        with fails(CrmUnavailable) as caught:
+            client().post("x")
+    assert caught.error.retry_after == 90
 
 
 def test_a_wait_may_be_given_as_a_date():

@@ -199,9 +199,10 @@ def test_a_reply_that_is_not_json_is_an_error_of_ours(crm, status, body, kind):
         oauth().refresh(OLD)
 
 
-def test_a_rate_limit_says_how_long_to_wait(crm):
-    crm.post(TOKEN_URL, status=429, headers={"Retry-After": "9"})
-    with pytest.raises(RateLimited) as caught:
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, CrmUnavailable)])
+def test_a_token_endpoint_may_say_how_long_to_wait(crm, status, kind):
+    crm.post(TOKEN_URL, status=status, headers={"Retry-After": "9"})
+    with pytest.raises(kind) as caught:
         oauth().refresh(OLD)
     assert caught.value.retry_after == 9
 

@@ -10,6 +10,8 @@ class ConnectorError(Exception):
 
     #: Whether the same request may succeed later without anybody changing anything.
     try_later = False
+    #: Seconds after which the vendor accepts requests again; None when it did not say.
+    retry_after: float | None = None
 
     def __init__(
         self, message: str = "", *, reason: str = "", maybe_applied: bool = False, status: int = 0, advice: str = ""
@@ -61,7 +63,6 @@ class RateLimited(ConnectorError):
     def __init__(
         self, message: str = "", *, retry_after: float | None = None, reason: str = "", status: int = 429
     ) -> None:
-        """``retry_after``: seconds after which the vendor accepts requests again; None when it did not say."""
         super().__init__(message, reason=reason, status=status)
         self.retry_after = retry_after
 

@@ -47,7 +47,9 @@ def error_for(reply: Reply, *, is_read: bool) -> ConnectorError:
     if 400 <= status < 500:
         return RequestRejected(reason=reason, status=status)
     if status >= 500:
-        return CrmUnavailable(reason=reason, status=status, maybe_applied=not is_read)
+        unavailable = CrmUnavailable(reason=reason, status=status, maybe_applied=not is_read)
+        unavailable.retry_after = retry_after_of(reply)
+        return unavailable
     return UnexpectedResponse(reason="a redirect was refused", status=status, maybe_applied=False)
 
 
@@ -67,7 +69,7 @@ def retry_after_of(reply: Reply) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, OverflowError):
             return None
         seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -205,7 +205,9 @@ def _too_early(delivery: Delivery) -> ConnectorError | None:
     error: ConnectorError
     seconds = (delivery.not_before - timezone.now()).total_seconds()
     if seconds > 0:
-        error = RateLimited() if delivery.last_error == RateLimited.__name__ else CrmUnavailable(maybe_applied=True)
+        in_doubt = _state_before(delivery) == LogState.UNCERTAIN
+        limited = delivery.last_error == RateLimited.__name__
+        error = RateLimited() if limited else CrmUnavailable(maybe_applied=in_doubt)
     elif circuits.may_call(delivery.crm):
         return None
     else:
@@ -265,15 +267,17 @@ def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tell
         _finish(delivery, result, event)
         return Outcome(result=result)
     event.error = name
+    asked_for = error.retry_after or 0.0
     if isinstance(error, CredentialsRejected):
         _park_until_login(delivery, error=name)
     elif isinstance(error, Undecidable):
         delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=LogState.UNCERTAIN)
     elif error.maybe_applied:
-        delivery_queue.postpone(delivery, error=name, state=LogState.UNCERTAIN, seconds=_find_lag(delivery))
+        delivery_queue.postpone(
+            delivery, error=name, state=LogState.UNCERTAIN, seconds=max(_find_lag(delivery), asked_for)
+        )
     elif error.try_later:
-        seconds = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
-        delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=seconds)
+        delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=asked_for)
     elif tells_user or delivery.kind == DeliveryKind.REVOKE_SESSION:
         delivery_queue.drop(delivery, error=name, state=_state_before(delivery, certain=LogState.FAILED))
         raise error
