@@ -225,10 +225,10 @@ def _unwritten(delivery: Delivery, state: LogState, error: str) -> None:
     record = delivery.call_log or delivery.conversation
     if record is None or delivery.kind not in (DeliveryKind.CREATE_CALL_LOG, DeliveryKind.WRITE_MESSAGES):
         return
-    if record.crm_log_id:
-        record.move_to(LogState.LOGGED, error=error)
-    else:
-        record.move_to(state, error=error)
+    is_append_in_doubt = delivery.kind == DeliveryKind.WRITE_MESSAGES and state == LogState.UNCERTAIN
+    if record.crm_log_id and not is_append_in_doubt:
+        state = LogState.LOGGED
+    record.move_to(state, error=error)
 
 
 def _mine(delivery: Delivery) -> Any:

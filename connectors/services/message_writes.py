@@ -54,15 +54,16 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
 
     def attempt(adapter: CrmAdapter) -> LogResult:
         entry = _entry(adapter, row, conversation)
-        if row.state == LogState.UNCERTAIN and (found := _found(adapter, row, entry)) is not None:
+        in_doubt = row.state == LogState.UNCERTAIN
+        if in_doubt and not row.crm_log_id and (found := _found(adapter, row, entry)) is not None:
             row.created(found)
-        if row.crm_log_id:
-            ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
-            before = row.messages.filter(delivery=None).count() if may_be_present else None
-            return adapter.update_message_log(ref, _change(adapter, entry, logged_before=before))
-        if not begin_write(delivery):
+        if not (in_doubt and row.crm_log_id) and not begin_write(delivery):
             raise CrmUnavailable("This took too long; it is tried again later.")
-        return adapter.create_message_log(entry)
+        if not row.crm_log_id:
+            return adapter.create_message_log(entry)
+        ref = LogRef(log_id=row.crm_log_id, marker=row.conversation_log_id, contact=conversation.contact)
+        before = _logged_before(row, delivery) if may_be_present else None
+        return adapter.update_message_log(ref, _change(adapter, entry, may_be_present, before))
 
     was_in_crm = bool(row.crm_log_id)
     return with_adapter(
@@ -70,6 +71,13 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
         attempt,
         may_repeat=lambda: bool(row.crm_log_id) == was_in_crm and refuses_before_acting(delivery.platform),
     )
+
+
+def _logged_before(row: ConversationLog, delivery: Delivery) -> int | None:
+    """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
+    if row.deliveries.exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
+        return None
+    return row.messages.filter(delivery=None).count()
 
 
 def _found(adapter: CrmAdapter, row: ConversationLog, entry: MessageLogEntry) -> Id | None:
@@ -121,8 +129,10 @@ def _entry(adapter: CrmAdapter, row: ConversationLog, conversation: Conversation
     )
 
 
-def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, logged_before: int | None) -> MessageLogChange:
-    """``logged_before``: for another attempt, how many messages the record held before the first one."""
+def _change(
+    adapter: CrmAdapter, entry: MessageLogEntry, may_be_present: bool, logged_before: int | None
+) -> MessageLogChange:
+    """``logged_before``: for another attempt, how many messages the record held before the first one, if known."""
 
     def append(body: str, items: Sequence[Message]) -> str:
         return append_messages(
@@ -134,7 +144,7 @@ def _change(adapter: CrmAdapter, entry: MessageLogEntry, *, logged_before: int |
             zone=adapter.zone(),
             title=entry.subject,
             correspondents=entry.correspondents,
-            skip_present=logged_before is not None,
+            skip_present=may_be_present,
             logged_before=logged_before,
         )
 
