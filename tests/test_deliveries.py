@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -223,6 +223,107 @@ def test_messages_whose_answer_was_lost_are_not_written_twice(me, luke, sandbox,
     assert [day["body"].count(f"text number {index} ") for index in range(4)] == [1] * 4
 
 
+def texts(sandbox, session: str, count: int, *, key: str = "demo-key") -> list[int]:
+    """How often each text stands in the day's record."""
+    (day,) = (row for row in sandbox.activities(key) if row["external_id"] == f"{session}/2026-05-04")
+    return [day["body"].count(f"text number {index} ") for index in range(count)]
+
+
+def test_messages_the_crm_refused_when_nobody_waited_are_sent_when_the_client_sends_them_again(
+    me, luke, sandbox, settings, session
+):
+    down(settings)
+    me.log_messages(conversation(session, luke, 2))
+    up(settings, sandbox)
+    sandbox.fail({**WRITES, "status": 422, "times": 1})
+    send(after=60)
+    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    assert len(me.log_messages(conversation(session, luke, 3))["logIds"]) == 3
+    assert texts(sandbox, session, 3) == [1, 1, 1]
+    assert not Delivery.objects.exists()
+
+
+def test_refused_messages_that_the_client_does_not_send_again_stay_with_support(me, luke, sandbox, settings, session):
+    down(settings)
+    me.log_messages(conversation(session, luke, 2))
+    up(settings, sandbox)
+    sandbox.fail({**WRITES, "status": 422, "times": 1})
+    send(after=60)
+    assert len(me.log_messages(only(conversation(session, luke, 4), 1, 2, 3))["logIds"]) == 2
+    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    Delivery.objects.update(waits_for=WaitsFor.NOTHING)
+    send(after=60)
+    assert texts(sandbox, session, 4) == [1, 1, 1, 1]
+
+
+def only(body: dict, *numbers: int) -> dict:
+    """The request with some of its messages."""
+    info = body["logInfo"]
+    info["messages"] = [row for row in info["messages"] if row["id"] - 54000400 in numbers]
+    return body
+
+
+def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_them_too(
+    sandbox, settings, session, live_server
+):
+    kim, ada = Extension(live_server.url, "testCRM"), Extension(live_server.url, "testCRM")
+    kim.login_with_key("acme-kim")
+    ada.login_with_key("acme-ada")
+    luke = kim.look_up("+16505551212")["contact"][0]
+    down(settings)
+    kim.log_messages(conversation(session, luke, 2))
+    kim.logout()
+    up(settings, sandbox)
+    send(after=60)
+    assert Delivery.objects.get(kind="message_log.write").waits_for == WaitsFor.LOGIN
+    assert len(ada.log_messages(conversation(session, luke, 3))["logIds"]) == 3
+    assert texts(sandbox, session, 3, key="acme-ada") == [1, 1, 1]
+    assert not Delivery.objects.filter(kind="message_log.write").exists()
+
+
+@pytest.mark.parametrize("fault", ["lost answer", "killed"])
+def test_an_append_of_unknown_outcome_that_expired_is_not_repeated(
+    me, luke, sandbox, settings, session, monkeypatch, fault
+):
+    me.log_messages(conversation(session, luke, 2))
+    if fault == "killed":
+        original = deliveries.message_writes.write
+
+        def dying(delivery, change):
+            original(delivery, change)
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setitem(deliveries._WRITERS, "message_log.write", (deliveries.Conversation, dying))
+            body = conversation(session, luke, 4)
+            with pytest.raises(Killed):
+                _log_messages_directly(CrmUser.objects.get(), luke, body)
+    else:
+        sandbox.fail({**WRITES, "method": "PATCH", "drop": "after_commit", "times": 1})
+        me.log_messages(conversation(session, luke, 4))
+    down(settings)
+    send(after=60)  # no answer
+    send(after=django_settings.DELIVERY_MAX_AGE_HOURS * 3600 + 600)
+    day = ConversationLog.objects.get()
+    assert (day.state, day.last_error, MessageLog.objects.count()) == (LogState.UNCERTAIN, "expired", 2)
+    up(settings, sandbox)
+    Circuit.objects.all().delete()
+    assert len(me.log_messages(conversation(session, luke, 5))["logIds"]) == 3
+    assert texts(sandbox, session, 5) == [1, 1, 1, 1, 1]
+    assert ConversationLog.objects.get().state == LogState.LOGGED
+
+
+def test_messages_are_not_taken_for_as_many_others_that_may_be_in_the_record(me, luke, sandbox, session):
+    sandbox.fail({**WRITES, "drop": "after_commit", "times": 1})
+    me.log_messages(conversation(session, luke, 2))
+    sandbox.fail({"method": "GET", "path_prefix": "/api/activities", "status": 403, "times": 1})
+    send()  # the search for the record is refused
+    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    sandbox.fail()
+    assert len(me.log_messages(only(conversation(session, luke, 4), 2, 3))["logIds"]) == 2
+    assert texts(sandbox, session, 4) == [1, 1, 1, 1]
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing is tidied up."""
 
@@ -264,6 +365,37 @@ def _log_directly(user, contact, session):
     )
     submission = CallSubmission(identity=CallIdentity(session_id=session), entry=entry, details=CallDetails())
     return call_logs.create_call_log(user=user, submission=submission)
+
+
+def _log_messages_directly(user, contact, body):
+    from adapters.contract import ContactRef, Direction, Message, MessageKind
+    from connectors.services import message_logs
+    from connectors.services.message_writes import Conversation
+
+    info = body["logInfo"]
+    messages = tuple(
+        Message(
+            id=str(row["id"]),
+            kind=MessageKind.SMS,
+            direction=Direction(row["direction"]),
+            sent_at=datetime.fromisoformat(row["creationTime"].replace("Z", "+00:00")),
+            text=row["subject"],
+        )
+        for row in reversed(info["messages"])
+    )
+    day = Conversation(
+        conversation_id=info["conversationId"],
+        conversation_log_id=info["conversationLogId"],
+        contact=ContactRef(
+            id=contact["id"], type=contact["type"], name=contact["name"], phone=contact.get("phone", "+16505551212")
+        ),
+        messages=messages,
+        started_at=messages[0].sent_at,
+        ended_at=messages[-1].sent_at,
+        submission={},
+        wire={},
+    )
+    return message_logs.log_messages(user=user, conversation=day)
 
 
 def test_a_process_that_slept_with_the_lease_writes_nothing(me, luke, sandbox, session, monkeypatch):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.db import transaction
+from django.db.models import Q
 
 from adapters.contract import LogResult, Message
-from audit.models import ConversationLog, Delivery, DeliveryKind, LogState, MessageLog
+from audit.models import ConversationLog, Delivery, DeliveryKind, LogState, MessageLog, WaitsFor
 from connectors.models import CrmUser
 from connectors.services.deliveries import deliver_now, kept_notice
-from connectors.services.delivery_queue import accept, next_position, replace_change
+from connectors.services.delivery_queue import accept, drop, next_position, replace_change
 from connectors.services.message_writes import Conversation
 
 
@@ -43,7 +44,7 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
 
 def _accepted(user: CrmUser, conversation: Conversation) -> tuple[Delivery, Conversation] | None:
     """The delivery of what is new, and the conversation reduced to that; None when nothing is."""
-    if not conversation.shared and not _new_messages(user, conversation.messages):
+    if not conversation.shared and not _new_messages(user, conversation.messages, or_stuck=True):
         return None  # without a lock: the usual answer to a client that asks again
     with transaction.atomic():
         row, _ = ConversationLog.objects.get_or_create(
@@ -59,6 +60,7 @@ def _accepted(user: CrmUser, conversation: Conversation) -> tuple[Delivery, Conv
             },
         )
         position = next_position(row)  # from here on no other request adds to this day
+        _forget_stuck(user, row, conversation)
         fresh = _new_messages(user, conversation.messages)
         change = replace(conversation, messages=fresh)
         delivery = accept(
@@ -75,12 +77,27 @@ def _accepted(user: CrmUser, conversation: Conversation) -> tuple[Delivery, Conv
     return None
 
 
-def _new_messages(user: CrmUser, messages: Sequence[Message]) -> tuple[Message, ...]:
-    known = set(
-        MessageLog.objects.filter(
-            platform=user.platform, owner=user.owner, message_id__in=[message.id for message in messages]
-        ).values_list("message_id", flat=True)
+def _stuck(user: CrmUser, prefix: str = "") -> Q:
+    """What nobody sends by itself: it waits for support, or for a colleague's login."""
+    waits_for = f"{prefix}waits_for"
+    return Q(**{waits_for: WaitsFor.PERSON}) | (Q(**{waits_for: WaitsFor.LOGIN}) & ~Q(**{f"{prefix}user": user}))
+
+
+def _forget_stuck(user: CrmUser, row: ConversationLog, conversation: Conversation) -> None:
+    """Drops what is stuck where this request brings all of it again: as with a call, the newest version counts."""
+    given = {message.id for message in conversation.messages}
+    for delivery in row.deliveries.filter(_stuck(user)).select_related("conversation"):
+        if given.issuperset(delivery.messages.values_list("message_id", flat=True)):
+            drop(delivery, error="sent again")
+
+
+def _new_messages(user: CrmUser, messages: Sequence[Message], *, or_stuck: bool = False) -> tuple[Message, ...]:
+    rows = MessageLog.objects.filter(
+        platform=user.platform, owner=user.owner, message_id__in=[message.id for message in messages]
     )
+    if or_stuck:
+        rows = rows.filter(Q(delivery=None) | ~_stuck(user, "delivery__"))
+    known = set(rows.values_list("message_id", flat=True))
     return tuple(message for message in messages if message.id not in known)
 
 
