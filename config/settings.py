@@ -283,6 +283,7 @@ ADAPTER_VARIABLES = os.environ
 OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)
 OUTBOUND_READ_TIMEOUT = number("OUTBOUND_READ_TIMEOUT", 10, least=0.1)
 #: Longer than the longest operation in the CRM; a lease that runs out belongs to a process that died in mid-write.
+#: A CRM with a read timeout of its own has longer ones, see ``connectors.services.leases``.
 DELIVERY_LEASE = 10 * timedelta(seconds=OUTBOUND_CONNECT_TIMEOUT + OUTBOUND_READ_TIMEOUT)
 DELIVERY_MAX_AGE_HOURS = number("DELIVERY_MAX_AGE_HOURS", 72)
 DELIVERY_RETRY_SECONDS = number("DELIVERY_RETRY_SECONDS", 5, least=0.1)

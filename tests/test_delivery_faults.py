@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -371,6 +372,29 @@ def test_a_kept_call_that_is_logged_for_another_contact_belongs_to_that_one(crm,
 
 
 # --- one record, one writer ------------------------------------------------------------------------
+
+
+def test_a_crm_that_is_given_more_time_to_answer_keeps_its_writer_longer(crm, user, monkeypatch):
+    from adapters import registry
+    from adapters.contract import ContactDraft, PhoneNumber
+    from connectors.services import contact_creations
+
+    known = registry.manifests()["testCRM"]
+    patient = replace(known, server=replace(known.server, read_timeout=60))
+    monkeypatch.setattr(registry, "manifests", lambda: {"testCRM": patient})
+    longest = timedelta(seconds=3 * 60)
+    crm.on_create = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    with time_machine.travel(timezone.now() + timedelta(seconds=700)):
+        taken = delivery_queue.take(Delivery.objects.get().pk)
+    for delivery in (Delivery.objects.get(), taken):
+        assert delivery.lease_until - timezone.now() > timedelta(seconds=1200)
+    with time_machine.travel(timezone.now() + timedelta(seconds=700)):
+        assert timedelta(seconds=delivery_queue.seconds_to_write(taken)) + longest < taken.lease_until - timezone.now()
+    draft = ContactDraft(name="Nia Brook", phone=PhoneNumber(raw="+12125550171"), type="contact")
+    claim = contact_creations.claim(user, draft)
+    assert contact_creations.may_write_until(claim) - time.monotonic() > 300
 
 
 def test_a_change_released_by_support_waits_for_the_one_being_sent(user):

@@ -6,10 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TypeVar
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
@@ -28,14 +26,13 @@ from adapters.opening import construct
 from audit.fields import Undecipherable
 from connectors.models import CrmUser
 from connectors.services.account_cache import SharedAccountCache
+from connectors.services.leases import longest_renewal
 from connectors.services.settings import effective_options
 
 log = logging.getLogger("switchboard.adapters")
 Result = TypeVar("Result")
 Keep = Callable[[Credentials], None]
 
-#: As many as a renewal makes at most: an old token tried, new ones refused, name and password, their tokens, a session.
-_REQUESTS_OF_A_RENEWAL = 5
 _WAIT_FOR_REFRESH = 20.0  # seconds
 
 
@@ -178,12 +175,6 @@ def change_server_logging(user: CrmUser, fields: Mapping[str, str]) -> tuple[boo
     raise CrmUnavailable("The login was renewed meanwhile; please try again.")
 
 
-def _longest_renewal() -> timedelta:
-    """How long a lease holds: one that outlasts all its requests belongs to a dead process."""
-    seconds = settings.OUTBOUND_CONNECT_TIMEOUT + settings.OUTBOUND_READ_TIMEOUT
-    return _REQUESTS_OF_A_RENEWAL * timedelta(seconds=seconds)
-
-
 @contextmanager
 def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> Iterator[Keep | None]:
     """The sole right to change a login, as the function that stores it; None when another process has done it."""
@@ -195,7 +186,7 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
         if is_done():
             yield None
             return
-        lease = user.take_refresh_lease(now=timezone.now(), lifetime=_longest_renewal())
+        lease = user.take_refresh_lease(now=timezone.now(), lifetime=longest_renewal(user.platform))
         if lease:
             break
         if time.monotonic() > give_up:

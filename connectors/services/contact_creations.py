@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable
 from connectors.models import ContactCreation, CrmUser
+from connectors.services.leases import lease_of
 
 #: How long the same request counts as the same click, and not as another person of that name and number.
 _SAME_REQUEST = timedelta(seconds=30)
@@ -52,7 +52,7 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
             return Claim(row=row, result=row.result)
         if row.state == _State.UNCERTAIN and age < _find_lag(user.platform):
             raise CrmUnavailable("This contact may have been created; please try again in a moment.")
-        if row.state != _State.CLAIMED or age > settings.DELIVERY_LEASE:  # its process died in mid-write
+        if row.state != _State.CLAIMED or age > lease_of(user.platform):  # its process died in mid-write
             again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
             if again.update(state=_State.CLAIMED, result=None, changed_at=now):
                 was_uncertain = row.state != _State.CREATED and age < _UNCERTAIN_FOR
@@ -89,7 +89,7 @@ def give_up(creation: Claim, *, maybe_applied: bool) -> None:
 
 def may_write_until(creation: Claim) -> float:
     """The ``time.monotonic()`` up to which a write may begin: afterwards the claim may be another request's."""
-    ends = creation.row.changed_at + settings.DELIVERY_LEASE * 2 / 3
+    ends = creation.row.changed_at + lease_of(creation.row.platform) * 2 / 3
     return time.monotonic() + (ends - timezone.now()).total_seconds()
 
 

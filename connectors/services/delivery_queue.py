@@ -16,6 +16,7 @@ from django.utils import timezone
 from audit.models import CallLog, ConversationLog, Delivery, DeliveryKind, LogState, MessageLog, WaitsFor
 from connectors.models import CrmUser
 from connectors.services.delivery_payloads import to_json
+from connectors.services.leases import lease_of
 
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
@@ -56,7 +57,7 @@ def accept(
         not_before=now,
     )
     if leased:
-        delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + settings.DELIVERY_LEASE, 1
+        delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + lease_of(user.platform), 1
     delivery.save(force_insert=True)
     return delivery
 
@@ -92,7 +93,11 @@ def take(delivery_id: uuid.UUID, *, if_due: bool = False) -> Delivery | None:
     if not rows.update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
         return None
     rows = Delivery.objects.select_related("user", "call_log", "conversation")
-    return rows.filter(pk=delivery_id, lease=lease).first()
+    taken = rows.filter(pk=delivery_id, lease=lease).first()
+    if taken and lease_of(taken.platform) > settings.DELIVERY_LEASE:
+        taken.lease_until = timezone.now() + lease_of(taken.platform)
+        rows.filter(pk=delivery_id, lease=lease).update(lease_until=taken.lease_until)
+    return taken
 
 
 def _due(not_to: Collection[str]) -> QuerySet[Delivery]:
@@ -133,7 +138,7 @@ def seconds_to_write(delivery: Delivery) -> float:
     """How long the holder of the lease may still begin to write: what it sends must be over when the lease ends."""
     if delivery.lease_until is None:
         return 0.0
-    return (delivery.lease_until - settings.DELIVERY_LEASE / 3 - timezone.now()).total_seconds()
+    return (delivery.lease_until - lease_of(delivery.platform) / 3 - timezone.now()).total_seconds()
 
 
 def replace_change(delivery: Delivery, change: Any) -> None:
