@@ -19,7 +19,6 @@ from connectors.services.leases import lease_of
 
 #: How long the same request counts as the same click, and not as another person of that name and number.
 _SAME_REQUEST = timedelta(seconds=30)
-_UNCERTAIN_FOR = timedelta(hours=1)
 _WAIT_FOR_OTHER = 15.0  # seconds; below the client's own time limit of 30
 _State = ContactCreation.State
 
@@ -55,7 +54,7 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
         if row.state != _State.CLAIMED or age > lease_of(user.platform):  # its process died in mid-write
             again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
             if again.update(state=_State.CLAIMED, result=None, changed_at=now):
-                was_uncertain = row.state != _State.CREATED and age < _UNCERTAIN_FOR
+                was_uncertain = row.state != _State.CREATED
                 row.changed_at = now
                 return Claim(row=row, was_uncertain=was_uncertain)
         time.sleep(0.05)
