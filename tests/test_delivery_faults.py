@@ -262,6 +262,35 @@ def test_a_search_that_was_refused_is_made_again_when_support_sends_the_log(crm,
     assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
 
 
+def test_a_process_that_slept_before_it_looked_does_not_undo_what_the_next_one_did(crm, user):
+    crm.on_create = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    crm.on_create = lambda: None
+    with time_machine.travel(timezone.now() + timedelta(seconds=300)):
+        sleeping = delivery_queue.take(Delivery.objects.get().pk)
+    with time_machine.travel(timezone.now() + timedelta(seconds=600)):
+        delivery_worker.deliver(delivery_queue.take(sleeping.pk))
+        crm.on_find = Crm.raising(CrmUnavailable())
+        delivery_worker.deliver(sleeping)
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
+def test_steps_that_follow_a_log_are_made_up_once_the_crm_is_back(crm, user, monkeypatch):
+    crm.in_step = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    with monkeypatch.context() as away:
+        away.setattr(deliveries.call_writes, "with_adapter", lambda *_, **__: Crm.raising(CrmUnavailable())())
+        send()
+    assert CallLog.objects.get().state == LogState.LOGGED  # the log is there
+    assert crm.completed == []
+    send(after=1500)
+    assert crm.completed == ["id-1"]
+    assert not Delivery.objects.exists()
+    assert crm.records == ["s1"]
+
+
 # --- nothing waits for ever ------------------------------------------------------------------------
 
 
@@ -514,6 +543,23 @@ def test_a_logout_during_a_login_keeps_its_older_tokens_worthless(user, monkeypa
     monkeypatch.setattr(Adapter, "after_login", after_login)
     sessions._connected("testCRM", Credentials(access_token="new"), "", "", False, "")
     assert CrmUser.objects.get(pk=user.pk).session_epoch == 7
+
+
+def test_a_contact_of_unknown_outcome_is_looked_for_however_long_ago_that_was(user):
+    from adapters.contract import ContactDraft, PhoneNumber
+    from connectors.services import contact_creations
+
+    draft = ContactDraft(name="Nia Brook", phone=PhoneNumber(raw="+12125550171"), type="contact")
+    contact_creations.give_up(contact_creations.claim(user, draft), maybe_applied=True)
+    with time_machine.travel(timezone.now() + timedelta(hours=20)):
+        assert contact_creations.claim(user, draft).was_uncertain
+
+
+def test_a_user_whose_credentials_nobody_can_read_can_log_out(user):
+    other = CrmUserFactory()
+    CrmUser.objects.filter(pk=user.pk).update(access_token=CrmUser.objects.get(pk=other.pk).__dict__["access_token"])
+    disconnect(user=CrmUser.objects.get(pk=user.pk), actor="test")
+    assert not CrmUser.objects.get(pk=user.pk).is_connected
 
 
 def test_a_request_that_slept_with_its_claim_creates_no_contact(user):

@@ -106,8 +106,8 @@ def _wait_for_turn(delivery: Delivery) -> Delivery | None:
                 return None
             if first.pk != delivery.pk and (taken := delivery_queue.take(first.pk)):
                 attempt(taken, actor=delivery.user.actor)
-        else:
-            time.sleep(0.05)
+                continue
+        time.sleep(0.05)
     return mine
 
 
@@ -129,6 +129,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
     change forgotten; else it is kept for support.
     """
     kind, writer = _WRITERS[delivery.kind]
+    was_there = bool(_target(delivery))
     _notice_interruption(delivery)
     try:
         change = from_json(delivery.payload, kind) if change is None else change
@@ -145,7 +146,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
                 result = writer(delivery, change)
         except ConnectorError as error:
             try:
-                return _failed(delivery, error, event, tells_user=tells_user)
+                return _failed(delivery, error, event, was_there=was_there, tells_user=tells_user)
             finally:
                 _note_trouble(delivery.crm, error)
         except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries
@@ -222,7 +223,7 @@ def _notice_interruption(delivery: Delivery) -> None:
     """A record still claimed when its delivery is taken again belongs to a process that died in mid-write."""
     record = delivery.call_log or delivery.conversation
     if record is not None and record.state == LogState.CLAIMED and delivery.attempts > 1:
-        record.move_to(LogState.UNCERTAIN, error="process ended")
+        delivery_queue.begin_in_doubt(delivery)
 
 
 def _note_answer(crm: str) -> None:
@@ -256,11 +257,14 @@ def _finish(delivery: Delivery, result: Any, event: Recording) -> None:
     event.target = _target(delivery)
 
 
-def _failed(delivery: Delivery, error: ConnectorError, event: Recording, *, tells_user: bool) -> Outcome:
+def _failed(
+    delivery: Delivery, error: ConnectorError, event: Recording, *, was_there: bool, tells_user: bool
+) -> Outcome:
     """What follows from an error; see the states of a call log in ``audit.models``."""
     name = type(error).__name__
     call_log = delivery.call_log
-    if delivery.kind == DeliveryKind.CREATE_CALL_LOG and call_log is not None and call_log.crm_log_id:
+    may_follow = was_there and (error.try_later or isinstance(error, CredentialsRejected))
+    if delivery.kind == DeliveryKind.CREATE_CALL_LOG and call_log and call_log.crm_log_id and not may_follow:
         # A later step failed: the log is there, and must not be written again.
         event.detail["followup"] = name
         result = LogResult(log_id=call_log.wire_log_id())

@@ -170,6 +170,15 @@ def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
     return True
 
 
+def begin_in_doubt(delivery: Delivery) -> None:
+    """The record may be in the CRM: the process that was writing it has died."""
+    record = delivery.call_log or delivery.conversation
+    if record is not None:
+        record.state, record.last_error = LogState.UNCERTAIN, "process ended"
+        rows = type(record)._default_manager.filter(pk=record.pk, deliveries__lease=delivery.lease)
+        rows.update(state=record.state, last_error=record.last_error, updated_at=timezone.now())
+
+
 def begin_write(delivery: Delivery) -> bool:
     """The record counts as being written from now on. False when the lease was lost meanwhile."""
     record = delivery.call_log or delivery.conversation
