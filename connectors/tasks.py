@@ -26,4 +26,4 @@ def sweep() -> None:
     """Sends out the ids of all that is due; clears what is too old."""
     for delivery_id in delivery_queue.due_ids(limit=_MOST, not_to=circuits.down()):
         deliver.apply_async((str(delivery_id),), expires=_EXPIRES)
-    delivery_worker.give_up_old()
+    delivery_worker.clear_up()

@@ -281,6 +281,27 @@ def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_th
     assert not Delivery.objects.filter(kind="message_log.write").exists()
 
 
+def test_messages_do_not_wait_for_the_login_of_a_colleague_whose_messages_came_first(
+    sandbox, settings, session, live_server
+):
+    kim, ada = Extension(live_server.url, "testCRM"), Extension(live_server.url, "testCRM")
+    kim.login_with_key("acme-kim")
+    ada.login_with_key("acme-ada")
+    luke = kim.look_up("+16505551212")["contact"][0]
+    down(settings)
+    kim.log_messages(conversation(session, luke, 2))
+    kim.logout()
+    up(settings, sandbox)
+    send(after=60)
+    reply = ada.log_messages(only(conversation(session, luke, 3), 2))
+    assert reply["returnMessage"]["messageType"] == "success"
+    assert texts(sandbox, session, 3, key="acme-ada") == [0, 0, 1]
+    kim.token = ""
+    kim.login_with_key("acme-kim")
+    send(after=1)
+    assert texts(sandbox, session, 3, key="acme-ada") == [1, 1, 1]
+
+
 @pytest.mark.parametrize("fault", ["lost answer", "killed"])
 def test_an_append_of_unknown_outcome_that_expired_is_not_repeated(
     me, luke, sandbox, settings, session, monkeypatch, fault

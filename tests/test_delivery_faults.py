@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from adapters.contract import (
     AccessDenied,
+    CallLogChange,
     CallLogEntry,
     ContactRef,
     Credentials,
@@ -31,7 +32,7 @@ from adapters.contract import (
 )
 from adapters.contract.pacing import Limiter
 from adapters.testcrm.adapter import Adapter
-from audit.models import CallLog, Circuit, ConversationLog, Delivery, LogState, WaitsFor
+from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, WaitsFor
 from connectors import tasks
 from connectors.log_body import CallDetails
 from connectors.management.commands import deliver as deliver_command
@@ -315,8 +316,6 @@ def test_an_edit_kept_for_support_does_not_keep_the_call_from_being_logged(crm, 
 
 
 def _change():
-    from adapters.contract import CallLogChange
-
     return CallLogChange(note="later")
 
 
@@ -335,6 +334,56 @@ def test_a_login_during_the_refusal_of_the_old_one_is_not_missed(crm, user):
     crm.on_create = lambda: None
     send(after=1)
     assert crm.records == ["s1"]
+
+
+def test_a_login_that_was_refused_in_error_is_tried_again_each_hour_while_the_user_is_connected(crm, user):
+    crm.on_create = Crm.raising(CredentialsRejected())
+    with pytest.raises(CredentialsRejected):
+        log_call(user)
+    attempts = []
+    crm.on_create = lambda: (attempts.append(1), Crm.raising(CredentialsRejected())())
+    send(after=3000)
+    assert attempts == []
+    send(after=3700)
+    send(after=3800)
+    assert attempts == [1]
+    crm.on_create = lambda: None
+    send(after=7400)
+    assert crm.records == ["s1"]
+
+
+def test_what_waits_for_a_login_is_not_tried_while_nobody_is_logged_in(crm, user):
+    crm.on_create = Crm.raising(CredentialsRejected())
+    with pytest.raises(CredentialsRejected):
+        log_call(user)
+    disconnect(user=user, actor="test")
+    before = AuditEvent.objects.count()
+    send(after=3700)
+    assert AuditEvent.objects.count() == before
+    assert Delivery.objects.get(kind="call_log.create").attempts == 1
+
+
+def test_an_edit_does_not_wait_for_the_login_of_a_colleague_whose_edit_came_first(crm, monkeypatch):
+    kim, ada = CrmUserFactory(crm_account_id="acme"), CrmUserFactory(crm_account_id="acme")
+    log_call(kim)
+    notes = []
+
+    def update(delivery, edit):
+        notes.append(edit.change.note)
+        if len(notes) == 1:
+            raise CrmUnavailable
+
+    monkeypatch.setitem(deliveries._WRITERS, "call_log.update", (CallEdit, update))
+    for who, note in ((kim, "first"), (ada, "second")):
+        change = CallLogChange(note=note)
+        edit = CallEdit(identity=CallIdentity(session_id="s1"), change=change, details=CallDetails())
+        call_logs.update_call_log(user=who, edit=edit)
+        if who is kim:
+            disconnect(user=kim, actor="test")
+            send()
+            assert Delivery.objects.get(call_log__isnull=False).waits_for == WaitsFor.LOGIN
+    assert notes == ["first", "first", "second"]
+    assert not Delivery.objects.filter(call_log__isnull=False).exists()
 
 
 def test_a_pause_that_a_crm_asks_for_beyond_all_reason_is_cut_short(crm, user):

@@ -102,9 +102,12 @@ def _wait_for_turn(delivery: Delivery) -> Delivery | None:
         if first is None:
             return None
         if first.attempts and _is_free(first):
-            if first.waits_for or first.next_attempt_at > timezone.now():
+            is_mine_to_send = _is_edit_of_colleague(first, delivery.user)
+            if not is_mine_to_send and (first.waits_for or first.next_attempt_at > timezone.now()):
                 return None
             if first.pk != delivery.pk and (taken := delivery_queue.take(first.pk)):
+                if is_mine_to_send:
+                    delivery_queue.hand_over(taken, delivery.user)
                 attempt(taken, actor=delivery.user.actor)
                 continue
         time.sleep(0.05)
@@ -114,8 +117,14 @@ def _wait_for_turn(delivery: Delivery) -> Delivery | None:
 def _first_in_line(delivery: Delivery) -> Delivery | None:
     """The earliest change of the same record; None when this one is gone: somebody else carried it out."""
     same = Delivery.objects.filter(call_log=delivery.call_log_id, conversation=delivery.conversation_id)
-    line = list(same.exclude(waits_for=WaitsFor.PERSON).order_by("position"))
+    line = list(same.exclude(delivery_queue.passed_over(delivery.user)).order_by("position"))
     return line[0] if any(item.pk == delivery.pk for item in line) else None
+
+
+def _is_edit_of_colleague(delivery: Delivery, user: CrmUser) -> bool:
+    """An edit that waits for the login of somebody else: whoever edits the log now sends it first."""
+    edits = (DeliveryKind.UPDATE_CALL_LOG, DeliveryKind.SET_DISPOSITION)
+    return delivery.waits_for == WaitsFor.LOGIN and delivery.user_id != user.pk and delivery.kind in edits
 
 
 def _is_free(delivery: Delivery) -> bool:

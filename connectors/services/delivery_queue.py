@@ -21,6 +21,7 @@ from connectors.services.leases import lease_of
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
 _GIVEN_UP_AT_ONCE = 500
+_BETWEEN_REFUSED_LOGINS = timedelta(hours=1)
 _CANNOT_BE_FOUND = "Undecidable"  # the error of a record that the CRM cannot be asked for
 #: The process that accepted a change carries it out itself; a worker does only when it died before it began.
 _OWN_PROCESS_FIRST = timedelta(seconds=30)
@@ -69,6 +70,15 @@ def next_position(record: CallLog | ConversationLog) -> int:
     return int(rows.values_list("last_position", flat=True).get())
 
 
+def passed_over(by: Any) -> Q:
+    """Earlier changes that those of a user do not wait for: nobody knows when they go out.
+
+    Messages of a colleague among them, which are added to the day's record in any order; an edit is not.
+    """
+    of_colleague = Q(waits_for=WaitsFor.LOGIN, kind=DeliveryKind.WRITE_MESSAGES) & ~Q(user=by)
+    return Q(waits_for=WaitsFor.PERSON) | of_colleague
+
+
 def _ready() -> QuerySet[Delivery]:
     """Deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
 
@@ -76,7 +86,7 @@ def _ready() -> QuerySet[Delivery]:
     """
     now = timezone.now()
     same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
-    is_earlier = Q(position__lt=OuterRef("position")) & ~Q(waits_for=WaitsFor.PERSON)
+    is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
     before = Delivery.objects.filter(same_record).filter(is_earlier | Q(lease_until__gte=now))
     free = Delivery.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now))
     return free.filter(Q(kind=DeliveryKind.CREATE_CALL_LOG) | ~Exists(before))
@@ -149,11 +159,12 @@ def replace_change(delivery: Delivery, change: Any) -> None:
 
 def hand_over(delivery: Delivery, user: CrmUser) -> None:
     """Sends the change with the login of a colleague who asks for it; the caller holds the lease."""
-    record = delivery.call_log or delivery.conversation
-    if record is not None and delivery.user_id != user.pk:
-        delivery.user = user
-        delivery.save(update_fields=["user"])
-        type(record)._default_manager.filter(pk=record.pk).update(user=user)
+    if delivery.user_id == user.pk:
+        return
+    delivery.user = user
+    delivery.save(update_fields=["user"])
+    if delivery.kind == DeliveryKind.CREATE_CALL_LOG and delivery.call_log:
+        CallLog.objects.filter(pk=delivery.call_log.pk).update(user=user)
 
 
 def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
@@ -224,7 +235,7 @@ def postpone(delivery: Delivery, *, error: str, state: LogState, seconds: float 
 
 def park(delivery: Delivery, waits_for: WaitsFor, *, error: str, state: LogState) -> None:
     """Leaves the change until the user logs in again, or until support decides."""
-    _release(delivery, state, error=error, waits_for=waits_for)
+    _release(delivery, state, error=error, waits_for=waits_for, next_attempt_at=timezone.now())
 
 
 def _release(delivery: Delivery, state: LogState, *, error: str, **columns: Any) -> None:
@@ -263,6 +274,16 @@ def wake(user: CrmUser) -> int:
     of_this_account = Q(call_log__owner=user.owner) | Q(conversation__owner=user.owner)
     waiting = Delivery.objects.filter(of_this_account, user=user).exclude(waits_for=WaitsFor.PERSON)
     return waiting.update(waits_for=WaitsFor.NOTHING, next_attempt_at=timezone.now())
+
+
+def retry_logins() -> None:
+    """Makes due, once an hour, what waits for a login though its user is connected: a CRM may refuse one in error."""
+    since = timezone.now() - _BETWEEN_REFUSED_LOGINS
+    waiting = Delivery.objects.filter(waits_for=WaitsFor.LOGIN, next_attempt_at__lt=since)
+    for delivery in waiting.exclude(user__access_token="").select_related("user", "call_log", "conversation"):
+        record = delivery.call_log or delivery.conversation
+        if record is None or record.owner == delivery.user.owner:
+            Delivery.objects.filter(pk=delivery.pk, waits_for=WaitsFor.LOGIN).update(waits_for=WaitsFor.NOTHING)
 
 
 def send_now(deliveries: QuerySet[Delivery]) -> int:

@@ -34,6 +34,12 @@ def deliver(delivery: Delivery) -> Outcome:
         return Outcome(error=error)
 
 
+def clear_up() -> None:
+    """What a worker does from time to time besides sending."""
+    give_up_old()
+    delivery_queue.retry_logins()
+
+
 def give_up_old() -> int:
     """Forgets what could not be delivered within DELIVERY_MAX_AGE_HOURS; the rows say so. Returns how many."""
     count = 0
@@ -55,7 +61,7 @@ def give_up_old() -> int:
 
 
 def watch(*, stop: Callable[[], bool], run: Callable[[Delivery], Any], free: Callable[[], int]) -> None:
-    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears old ones once a minute.
+    """Hands due deliveries to ``run`` while ``free`` places remain, until ``stop``; clears up once a minute.
 
     A fault, such as a database that is away for a while, ends one round only.
     """
@@ -65,7 +71,7 @@ def watch(*, stop: Callable[[], bool], run: Callable[[Delivery], Any], free: Cal
         try:
             if time.monotonic() - swept > _SWEEP:
                 swept = time.monotonic()
-                give_up_old()
+                clear_up()
             places = free()
             taken = take_due(limit=places) if places else []
             for delivery in taken:

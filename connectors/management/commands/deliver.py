@@ -43,7 +43,7 @@ class Command(BaseCommand):
                     stop=stop.is_set, run=lambda item: self._start(pool, item), free=lambda: self._places
                 )
             else:
-                delivery_worker.give_up_old()
+                delivery_worker.clear_up()
                 while taken := delivery_worker.take_due(limit=options["threads"]):
                     list(pool.map(self._deliver, taken))
                     if self.stdout.isatty():
