@@ -186,6 +186,25 @@ def test_a_user_who_asks_again_does_not_wait_for_the_worker_and_the_newest_versi
     assert send() == "0 sent, 0 still wait.\n"
 
 
+@pytest.mark.parametrize("drop", ["before", "after_commit"])
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_note_that_is_new_when_a_call_in_doubt_is_logged_again_reaches_the_log(
+    me, luke, sandbox, settings, session, drop, is_back
+):
+    sandbox.fail({**WRITES, "drop": drop, "times": 1})
+    me.log_call(call(session, luke, note="first"))
+    if not is_back:
+        down(settings)
+    reply = me.log_call(call(session, luke, note="second"))
+    assert reply["successful"] is True
+    assert bool(reply.get("logId")) is is_back
+    up(settings, sandbox)
+    send(after=60)
+    (record,) = records(sandbox, session)
+    assert record["body"].startswith("- Note: second\n")
+    assert not Delivery.objects.exists()
+
+
 def test_an_edit_of_a_log_in_a_crm_that_is_down_is_kept(me, luke, sandbox, settings, session):
     me.log_call(call(session, luke))
     down(settings)

@@ -11,20 +11,23 @@ from django.db import IntegrityError, transaction
 from adapters.contract import (
     AlreadyLogged,
     Assignee,
+    CallLogChange,
     ConnectorError,
     CrmAdapter,
     Disposition,
     LoggedCall,
     LogResult,
 )
+from audit.fields import Undecipherable
 from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_for
 from audit.recorder import record
-from connectors.log_body import read_note, read_subject
+from connectors.log_body import CallDetails, read_note, read_subject
 from connectors.models import CrmUser
 from connectors.services.adapters import with_adapter
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.deliveries import Outcome, deliver_now, kept_notice
+from connectors.services.delivery_payloads import UnreadablePayload, from_json
 from connectors.services.delivery_queue import accept, hand_over, replace_change, take
 from connectors.services.note_drafts import take_note_draft
 from connectors.services.settings import account_settings
@@ -73,7 +76,10 @@ def create_call_log(*, user: CrmUser, submission: CallSubmission, assigned_user:
         )
         raise AlreadyLogged(f"Existing log for session {identity.session_id}")
     # A delivery that was waiting may hold another version: the one that may be in the CRM already.
+    newer = _newer_note(delivery, submission)
     outcome = deliver_now(delivery, submission if delivery.attempts == 1 else None)
+    if newer:
+        update_call_log(user=user, edit=newer)
     if outcome.waits:
         return LogResult(log_id="", notice=kept_notice(user, "Call log", outcome.error))
     result: LogResult = outcome.result
@@ -100,6 +106,26 @@ def _accepted(user: CrmUser, submission: CallSubmission) -> Delivery | None:
             replace_change(taken, submission)
             CallLog.objects.filter(pk=taken.call_log.pk).update(**_contact_of(submission))
     return taken
+
+
+def _newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | None:
+    """The edit that adds a note which the version kept for the CRM does not have."""
+    note = submission.entry.note
+    if not note or delivery.attempts == 1:
+        return None
+    try:
+        kept = from_json(delivery.payload, CallSubmission)
+    except (Undecipherable, UnreadablePayload):
+        return None
+    if note == kept.entry.note:
+        return None
+    wire = {"sessionId": submission.identity.session_id, "note": note}
+    return CallEdit(
+        identity=submission.identity,
+        change=CallLogChange(note=note, wire=wire),
+        details=CallDetails(note=note),
+        is_server_side=submission.is_server_side,
+    )
 
 
 def _contact_of(submission: CallSubmission) -> dict[str, Any]:
