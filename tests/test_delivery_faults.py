@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from adapters.contract import (
@@ -524,6 +524,15 @@ def test_the_worker_outlives_a_database_that_goes_away(crm, user, monkeypatch):
         stop=lambda: bool(sent), run=lambda item: sent.append(delivery_worker.deliver(item)), free=lambda: 1
     )
     assert crm.records == ["s1"]
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(0, False), (60, True), (-60, True)])
+def test_the_worker_says_so_when_its_clock_is_not_the_databases(user, caplog, seconds, is_told):
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has a clock of its own")
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds)):
+        delivery_worker.clear_up()
+    assert (f"clock is {seconds} seconds from the database's" in caplog.text) is is_told
 
 
 def test_a_sending_that_breaks_off_is_logged_and_frees_its_place(crm, user, monkeypatch, caplog):
