@@ -24,9 +24,11 @@ from adapters.contract import (
     CredentialsRejected,
     CrmUnavailable,
     Direction,
+    LoggedCall,
     LogResult,
     RateLimited,
     RequestRejected,
+    UnexpectedResponse,
     UnsupportedOperation,
     UserProfile,
 )
@@ -361,6 +363,32 @@ def test_what_waits_for_a_login_is_not_tried_while_nobody_is_logged_in(crm, user
     send(after=3700)
     assert AuditEvent.objects.count() == before
     assert Delivery.objects.get(kind="call_log.create").attempts == 1
+
+
+def test_an_edit_of_a_log_that_cannot_be_read_now_is_kept(crm, user, monkeypatch):
+    log_call(user)
+    answers = iter([UnexpectedResponse(reason="the answer is not JSON", status=200), LoggedCall(body="theirs")])
+    written = []
+
+    def get_call_log(adapter, ref):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def update_call_log(adapter, ref, change):
+        written.append(change.body)
+        return LogResult(log_id=ref.log_id)
+
+    monkeypatch.setattr(Adapter, "get_call_log", get_call_log)
+    monkeypatch.setattr(Adapter, "update_call_log", update_call_log)
+    edit = CallEdit(identity=CallIdentity(session_id="s1"), change=_change(), details=CallDetails(note="later"))
+    kept = call_logs.update_call_log(user=user, edit=edit).result.notice
+    assert kept.message == "Change saved. It will be sent when Test CRM is back."
+    send()
+    (body,) = written
+    assert "later" in body
+    assert "theirs" in body
 
 
 def test_an_edit_does_not_wait_for_the_login_of_a_colleague_whose_edit_came_first(crm, monkeypatch):

@@ -18,6 +18,7 @@ from adapters.contract import (
     LogRef,
     LogResult,
     RecordNotFound,
+    UnexpectedResponse,
     UnsupportedOperation,
 )
 from audit.models import CallLog, Delivery, DeliveryKind, LogState
@@ -118,7 +119,10 @@ def update(delivery: Delivery, edit: CallEdit) -> CallUpdate:
     log = _logged(delivery)
 
     def write(adapter: CrmAdapter) -> CallUpdate:
-        current = adapter.get_call_log(ref_of(log))
+        try:
+            current = adapter.get_call_log(ref_of(log))
+        except UnexpectedResponse as error:  # a page for people, say, while the CRM is closed
+            raise CrmUnavailable(reason=error.reason, status=error.status) from error
         body = _recomposed(adapter, edit, current)
         change = replace(edit.change, current=current, body=None if body == current.body else body)
         result = adapter.update_call_log(ref_of(log), change)
