@@ -365,6 +365,16 @@ def test_what_waits_for_a_login_is_not_tried_while_nobody_is_logged_in(crm, user
     assert Delivery.objects.get(kind="call_log.create").attempts == 1
 
 
+def test_a_search_answered_with_a_page_for_people_is_made_again(crm, user):
+    lost_answer(crm, user)
+    crm.on_find = Crm.raising(UnexpectedResponse(status=200))
+    send()
+    assert (Delivery.objects.get().waits_for, CallLog.objects.get().state) == (WaitsFor.NOTHING, LogState.UNCERTAIN)
+    crm.on_find = lambda: None
+    send(after=1500)
+    assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
+
+
 def test_an_edit_of_a_log_that_cannot_be_read_now_is_kept(crm, user, monkeypatch):
     log_call(user)
     answers = iter([UnexpectedResponse(reason="the answer is not JSON", status=200), LoggedCall(body="theirs")])

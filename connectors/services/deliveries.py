@@ -23,6 +23,7 @@ from adapters.contract import (
     Notice,
     NoticeLevel,
     RateLimited,
+    UnexpectedResponse,
     UnsupportedOperation,
 )
 from adapters.contract.http import count_calls
@@ -289,7 +290,7 @@ def _failed(
         delivery_queue.postpone(
             delivery, error=name, state=LogState.UNCERTAIN, seconds=max(_find_lag(delivery), asked_for)
         )
-    elif error.try_later:
+    elif error.try_later or (isinstance(error, UnexpectedResponse) and not tells_user):  # a page for people, say
         delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=asked_for)
     elif tells_user or delivery.kind == DeliveryKind.REVOKE_SESSION:
         delivery_queue.drop(delivery, error=name, state=_state_before(delivery, certain=LogState.FAILED))
