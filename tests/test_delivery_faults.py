@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -26,6 +26,8 @@ from adapters.contract import (
     Direction,
     LoggedCall,
     LogResult,
+    Message,
+    MessageKind,
     RateLimited,
     RequestRejected,
     UnexpectedResponse,
@@ -34,13 +36,15 @@ from adapters.contract import (
 )
 from adapters.contract.pacing import Limiter
 from adapters.testcrm.adapter import Adapter
-from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, WaitsFor
+from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, MessageLog, WaitsFor
 from connectors import tasks
 from connectors.log_body import CallDetails
 from connectors.management.commands import deliver as deliver_command
 from connectors.models import CrmUser
 from connectors.services import call_logs, circuits, deliveries, delivery_queue, delivery_worker
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
+from connectors.services.message_logs import log_messages
+from connectors.services.message_writes import Conversation
 from connectors.services.sessions import disconnect
 from tests.factories import CrmUserFactory
 
@@ -292,6 +296,143 @@ def test_steps_that_follow_a_log_are_made_up_once_the_crm_is_back(crm, user, mon
     assert crm.completed == ["id-1"]
     assert not Delivery.objects.exists()
     assert crm.records == ["s1"]
+
+
+class Mortal:
+    """A process that dies at its n-th statement, before or after it took effect; no statement follows."""
+
+    def __init__(self, dies_at: int, *, before: bool) -> None:
+        self.left, self.before, self.is_dead = dies_at, before, False
+
+    def __call__(self, execute, sql, params, many, context):
+        self.left -= 1
+        if self.is_dead or (self.left == 0 and self.before):
+            self._die()
+        result = execute(sql, params, many, context)
+        if self.left == 0:
+            self._die()
+        return result
+
+    def _die(self):
+        self.is_dead = True
+        raise Killed
+
+
+def _survives(dies_at: int, *, before: bool, act) -> bool:
+    mortal = Mortal(dies_at, before=before)
+    try:
+        with connection.execute_wrapper(mortal):
+            act()
+    except Killed:
+        connection.close()
+        return False
+    return not mortal.is_dead
+
+
+def _work():
+    for delivery in delivery_worker.take_due(limit=8):
+        delivery_worker.deliver(delivery)
+
+
+def _drain():
+    for after in (300, 1500, 3000):
+        with time_machine.travel(timezone.now() + timedelta(seconds=after)):
+            while Delivery.objects.exists() and (taken := delivery_worker.take_due(limit=8)):
+                for delivery in taken:
+                    delivery_worker.deliver(delivery)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("who", ["server", "worker"])
+def test_a_call_is_logged_once_at_whichever_statement_a_process_dies(crm, user, who, before):
+    for number in range(1, 60):
+        session = f"s{number}"
+        if who == "server":
+            survived = _survives(number, before=before, act=lambda name=session: log_call(user, name))
+        else:
+            crm.on_create = Crm.raising(CrmUnavailable())
+            log_call(user, session)
+            crm.on_create = lambda: None
+            Delivery.objects.update(next_attempt_at=timezone.now(), not_before=timezone.now())
+            survived = _survives(number, before=before, act=_work)
+        was_accepted = CallLog.objects.filter(session_id=session).exists()
+        _drain()
+        assert crm.records.count(session) == was_accepted, number
+        if not was_accepted:
+            log_call(user, session)
+        log = CallLog.objects.get(session_id=session)
+        assert (crm.records.count(session), log.state) == (1, LogState.LOGGED), number
+        if survived:
+            break
+    assert number > 5
+    assert not Delivery.objects.exists()
+
+
+def day(name: str, *numbers: int) -> Conversation:
+    moments = [datetime(2026, 5, 4, 17, number, tzinfo=UTC) for number in numbers]
+    return Conversation(
+        conversation_id=name,
+        conversation_log_id=f"{name}/2026-05-04",
+        contact=ContactRef(id="1", type="contact", name="Luke Skye"),
+        messages=tuple(
+            Message(
+                id=f"{name}-{number}",
+                kind=MessageKind.SMS,
+                direction=Direction.OUTBOUND,
+                sent_at=moment,
+                text=f"text {number}.",
+            )
+            for number, moment in zip(numbers, moments, strict=True)
+        ),
+        started_at=moments[0],
+        ended_at=moments[-1],
+        submission={},
+        wire={},
+    )
+
+
+@pytest.fixture
+def days(monkeypatch, crm):
+    """The conversation days in the CRM: body by id."""
+    bodies: dict[str, str] = {}
+
+    def create_message_log(adapter, entry):
+        bodies[entry.conversation_log_id] = entry.body
+        entry.created(entry.conversation_log_id)
+        return LogResult(log_id=entry.conversation_log_id)
+
+    def update_message_log(adapter, ref, change):
+        bodies[ref.log_id] = change.append(bodies[ref.log_id], change.messages)
+        return LogResult(log_id=ref.log_id)
+
+    def find_message_log(adapter, marker):
+        return marker.marker if marker.marker in bodies else None
+
+    for method in (create_message_log, update_message_log, find_message_log):
+        monkeypatch.setattr(Adapter, method.__name__, method)
+    return bodies
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("in_crm", [(), (1, 2)])
+def test_messages_are_logged_once_at_whichever_statement_a_process_dies(days, user, in_crm, before):
+    for number in range(1, 60):
+        name = f"c{number}"
+        if in_crm:
+            log_messages(user=user, conversation=day(name, *in_crm))
+        whole = day(name, *in_crm, 3, 4)
+        survived = _survives(number, before=before, act=lambda whole=whole: log_messages(user=user, conversation=whole))
+        was_accepted = MessageLog.objects.filter(message_id=f"{name}-4").exists()
+        _drain()
+        if not was_accepted:
+            log_messages(user=user, conversation=whole)
+        body = days[f"{name}/2026-05-04"]
+        assert [body.count(f"text {message}.") for message in (*in_crm, 3, 4)] == [1] * (len(in_crm) + 2), number
+        if survived:
+            break
+    assert number > 5
+    assert not Delivery.objects.exists()
+    assert set(ConversationLog.objects.values_list("state", flat=True)) == {LogState.LOGGED}
 
 
 # --- nothing waits for ever ------------------------------------------------------------------------
