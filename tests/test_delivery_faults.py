@@ -435,6 +435,26 @@ def test_messages_are_logged_once_at_whichever_statement_a_process_dies(days, us
     assert set(ConversationLog.objects.values_list("state", flat=True)) == {LogState.LOGGED}
 
 
+def test_an_append_in_doubt_is_not_repeated_though_others_went_in_before_it_was_given_up(days, user, monkeypatch):
+    log_messages(user=user, conversation=day("c", 1, 2))
+    with monkeypatch.context() as faulty:
+        original = Adapter.update_message_log
+
+        def lost(adapter, ref, change):
+            original(adapter, ref, change)
+            raise CrmUnavailable(maybe_applied=True)
+
+        faulty.setattr(Adapter, "update_message_log", lost)
+        log_messages(user=user, conversation=day("c", 1, 2, 3))
+        faulty.setattr(Adapter, "update_message_log", lambda *_: Crm.raising(AccessDenied())())
+        send()
+    log_messages(user=user, conversation=day("c", 4))
+    delivery_queue.drop(Delivery.objects.get(waits_for=WaitsFor.PERSON), error="given up")
+    log_messages(user=user, conversation=day("c", 1, 2, 3, 4))
+    body = days["c/2026-05-04"]
+    assert [body.count(f"text {number}.") for number in (1, 2, 3, 4)] == [1] * 4
+
+
 # --- nothing waits for ever ------------------------------------------------------------------------
 
 

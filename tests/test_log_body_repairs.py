@@ -413,6 +413,18 @@ def test_a_retry_that_never_arrived_adds_a_text_equal_to_one_logged_before(log_f
 
 
 @ALL
+def test_a_retry_is_not_misled_by_as_many_other_messages(log_format):
+    others = [_message("8", "See you"), _message("9", "at <noon> & later\nor not")]
+    body = _day([ASK, *others], log_format)
+    rewritten = body.replace("<br>", "<br />\n").replace("<b>", "<strong>").replace("</b>", "</strong>")
+    assert _append(rewritten, others, log_format, skip_present=True, logged_before=1) == rewritten
+    mine = [_message("2", "Yes", 9), _message("3", "Thanks", 9)]
+    assert _append(body, mine, log_format, skip_present=True, logged_before=1) == _day(
+        [ASK, *others, *mine], log_format
+    )
+
+
+@ALL
 def test_a_retry_is_not_misled_by_a_longer_text_that_begins_alike(log_format):
     before = _day([ASK, _message("2", "Yes, today.\nAt noon")], log_format)
     for text in ("Yes, today.", "Yes"):

@@ -9,10 +9,11 @@ from datetime import tzinfo
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind
 from connectors.log_body.clock import clock, long_date, short_date
-from connectors.log_body.markup import escape, with_its_newlines
+from connectors.log_body.markup import escape, unescape, with_its_newlines
 
 FOOTER = "--- Created via RingCentral App Connect"
 _RULE = "------------"
+_TAG = re.compile(r"<[^>]*>")
 _COUNTER = re.compile(r"Conversation\((\d+) messages\)")
 #: A line of a message that would be taken for the rule around the conversation.
 _RULE_LINE = re.compile(rf"^(?= *{_RULE}$)", re.MULTILINE)
@@ -28,6 +29,7 @@ _TITLES = {
     MessageKind.FAX: "Fax document sent from {name}",
 }
 _OUTGOING_FAX = "Fax document sent to {name}"
+_FIRST_WORD = {MessageKind.VOICEMAIL: "Voicemail ", MessageKind.FAX: "Fax "}
 
 
 def conversation_title(first: Message, contact_name: str, zone: tzinfo, date_format: str = "%y/%m/%d") -> str:
@@ -170,7 +172,8 @@ def _not_present(
     if logged_before is not None and count is not None:
         if count == logged_before:
             return entries
-        if count == logged_before + len(entries):
+        as_many = count == logged_before + len(entries)  # these, or others that were given up in doubt
+        if as_many and _hints_at(body, [message for message, _ in entries], log_format):
             return []
     missing = []
     seen: Counter[str] = Counter()
@@ -194,6 +197,16 @@ def _count_of(body: str) -> int | None:
     if not counters:
         return 1 if alone and _RULE not in body else None
     return alone + int(counters[0][1][:9])
+
+
+def _hints_at(body: str, messages: Sequence[Message], log_format: LogFormat) -> bool:
+    """Whether any of the texts stands there, in whatever way the CRM may have rewritten the body."""
+    if log_format is LogFormat.HTML:
+        body = unescape(_TAG.sub(" ", body))
+    words = " ".join(body.split())
+    # Links may be others in a retry: a CRM that keeps the file has an address of its own for it.
+    hints = [_FIRST_WORD.get(message.kind) or " ".join(message.text.split()) or "[Link]:" for message in messages]
+    return any(hint in words for hint in hints)
 
 
 def _occurrences(body: str, message: Message, entry: str, log_format: LogFormat) -> int:

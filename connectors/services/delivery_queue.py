@@ -214,6 +214,8 @@ def drop(delivery: Delivery, *, error: str, state: LogState | None = None) -> bo
         if state is None and record is not None:
             record.refresh_from_db()
             may_be_there = record.state in (LogState.CLAIMED, LogState.UNCERTAIN)
+            if delivery.kind == DeliveryKind.WRITE_MESSAGES and record.crm_log_id:
+                may_be_there |= delivery.attempts > 0  # the state tells of later messages, perhaps
             state = LogState.UNCERTAIN if may_be_there else LogState.FAILED
         _unwritten(delivery, state or LogState.FAILED, error)
     return True
