@@ -435,6 +435,30 @@ def test_messages_are_logged_once_at_whichever_statement_a_process_dies(days, us
     assert set(ConversationLog.objects.values_list("state", flat=True)) == {LogState.LOGGED}
 
 
+def test_messages_given_up_in_doubt_and_sent_again_behind_others_are_not_repeated(days, user, monkeypatch):
+    monkeypatch.setattr(deliveries, "_WAIT_FOR_EARLIER", 0.1)
+    log_messages(user=user, conversation=day("c", 1))
+    original, faults = Adapter.update_message_log, [CrmUnavailable(maybe_applied=True)]
+
+    def faulty(adapter, ref, change):
+        result = original(adapter, ref, change)
+        if faults:
+            raise faults.pop()
+        return result
+
+    monkeypatch.setattr(Adapter, "update_message_log", faulty)
+    log_messages(user=user, conversation=day("c", 1, 2, 3))
+    log_messages(user=user, conversation=day("c", 1, 2, 3, 4, 5))
+    delivery_queue.drop(Delivery.objects.order_by("position")[0], error="given up")
+    Delivery.objects.update(attempts=1, next_attempt_at=timezone.now() + timedelta(minutes=5))
+    log_messages(user=user, conversation=day("c", 1, 2, 3))
+    assert Delivery.objects.count() == 2
+    _drain()
+    body = days["c/2026-05-04"]
+    assert [body.count(f"text {number}.") for number in (1, 2, 3, 4, 5)] == [1] * 5
+    assert ConversationLog.objects.get().state == LogState.LOGGED
+
+
 def test_an_append_in_doubt_is_not_repeated_though_others_went_in_before_it_was_given_up(days, user, monkeypatch):
     log_messages(user=user, conversation=day("c", 1, 2))
     with monkeypatch.context() as faulty:

@@ -177,7 +177,10 @@ def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
             return False
         record = delivery.call_log or delivery.conversation
         if log_id is not None and record is not None:
+            in_doubt = record.state == LogState.UNCERTAIN and delivery.kind == DeliveryKind.WRITE_MESSAGES
             record.complete(log_id)
+            if in_doubt and record.deliveries.exists():  # what may be there is among the messages that follow, perhaps
+                record.move_to(LogState.UNCERTAIN)
     return True
 
 
