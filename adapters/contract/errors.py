@@ -10,8 +10,6 @@ class ConnectorError(Exception):
 
     #: Whether the same request may succeed later without anybody changing anything.
     try_later = False
-    #: Seconds after which the vendor accepts requests again; None when it did not say.
-    retry_after: float | None = None
 
     def __init__(
         self, message: str = "", *, reason: str = "", maybe_applied: bool = False, status: int = 0, advice: str = ""
@@ -63,6 +61,7 @@ class RateLimited(ConnectorError):
     def __init__(
         self, message: str = "", *, retry_after: float | None = None, reason: str = "", status: int = 429
     ) -> None:
+        """``retry_after``: seconds after which the vendor accepts requests again; None when it did not say."""
         super().__init__(message, reason=reason, status=status)
         self.retry_after = retry_after
 
@@ -74,6 +73,8 @@ class CrmUnavailable(ConnectorError):
     """
 
     try_later = True
+    #: Seconds after which the vendor accepts requests again; None when it did not say.
+    retry_after: float | None = None
 
 
 class UnexpectedResponse(ConnectorError):

@@ -281,7 +281,7 @@ def _failed(
         _finish(delivery, result, event)
         return Outcome(result=result)
     event.error = name
-    asked_for = error.retry_after or 0.0
+    asked_for = (isinstance(error, RateLimited | CrmUnavailable) and error.retry_after) or 0.0
     if isinstance(error, CredentialsRejected):
         _park_until_login(delivery, error=name)
     elif isinstance(error, Undecidable):
