@@ -13,7 +13,7 @@ from connectors.log_body.markup import escape, unescape, with_its_newlines
 
 FOOTER = "--- Created via RingCentral App Connect"
 _RULE = "------------"
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")  # no second "<": a text full of them would take the square of its length
 _COUNTER = re.compile(r"Conversation\((\d+) messages\)")
 #: A line of a message that would be taken for the rule around the conversation.
 _RULE_LINE = re.compile(rf"^(?= *{_RULE}$)", re.MULTILINE)
