@@ -18,6 +18,8 @@ FOLDER = Path(__file__).resolve().parent
 
 #: Runs the folders that hold a ``definition.json`` instead of an ``adapter.py``.
 _DECLARATIVE = "adapters.proxy.loading"
+#: What makes a folder one that describes a CRM.
+_FILES = ("manifest.json", "definition.json")
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,14 @@ def _read() -> _Found:
     """Our own folders, then those of ``ADAPTER_FOLDERS``, from which no Python is imported."""
     found = _Found()
     for parent in (FOLDER, *(Path(folder) for folder in settings.ADAPTER_FOLDERS)):
-        for path in sorted(parent.glob("*/manifest.json")):
-            folder = path.parent
+        for folder in sorted({path.parent for name in _FILES for path in parent.glob(f"*/{name}")}):
             try:
-                manifest = Manifest.parse(path.read_text(encoding="utf-8"))
+                manifest = Manifest.parse((folder / "manifest.json").read_text(encoding="utf-8"))
                 reason = _fault(manifest, folder, found)
+            except FileNotFoundError:
+                reason = "manifest.json is missing"
             except (ManifestError, OSError, UnicodeDecodeError) as error:
-                reason = str(error)
+                reason = f"manifest.json: {error}"
             if reason:
                 found.broken[folder.name if parent == FOLDER else str(folder)] = reason
             else:
@@ -58,7 +61,11 @@ def _fault(manifest: Manifest, folder: Path, found: _Found) -> str:
     if _is_declarative(folder):
         mistakes: list[str] = importlib.import_module(_DECLARATIVE).mistakes_in(folder, manifest)
         return "\n".join(mistakes)
-    return "" if folder.parent == FOLDER else "a further folder of adapters may hold definitions only, no Python"
+    if folder.parent == FOLDER:
+        return ""
+    if (folder / "adapter.py").exists():
+        return "a further folder of adapters may hold definitions only, no Python"
+    return "definition.json is missing"
 
 
 def _is_declarative(folder: Path) -> bool:

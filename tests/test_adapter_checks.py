@@ -27,10 +27,10 @@ def _found_in(folder, check):
         return [(message.id, message.msg) for message in check() if folder.name in message.msg.lower()]
 
 
-def _change(folder, **server):
+def _change(folder, half="server", **members):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["server"].update(server)
+    manifest[half].update(members)
     path.write_text(json.dumps(manifest))
 
 
@@ -49,7 +49,37 @@ def test_a_manifest_that_cannot_be_read_is_e001(acme):
     ((identity, text),) = _found_in(acme, check_adapters)
 
     assert identity == "adapters.E001"
-    assert "acme: not JSON" in text
+    assert "acme: manifest.json: not JSON" in text
+
+
+@pytest.mark.parametrize(
+    ("half", "change", "fault"),
+    [
+        ("server", {"settings": ["ACME_URL"]}, "server.settings must be an object of texts"),
+        ("server", {"settings": {"ACME_PORT": 8080}}, "server.settings must be an object of texts"),
+        ("server", {"read_timeout": "20"}, "server.read_timeout must be a number"),
+        ("server", {"read_timeout": True}, "server.read_timeout must be a number"),
+        ("server", {"pace": {"in_flight": "3"}}, "server.pace.in_flight must be a whole number"),
+        ("server", {"base_url": ["https://api.acme.example"]}, "server.base_url must be a text"),
+        ("server", {"host_in_identity": "yes"}, "server.host_in_identity must be true or false"),
+        ("server", {"routes": "x"}, "server.routes must be a list of objects"),
+        ("client", {"environment": "fixed"}, "client.environment must be an object"),
+        ("client", {"auth": {"type": "apiKey", "apiKey": []}}, "client.auth.apiKey must be an object"),
+        ("client", {"settings": {"id": "x"}}, "client.settings must be a list of objects"),
+        ("client", {"settings": [{"id": "x", "items": ["y"]}]}, "client.settings.0.items must be a list of objects"),
+        ("client", {"page": {"callLog": []}}, "client.page.callLog must be an object"),
+        (
+            "client",
+            {"page": {"callLog": {"additionalFields": ["deals"]}}},
+            "client.page.callLog.additionalFields must be a list of objects",
+        ),
+    ],
+)
+def test_a_manifest_of_another_shape_is_e001_and_stops_no_other_check(acme, half, change, fault):
+    _change(acme, half, **change)
+
+    assert _found_in(acme, check_adapters) == [("adapters.E001", f"acme: manifest.json: {fault}")]
+    assert _found_in(acme, check_configuration) == []
 
 
 def test_an_adapter_that_cannot_be_imported_is_e002(acme):

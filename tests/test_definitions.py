@@ -300,6 +300,25 @@ def test_no_python_is_read_from_a_further_folder(folder):
     assert "no Python" in reason
 
 
+@pytest.mark.parametrize("file", ["manifest.json", "definition.json"])
+def test_a_folder_that_lacks_a_file_is_named(folder, file):
+    place = put(folder)
+    (place / file).unlink()
+    registry.forget()
+    assert registry.find_platform("grove") is None
+    assert registry.broken() == {str(place): f"{file} is missing"}
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "definition.json"])
+def test_a_slip_in_the_json_names_the_file(folder, file):
+    place = put(folder)
+    (place / file).write_text('{"client": {},}')
+    registry.forget()
+    (reason,) = registry.broken().values()
+    assert reason.startswith(f"{file}: not JSON: ")
+    assert "line 1 column 15" in reason
+
+
 def test_a_further_folder_cannot_take_the_place_of_an_adapter(folder):
     put(folder, "clio")
     assert registry.folder_of("clio").parent == registry.FOLDER

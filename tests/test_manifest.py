@@ -90,4 +90,4 @@ def test_a_folder_whose_manifest_cannot_be_used_stops_no_other(tmp_path, client)
         (tmp_path / name / "manifest.json").write_text(json.dumps(document))
     with only_adapters_in(tmp_path):
         assert list(client.get("/crmManifest").json()["platforms"]) == ["fit"]
-        assert any("unfit: client.page must be an object" in message.msg for message in check_adapters())
+        assert any("unfit: manifest.json: client.page must be an object" in message.msg for message in check_adapters())

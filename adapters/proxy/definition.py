@@ -117,7 +117,7 @@ class Definition:
         try:
             document = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
-            raise DefinitionError([f"not JSON: {error}"]) from None
+            raise DefinitionError([f"definition.json: not JSON: {error}"]) from None
         return cls.read(document)
 
     @classmethod
