@@ -31,7 +31,14 @@ from tests.exchanges import MemoryCache
 
 HOST = "api.grove.example"
 BASE = f"https://{HOST}/v1"
-USER_INFO = {"url": "/me", "responseMapping": {"idPath": "body.id", "namePath": "body.name"}}
+USER_INFO = {
+    "url": "/me",
+    "responseMapping": {
+        "idPath": "body.id",
+        "namePath": "body.name",
+        "platformAdditionalInfoPaths": {name: f"body.{name}" for name in ("region", "x", "y")},
+    },
+}
 
 START = datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC)
 PHONE = parse_phone("+16505550112", formats="(###) ###-####")

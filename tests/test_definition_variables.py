@@ -46,6 +46,20 @@ def test_the_variables_given_are_the_variables_documented():
         "updateMessageLog": variables.more_messages(REF, more, "b"),
     }.items():
         assert set(given) - {"contactId"} <= schema.VARIABLES[operation], operation
+        for name, value in given.items():
+            assert _unlisted(value, schema.MEMBERS.get(name, {}), name) == [], operation
+
+
+def _unlisted(value, members, place):
+    """Places below a variable that a definition could not name."""
+    if members is None or not isinstance(value, dict | list):
+        return []
+    items = value.items() if isinstance(value, dict) else ((schema.ELEMENT, item) for item in value)
+    return [
+        found
+        for key, item in items
+        for found in (_unlisted(item, members[key], f"{place}.{key}") if key in members else [f"{place}.{key}"])
+    ]
 
 
 WIRE = {

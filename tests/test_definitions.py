@@ -108,16 +108,16 @@ def test_all_mistakes_are_named_at_once_each_with_its_path():
         "operations.getUserList.url: must begin with https:// or be a path below the base URL",
         "operations.getUserList.responseMapping: must be an object",
         "operations.getUserInfo: is missing: nobody could sign in",
-        "auth and requestDefaults: there is no variable 'apiKye' here; did you mean 'apiKey'?",
-        "operations.findContact: there is no variable 'phonNumber' here; did you mean 'phoneNumber'?",
+        "auth.credentialTemplate: there is no variable 'apiKye' here; did you mean 'apiKey'?",
+        "operations.findContact.query.q: there is no variable 'phonNumber' here; did you mean 'phoneNumber'?",
         'operations.findContact: "forEach": "phoneFormats" and {{phoneFormat}} belong together',
         "operations.updateCallLog: needs operations.getCallLog: "
         "an edit composed on nothing would overwrite what stands in the CRM",
+        "operations.updateCallLog.body.u: 'user.secret': 'user' has no 'secret'; "
+        f"there is {', '.join(schema.USER_VARIABLES)}",
     ]
     assert [line for line in expected if line not in found] == []
-    assert [line for line in found if line not in expected] == [
-        "operations.updateCallLog: 'user.secret': a user has " + ", ".join(sorted(schema.USER_VARIABLES)),
-    ]
+    assert [line for line in found if line not in expected] == []
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,49 @@ def test_a_document_that_is_no_definition_is_refused(text, mistake):
         Definition.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("operation", "path", "mistake"),
+    [
+        ("createCallLog", "contactInfo.ID", "'contactInfo' has no 'ID'; there is id, name, phoneNumber, type"),
+        ("createCallLog", "subject.text", "'subject' has no 'text'; it is a single value"),
+        ("createCallLog", "user.platformAdditionalInfo.regon", None),
+        ("createContact", "parsedPhoneNumber.number.E164", None),
+        (
+            "createContact",
+            "phoneFormats.first",
+            "'phoneFormats' is a list, whose elements go by number: 'phoneFormats.0'",
+        ),
+        ("updateMessageLog", "message.text", None),
+        ("updateMessageLog", "messages.id", "'messages' is a list, whose elements go by number: 'messages.0'"),
+        ("updateMessageLog", "messages.0.from.number", None),
+        ("updateMessageLog", "existingMessageLog.id", None),
+    ],
+)
+def test_a_name_that_can_never_have_a_value_is_a_mistake_at_its_place(operation, path, mistake):
+    entry = {"method": "POST", "url": "/x", "body": {"a": [{"b": "<{{" + path + "}}>"}]}}
+    lines = [
+        line
+        for line in mistakes(definition_with({operation: entry}, auth={"scheme": "two words"}))
+        if line.startswith(f"operations.{operation}.body.a.0.b: '{path}': ")
+    ]
+    assert len(lines) == 1
+    assert mistake is None or lines[0].endswith(mistake)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("contactInfo", "contactInfo.id", "callLog.from.name", "callLog.whatever.it.is", "additionalSubmission.deals"),
+        *("ringSenseAIScore.score", "user.platformAdditionalInfo.region", "user.platformAdditionalInfo.region.id"),
+    ],
+)
+def test_what_the_extension_and_the_crm_send_may_have_any_members(path):
+    entry = {"method": "POST", "url": "/x", "body": {"a": "{{" + path + "}}"}}
+    assert (
+        Definition.read(definition_with({"createCallLog": entry})).operations["createCallLog"].uses(path.split(".")[0])
+    )
+
+
 def test_definition_and_manifest_have_to_fit():
     definition = Definition.read(
         definition_with(
@@ -196,8 +239,9 @@ def test_definition_and_manifest_have_to_fit():
     )
     assert misfits(definition, manifest_with(base_url="", hosts=["api.grove.example", "*.com", "*"])) == [
         "meta.name: must be the platform key 'grove'",
-        "operations.findContact: {{secretKey}} is the variable GROVE_SECRET_KEY, which manifest.json does not name",
-        "operations.getUserList: manifest.json does not name the variable 'GROVE_X'",
+        "operations.findContact.headers.X: "
+        "{{secretKey}} is the variable GROVE_SECRET_KEY, which manifest.json does not name",
+        "operations.getUserList.query.v: manifest.json does not name the variable 'GROVE_X'",
         "manifest.json: server.hosts: '*.com' lets requests go anywhere",
         "manifest.json: server.hosts: '*' lets requests go anywhere",
         "operations.getUserInfo.url: manifest.json has no server.base_url to join it to",

@@ -26,6 +26,7 @@ from adapters.proxy.template import Choose, Html, Template, UrlTemplate
 _MOST_TEXT = 500_000
 _MOST_PLACEHOLDERS = 200
 _MOST_PAGES = 20
+_KEPT = "user.platformAdditionalInfo"
 
 
 class DefinitionError(ValueError):
@@ -80,14 +81,15 @@ class Operation:
         """True: even a POST may be repeated; None: as its method says."""
         return True if self.name in schema.READS else None
 
-    def paths(self) -> Iterator[str]:
-        """Every variable the request uses."""
-        yield from self.url.paths
-        credential = self.auth.credential if self.auth else None
-        yield from paths_in([*self.headers.values(), *self.query.values(), self.body, credential])
+    def variables(self) -> Iterator[tuple[str, str]]:
+        """``(place, path)`` of every variable the request uses."""
+        where = f"operations.{self.name}"
+        yield from ((f"{where}.url", path) for path in self.url.paths)
+        yield from variables_in({"headers": self.headers, "query": self.query, "body": self.body}, where)
+        yield from variables_in(self.auth.credential if self.auth else None, f"{where}.auth.credentialTemplate")
 
     def uses(self, name: str) -> bool:
-        return any(path.split(".")[0] == name for path in self.paths())
+        return any(path.split(".")[0] == name for _, path in self.variables())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,12 @@ class Definition:
         """Whether reading the user needs what was typed at sign-in, so that it can be done only then."""
         user_info = self.operations["getUserInfo"]
         return user_info.uses("additionalInfo") or "overridingApiKeyPath" in user_info.mapping
+
+    def shared_variables(self) -> Iterator[tuple[str, str]]:
+        """``(place, path)`` of the variables that every request uses."""
+        shared = {"defaultHeaders": self.headers, "defaultQuery": self.query}
+        yield from variables_in(shared, "requestDefaults")
+        yield from variables_in(self.auth.credential, "auth.credentialTemplate")
 
     @classmethod
     def parse(cls, text: str) -> Definition:
@@ -238,32 +246,37 @@ def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
     return pagination
 
 
-def paths_in(node: Any) -> Iterator[str]:
-    """Every path of the templates in a body or a list of them."""
+def variables_in(node: Any, place: str) -> Iterator[tuple[str, str]]:
+    """``(place, path)`` of every variable in a body, or in an object of templates."""
     match node:
-        case Template(parts=parts):
-            yield from parts[1::2]
-        case Html(template=template) | Choose(template=template):
-            yield from template.paths
-        case dict():
-            for item in node.values():
-                yield from paths_in(item)
+        case Template(paths=paths):
+            yield from ((place, path) for path in paths)
+        case Html(template=template):
+            yield from variables_in(template, f"{place}.$html")
+        case Choose(template=template):
+            yield from variables_in(template, f"{place}.$choose")
+        case Mapping():
+            for key, item in node.items():
+                yield from variables_in(item, f"{place}.{key}")
         case list():
-            for item in node:
-                yield from paths_in(item)
+            for index, item in enumerate(node):
+                yield from variables_in(item, f"{place}.{index}")
 
 
 def _check_together(definition: Definition, mistakes: Mistakes) -> None:
     """What only shows when the parts are seen side by side."""
-    shared = [*paths_in([*definition.headers.values(), *definition.query.values(), definition.auth.credential])]
-    for path in shared:
-        _check_variable(path, frozenset(), "auth and requestDefaults", mistakes)
+    kept = definition.operations["getUserInfo"].mapping if "getUserInfo" in definition.operations else {}
+    kept = kept.get("platformAdditionalInfoPaths", {})
+    user = {**(schema.MEMBERS["user"] or {}), "platformAdditionalInfo": dict.fromkeys(kept)}
+    members = {**schema.MEMBERS, "user": user}
+    for place, path in definition.shared_variables():
+        _check_variable(path, frozenset(), members, place, mistakes)
     for name, operation in definition.operations.items():
         where = f"operations.{name}"
-        paths = [*operation.paths()]
-        for path in dict.fromkeys(paths):
-            _check_variable(path, schema.VARIABLES[name], where, mistakes)
-        if len(paths) > _MOST_PLACEHOLDERS:
+        variables = [*operation.variables()]
+        for place, path in variables:
+            _check_variable(path, schema.VARIABLES[name], members, place, mistakes)
+        if len(variables) > _MOST_PLACEHOLDERS:
             mistakes.add(where, f"has more than {_MOST_PLACEHOLDERS} placeholders")
         if name in schema.NEEDS and schema.NEEDS[name][0] not in definition.operations:
             other, why = schema.NEEDS[name]
@@ -275,9 +288,26 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
         mistakes.add("operations.updateMessageLog", "needs operations.getMessageLog to compose on what stands there")
 
 
-def _check_variable(path: str, own: frozenset[str], where: str, mistakes: Mistakes) -> None:
-    root, _, rest = path.partition(".")
-    if root not in schema.COMMON_VARIABLES | own:
-        mistakes.add(where, f"there is no variable '{root}' here", like=(root, schema.COMMON_VARIABLES | own))
-    if root == "user" and rest.split(".")[0] not in schema.USER_VARIABLES:
-        mistakes.add(where, f"'{path}': a user has {', '.join(sorted(schema.USER_VARIABLES))}")
+def _check_variable(
+    path: str, own: frozenset[str], members: Mapping[str, schema.Members | None], place: str, mistakes: Mistakes
+) -> None:
+    """A name that can never have a value would be left out in silence."""
+    root, *rest = path.split(".")
+    known = schema.COMMON_VARIABLES | own
+    if root not in known:
+        mistakes.add(place, f"there is no variable '{root}' here", like=(root, known))
+        return
+    held, outer = members.get(root, {}), root
+    for part in rest:
+        if held is None:
+            return
+        if schema.ELEMENT in held and not (part.isascii() and part.isdigit()):
+            mistakes.add(place, f"'{path}': '{outer}' is a list, whose elements go by number: '{outer}.0'")
+            return
+        if schema.ELEMENT not in held and part not in held:
+            names = ", ".join(held)
+            there = f"there is {names}" if held else "it is a single value"
+            there = f"getUserInfo keeps {names or 'nothing'}" if outer == _KEPT else there
+            mistakes.add(place, f"'{path}': '{outer}' has no '{part}'; {there}")
+            return
+        held, outer = held[schema.ELEMENT if schema.ELEMENT in held else part], f"{outer}.{part}"

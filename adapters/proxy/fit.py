@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adapters.contract import Manifest
 from adapters.contract.outbound_guard import refusal
-from adapters.proxy.definition import Definition, paths_in
+from adapters.proxy.definition import Definition
 
 _WIDE_PATTERN = re.compile(r"\*\.?[^.]*")
 
@@ -22,14 +22,9 @@ def _names(definition: Definition, manifest: Manifest) -> Iterator[str]:
     if name and name != manifest.name:
         yield f"meta.name: must be the platform key {manifest.name!r}"
     secret_key = f"{manifest.name.upper()}_SECRET_KEY"
-    used = {
-        path: f"operations.{operation.name}"
-        for operation in definition.operations.values()
-        for path in operation.paths()
-    }
-    for path in paths_in([*definition.headers.values(), *definition.query.values(), definition.auth.credential]):
-        used[path] = "auth and requestDefaults"
-    for path, where in used.items():
+    operations = definition.operations.values()
+    used = [*definition.shared_variables(), *(found for operation in operations for found in operation.variables())]
+    for where, path in dict.fromkeys(used):
         root, _, variable = path.partition(".")
         if root == "secretKey" and secret_key not in manifest.variables:
             yield f"{where}: {{{{secretKey}}}} is the variable {secret_key}, which manifest.json does not name"

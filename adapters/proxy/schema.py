@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 #: Kinds of a response mapping's values.
 PATH, PATHS, PATH_MAP, TEXT, ITEM, CHOICES = "path", "paths", "path map", "text", "item", "choices"
@@ -28,19 +29,17 @@ READS = (
 #: Names that every template may begin with.
 COMMON_VARIABLES = frozenset({"apiKey", "authHeader", "secretKey", "secrets", "user", "platform"})
 #: What ``user`` holds.
-USER_VARIABLES = frozenset(
-    {
-        "id",
-        "name",
-        "email",
-        "hostname",
-        "timezoneName",
-        "platform",
-        "accessToken",
-        "refreshToken",
-        "tokenExpiry",
-        "platformAdditionalInfo",
-    }
+USER_VARIABLES = (
+    "id",
+    "name",
+    "email",
+    "hostname",
+    "timezoneName",
+    "platform",
+    "accessToken",
+    "refreshToken",
+    "tokenExpiry",
+    "platformAdditionalInfo",
 )
 _RING_SENSE = {
     "ringSenseTranscript",
@@ -139,6 +138,44 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "getLicenseStatus": frozenset({"userId"}),
     "validateSession": frozenset(),
     "unAuthorize": frozenset(),
+}
+
+Members = Mapping[str, Any]
+#: Stands for the elements of a list among ``Members``.
+ELEMENT = "*"
+
+
+def _members(*names: str, **further: Members | None) -> Members:
+    return {**{name: {} for name in names}, **further}
+
+
+_LOG = _members("sessionId", "thirdPartyLogId", "contactId")
+_PARTY = _members("name", "phoneNumber", "extensionNumber", "location")
+_ONE_MESSAGE = _members(
+    *("id", "type", "direction", "subject", "creationTime", "messageStatus", "faxPageCount"),
+    **{"from": _PARTY, "to": {ELEMENT: _PARTY}},
+)
+#: Variable -> what it holds: names, each with what that holds in turn; None: whatever the extension or the CRM sent.
+#: A variable that is not listed is a text, a number or a switch.
+MEMBERS: Mapping[str, Members | None] = {
+    "contactInfo": _members("id", "name", "phoneNumber", "type"),
+    "parsedPhoneNumber": _members(
+        *("valid", "possible", "regionCode", "countryCode"),
+        number=_members("input", "e164", "national", "international", "significant", "rfc3966"),
+    ),
+    "phoneFormats": {ELEMENT: {}},
+    "existingCallLog": _LOG,
+    "existingMessageLog": _LOG,
+    "message": _ONE_MESSAGE,
+    "messages": {ELEMENT: _ONE_MESSAGE},
+    "sharedSMSLogContent": _members("subject", "body"),
+    "user": _members(*USER_VARIABLES[:-1], platformAdditionalInfo=None),
+    **dict.fromkeys(
+        (
+            *("additionalInfo", "additionalSubmission", "callLog", "correspondents", "dispositions"),
+            *("existingCallLogDetails", "legs", "secrets", *_RING_SENSE, "aiNote", "transcript"),
+        )
+    ),
 }
 
 #: Names that the paths of an answer may begin with; ``$`` is the object that holds them.
