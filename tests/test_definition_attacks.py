@@ -135,6 +135,10 @@ def test_headers_that_are_not_a_definitions_to_set_are_refused(name, place):
         "{{a.b.c.d.e.f.g.h.i.j.k}}",
         "{{name/../x}}",
         "{{na\nme}}",
+        "{{{name}}}",
+        "{name}",
+        "${ name }",
+        "#{user.id}",
     ],
 )
 def test_a_template_is_a_look_up_and_nothing_else(template):
@@ -143,7 +147,7 @@ def test_a_template_is_a_look_up_and_nothing_else(template):
 
 
 @pytest.mark.parametrize(
-    "template", ["{% if 1 %}x{% endif %}", "${apiKey}", "%(name)s", "{name}", "#{name}", "<%= name %>"]
+    "template", ["{% if 1 %}x{% endif %}", "${api}", "%(name)s", "{x}", '{"name": 1}', "<%= name %>"]
 )
 def test_other_template_languages_are_plain_text(tmp_path, crm, template):
     _finding(tmp_path, {"query": {"q": template}}).find_contacts(PHONE)

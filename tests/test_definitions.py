@@ -210,6 +210,40 @@ def test_a_name_that_can_never_have_a_value_is_a_mistake_at_its_place(operation,
 
 
 @pytest.mark.parametrize(
+    ("members", "mistake"),
+    [
+        ({"url": "/logs/{phoneNumber}"}, "url: has a single brace; a variable has two: '{{thirdPartyLogId}}'"),
+        (
+            {"query": {"q": "tel:{phoneNumber}"}},
+            "query.q: '{phoneNumber}' is plain text; a variable has two braces: '{{phoneNumber}}'",
+        ),
+        ({"query": {"q": "{{{phoneNumber}}}"}}, "query.q: a variable has two braces on each side, not three"),
+        (
+            {"query": {"q": "{{phoneFormats[0]}}"}},
+            "query.q: 'phoneFormats[0]': elements of lists go by number after a dot: 'phoneFormats.0'",
+        ),
+        (
+            {"responseMapping": {"listPath": "body.pages[0].items"}},
+            "responseMapping.listPath: 'body.pages[0].items': "
+            "elements of lists go by number after a dot: 'body.pages.0.items'",
+        ),
+        (
+            {"responseMapping": {"listPath": "body", "item": {"phonePath": "lines.*.no"}}},
+            "responseMapping.item.phonePath: 'lines.*.no': "
+            "'*' works in phonePaths only; elements of lists go by number",
+        ),
+        (
+            {"auth": {"scheme": "Token", "credentialTemplate": "partner-7"}},
+            "auth.credentialTemplate: has no variable; a key is not written here: "
+            "name its environment variable in manifest.json (server.secrets) and use {{secrets.NAME}}",
+        ),
+    ],
+)
+def test_a_notation_of_other_languages_is_answered_with_the_one_used_here(members, mistake):
+    assert mistakes(definition_with({"findContact": {**FIND, **members}})) == [f"operations.findContact.{mistake}"]
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *("contactInfo", "contactInfo.id", "callLog.from.name", "callLog.whatever.it.is", "additionalSubmission.deals"),

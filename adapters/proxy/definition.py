@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,10 @@ _MOST_TEXT = 500_000
 _MOST_PLACEHOLDERS = 200
 _MOST_PAGES = 20
 _KEPT = "user.platformAdditionalInfo"
+#: What other template languages write.
+_SINGLE_BRACES = re.compile(r"\{\s*([A-Za-z][A-Za-z0-9.]*)\s*\}", re.ASCII)
+
+_Held = Mapping[str, schema.Members | None]
 
 
 class DefinitionError(ValueError):
@@ -81,12 +86,16 @@ class Operation:
         """True: even a POST may be repeated; None: as its method says."""
         return True if self.name in schema.READS else None
 
+    def templates(self) -> Iterator[tuple[str, Template]]:
+        """Every template of the request with its place."""
+        where = f"operations.{self.name}"
+        yield from ((f"{where}.url", part) for part in (self.url.host, self.url.path) if part)
+        yield from _templates_in({"headers": self.headers, "query": self.query, "body": self.body}, where)
+        yield from _templates_in(self.auth.credential if self.auth else None, f"{where}.auth.credentialTemplate")
+
     def variables(self) -> Iterator[tuple[str, str]]:
         """``(place, path)`` of every variable the request uses."""
-        where = f"operations.{self.name}"
-        yield from ((f"{where}.url", path) for path in self.url.paths)
-        yield from variables_in({"headers": self.headers, "query": self.query, "body": self.body}, where)
-        yield from variables_in(self.auth.credential if self.auth else None, f"{where}.auth.credentialTemplate")
+        return ((place, path) for place, template in self.templates() for path in template.paths)
 
     def uses(self, name: str) -> bool:
         return any(path.split(".")[0] == name for _, path in self.variables())
@@ -111,11 +120,16 @@ class Definition:
         user_info = self.operations["getUserInfo"]
         return user_info.uses("additionalInfo") or "overridingApiKeyPath" in user_info.mapping
 
-    def shared_variables(self) -> Iterator[tuple[str, str]]:
-        """``(place, path)`` of the variables that every request uses."""
-        shared = {"defaultHeaders": self.headers, "defaultQuery": self.query}
-        yield from variables_in(shared, "requestDefaults")
-        yield from variables_in(self.auth.credential, "auth.credentialTemplate")
+    def shared_templates(self) -> Iterator[tuple[str, Template]]:
+        """The templates that every request uses, with their places."""
+        yield from _templates_in({"defaultHeaders": self.headers, "defaultQuery": self.query}, "requestDefaults")
+        yield from _templates_in(self.auth.credential, "auth.credentialTemplate")
+
+    def variables(self) -> Iterator[tuple[str, str]]:
+        """``(place, path)`` of every variable of all requests."""
+        yield from ((place, path) for place, template in self.shared_templates() for path in template.paths)
+        for operation in self.operations.values():
+            yield from operation.variables()
 
     @classmethod
     def parse(cls, text: str) -> Definition:
@@ -180,6 +194,12 @@ def _auth(value: Any, path: str, mistakes: Mistakes) -> AuthRule:
         mistakes.add(f"{path}.scheme", "must be one word")
     template = mistakes.text(rule, "credentialTemplate", path)
     credential = parse_template(template, f"{path}.credentialTemplate", mistakes) if template else None
+    if credential and not credential.paths:
+        mistakes.add(
+            f"{path}.credentialTemplate",
+            "has no variable; a key is not written here: "
+            "name its environment variable in manifest.json (server.secrets) and use {{secrets.NAME}}",
+        )
     encode = mistakes.one_of(rule, "encode", path, ("base64", "none"), "base64")
     return AuthRule(scheme=scheme, header=header, credential=credential, in_base64=encode == "base64")
 
@@ -246,21 +266,21 @@ def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
     return pagination
 
 
-def variables_in(node: Any, place: str) -> Iterator[tuple[str, str]]:
-    """``(place, path)`` of every variable in a body, or in an object of templates."""
+def _templates_in(node: Any, place: str) -> Iterator[tuple[str, Template]]:
+    """Every template in a body, or in an object of templates, with its place."""
     match node:
-        case Template(paths=paths):
-            yield from ((place, path) for path in paths)
+        case Template():
+            yield place, node
         case Html(template=template):
-            yield from variables_in(template, f"{place}.$html")
+            yield f"{place}.$html", template
         case Choose(template=template):
-            yield from variables_in(template, f"{place}.$choose")
+            yield f"{place}.$choose", template
         case Mapping():
             for key, item in node.items():
-                yield from variables_in(item, f"{place}.{key}")
+                yield from _templates_in(item, f"{place}.{key}")
         case list():
             for index, item in enumerate(node):
-                yield from variables_in(item, f"{place}.{index}")
+                yield from _templates_in(item, f"{place}.{index}")
 
 
 def _check_together(definition: Definition, mistakes: Mistakes) -> None:
@@ -269,14 +289,17 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
     kept = kept.get("platformAdditionalInfoPaths", {})
     user = {**(schema.MEMBERS["user"] or {}), "platformAdditionalInfo": dict.fromkeys(kept)}
     members = {**schema.MEMBERS, "user": user}
-    for place, path in definition.shared_variables():
-        _check_variable(path, frozenset(), members, place, mistakes)
+    for place, template in definition.shared_templates():
+        _check_variables(template, schema.COMMON_VARIABLES, members, place, mistakes)
+        _check_braces(template, schema.COMMON_VARIABLES, place, mistakes)
     for name, operation in definition.operations.items():
         where = f"operations.{name}"
-        variables = [*operation.variables()]
-        for place, path in variables:
-            _check_variable(path, schema.VARIABLES[name], members, place, mistakes)
-        if len(variables) > _MOST_PLACEHOLDERS:
+        known = schema.COMMON_VARIABLES | schema.VARIABLES[name]
+        for place, template in operation.templates():
+            _check_variables(template, known, members, place, mistakes)
+            if place != f"{where}.url":  # where no brace may stand alone
+                _check_braces(template, known, place, mistakes)
+        if len(list(operation.variables())) > _MOST_PLACEHOLDERS:
             mistakes.add(where, f"has more than {_MOST_PLACEHOLDERS} placeholders")
         if name in schema.NEEDS and schema.NEEDS[name][0] not in definition.operations:
             other, why = schema.NEEDS[name]
@@ -288,12 +311,20 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
         mistakes.add("operations.updateMessageLog", "needs operations.getMessageLog to compose on what stands there")
 
 
-def _check_variable(
-    path: str, own: frozenset[str], members: Mapping[str, schema.Members | None], place: str, mistakes: Mistakes
-) -> None:
+def _check_variables(template: Template, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:
+    for path in template.paths:
+        _check_variable(path, known, members, place, mistakes)
+
+
+def _check_braces(template: Template, known: frozenset[str], place: str, mistakes: Mistakes) -> None:
+    for name in (name for literal in template.parts[::2] for name in _SINGLE_BRACES.findall(literal)):
+        if name.split(".")[0] in known:
+            mistakes.add(place, f"'{{{name}}}' is plain text; a variable has two braces: '{{{{{name}}}}}'")
+
+
+def _check_variable(path: str, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:
     """A name that can never have a value would be left out in silence."""
     root, *rest = path.split(".")
-    known = schema.COMMON_VARIABLES | own
     if root not in known:
         mistakes.add(place, f"there is no variable '{root}' here", like=(root, known))
         return

@@ -22,9 +22,7 @@ def _names(definition: Definition, manifest: Manifest) -> Iterator[str]:
     if name and name != manifest.name:
         yield f"meta.name: must be the platform key {manifest.name!r}"
     secret_key = f"{manifest.name.upper()}_SECRET_KEY"
-    operations = definition.operations.values()
-    used = [*definition.shared_variables(), *(found for operation in operations for found in operation.variables())]
-    for where, path in dict.fromkeys(used):
+    for where, path in dict.fromkeys(definition.variables()):
         root, _, variable = path.partition(".")
         if root == "secretKey" and secret_key not in manifest.variables:
             yield f"{where}: {{{{secretKey}}}} is the variable {secret_key}, which manifest.json does not name"

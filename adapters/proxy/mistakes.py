@@ -106,13 +106,16 @@ class Mistakes:
             self.check_path(value, f"{path}.{key}", roots)
         return value
 
-    def check_path(self, value: Any, path: str, roots: frozenset[str] | None) -> None:
+    def check_path(self, value: Any, path: str, roots: frozenset[str] | None, *, starred: bool = False) -> None:
+        """``starred``: whether ``*`` may stand for every element of a list."""
         if not isinstance(value, str) or not is_unicode(value):
             self.add(path, "must be a path such as body.items")
         elif value == "$":
             return
         elif fault := path_fault(value):
             self.add(path, fault)
+        elif "*" in value.split(".") and not starred:
+            self.add(path, f"'{value}': '*' works in phonePaths only; elements of lists go by number")
         elif roots is not None and value.split(".")[0] not in roots:
             self.add(path, f"must begin with {' or '.join(sorted(roots))}")
 

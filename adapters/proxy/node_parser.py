@@ -48,6 +48,8 @@ def parse_url(text: str, path: str, mistakes: Mistakes) -> UrlTemplate:
     literal = "".join(template.parts[::2])
     if "?" in literal or "#" in literal:
         mistakes.add(path, "may not hold a query; put it under 'query'")
+    if "{" in literal or "}" in literal:
+        mistakes.add(path, "has a single brace; a variable has two: '{{thirdPartyLogId}}'")
     if _UNSAFE.search(literal):
         mistakes.add(path, "has a blank, a backslash or a control character")
     if ".." in text.lower().replace("%2e", ".").split("/"):

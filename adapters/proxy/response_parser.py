@@ -37,10 +37,11 @@ def _read(kind: str, value: Any, path: str, roots: frozenset[str] | None, mistak
         case schema.PATH:
             mistakes.check_path(value, path, roots)
             return value
-        case schema.PATHS:
+        case schema.PATHS | schema.STARRED:
             paths = value if isinstance(value, list) and value else [value]
             for index, item in enumerate(paths):
-                mistakes.check_path(item, f"{path}.{index}" if isinstance(value, list) else path, roots)
+                place = f"{path}.{index}" if isinstance(value, list) else path
+                mistakes.check_path(item, place, roots, starred=kind == schema.STARRED)
             return paths
         case schema.PATH_MAP:
             members = mistakes.any_object(value, path)

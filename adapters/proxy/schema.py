@@ -7,6 +7,8 @@ from typing import Any
 
 #: Kinds of a response mapping's values.
 PATH, PATHS, PATH_MAP, TEXT, ITEM, CHOICES = "path", "paths", "path map", "text", "item", "choices"
+#: Paths that may lead through every element of a list.
+STARRED = "starred paths"
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LOG_FORMATS = ("text/plain", "text/html", "text/markdown", "custom")
@@ -186,7 +188,7 @@ ITEM_KEYS: Mapping[str, str] = {
     "idPath": PATH,
     "namePath": PATHS,
     "phonePath": PATH,
-    "phonePaths": PATHS,
+    "phonePaths": STARRED,
     "typePath": PATH,
     "type": TEXT,
     "titlePath": PATH,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ MISSING = object()
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _PART = re.compile(r"[^\s{}./\\]+")
+_INDEX = re.compile(r"\[([0-9]{1,4})\]", re.ASCII)
+_DOTTED = r".\1"
 _MOST_PARTS = 10
 #: Characters that all texts of one request may have together.
 _MOST_TEXT = 2_000_000
@@ -32,6 +35,8 @@ class TemplateError(ValueError):
 
 def path_fault(path: str) -> str:
     """Why a dotted path cannot be followed; empty when it can."""
+    if _INDEX.search(path):
+        return f"'{path}': elements of lists go by number after a dot: '{_INDEX.sub(_DOTTED, path)}'"
     parts = path.split(".")
     if len(parts) > _MOST_PARTS:
         return f"the path has more than {_MOST_PARTS} parts"
@@ -54,6 +59,9 @@ class Template:
         parts = _PLACEHOLDER.split(text)
         if any("{{" in literal or "}}" in literal for literal in parts[::2]):
             raise TemplateError("'{{' and '}}' do not belong together")
+        for before, after in itertools.pairwise(parts[::2]):
+            if before.endswith("{") and after.startswith("}"):
+                raise TemplateError("a variable has two braces on each side, not three")
         paths = [path.strip() for path in parts[1::2]]
         for path in paths:
             if fault := path_fault(path):
