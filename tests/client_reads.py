@@ -117,6 +117,7 @@ def _manifest(body: dict[str, Any]) -> None:
         assert isinstance(platform["embedUrls"], list)
         for form in ("callLog", "messageLog", "newContact"):
             assert isinstance(platform["page"][form]["additionalFields"], list)
+        assert isinstance(platform["page"]["feedback"]["elements"], list)
 
 
 _READS = {
