@@ -38,7 +38,7 @@ def _read() -> _Found:
     for parent in (FOLDER, *(Path(folder) for folder in settings.ADAPTER_FOLDERS)):
         for folder in sorted({path.parent for name in _FILES for path in parent.glob(f"*/{name}")}):
             try:
-                manifest = Manifest.parse((folder / "manifest.json").read_text(encoding="utf-8"))
+                manifest = Manifest.parse((folder / "manifest.json").read_text(encoding="utf-8-sig"))
                 reason = _fault(manifest, folder, found)
             except FileNotFoundError:
                 reason = "manifest.json is missing"

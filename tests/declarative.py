@@ -61,7 +61,7 @@ ENTRY = CallLogEntry(
 
 def manifest_with(**server: Any) -> Manifest:
     members = {"base_url": BASE, "hosts": [HOST, "*.grove.example"], "auth": {"type": "api_key"}, **server}
-    client = {"name": "grove", "displayName": "Grove"}
+    client = {"name": "grove", "displayName": "Grove", "contactPageUrl": "https://app.grove.example/{contactId}"}
     return Manifest.parse(json.dumps({"client": client, "server": members}))
 
 

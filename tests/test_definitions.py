@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
 from config.settings import folders
-from tests.declarative import USER_INFO, definition_with, manifest_with
+from tests.declarative import HOST, USER_INFO, definition_with, manifest_with
 
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
 FORM_SIGN_IN = {
@@ -295,6 +296,175 @@ def test_definition_and_manifest_have_to_fit():
     assert misfits(Definition.read({"operations": {"getUserInfo": USER_INFO}}), manifest_with()) == []
 
 
+FORMS = {
+    "contactPageUrl": "https://app.grove.example/{contactId}",
+    "auth": {
+        "type": "apiKey",
+        "apiKey": {"page": {"content": [{"const": "username"}, {"const": "password"}, {"title": "Hello"}]}},
+    },
+    "rcAdditionalSubmission": [{"id": "department"}],
+    "page": {
+        "callLog": {"additionalFields": [{"const": "deals"}]},
+        "messageLog": {"additionalFields": [{"const": "stage"}]},
+        "newContact": {"additionalFields": []},
+    },
+}
+
+
+def form_misfits(operations, **client):
+    definition = Definition.read({"operations": {"getUserInfo": FORM_SIGN_IN, **operations}})
+    manifest = manifest_with()
+    return misfits(definition, replace(manifest, client={**manifest.client, **FORMS, **client}))
+
+
+@pytest.mark.parametrize(
+    ("operations", "mistake"),
+    [
+        (
+            {"getUserInfo": {**FORM_SIGN_IN, "body": {"name": "{{additionalInfo.user}}"}}},
+            "operations.getUserInfo.body.name: the sign-in form has no field 'user'; there is password, username",
+        ),
+        (
+            {
+                "getUserInfo": {
+                    **FORM_SIGN_IN,
+                    "responseMapping": {
+                        "idPath": "body.id",
+                        "platformAdditionalInfoPaths": {"b": "additionalInfo.branch"},
+                    },
+                }
+            },
+            "operations.getUserInfo.responseMapping.platformAdditionalInfoPaths.b: "
+            "the sign-in form has no field 'branch'; there is password, username",
+        ),
+        (
+            {"getUserInfo": USER_INFO},
+            "manifest.json: client.auth.apiKey.page.content: has no field 'apiKey', so nobody could enter a key",
+        ),
+        (
+            {"createCallLog": {"method": "POST", "url": "/x", "body": {"d": ["{{additionalSubmission.deal}}"]}}},
+            "operations.createCallLog.body.d.0: no form has a field 'deal'; there is deals, department, stage",
+        ),
+        (
+            {"upsertCallDisposition": {"method": "PUT", "url": "/x", "body": {"d": "{{dispositions.deal}}"}}},
+            "operations.upsertCallDisposition.body.d: no form has a field 'deal'; there is deals, department, stage",
+        ),
+        (
+            {"getCallLog": {"url": "/x", "responseMapping": {"dispositions": {"deal": "body.deal"}}}},
+            "operations.getCallLog.responseMapping.dispositions.deal: "
+            "no form has a field 'deal'; there is deals, department, stage",
+        ),
+        (
+            {
+                "findContact": {
+                    **FIND,
+                    "responseMapping": {"listPath": "body", "item": {"choices": {"deal": {"listPath": "d"}}}},
+                }
+            },
+            "operations.findContact.responseMapping.item.choices.deal: "
+            "no form has a field 'deal'; there is deals, department, stage",
+        ),
+    ],
+)
+def test_what_is_read_from_a_form_has_to_be_one_of_its_fields(operations, mistake):
+    assert form_misfits(operations) == [mistake]
+
+
+def test_fields_of_all_forms_and_those_the_extension_adds_are_known():
+    fields = ("deals", "stage", "department", "isAssignedToUser", "adminAssignedUserRcId")
+    body = {name: "{{additionalSubmission." + name + "}}" for name in fields}
+    assert form_misfits({"createCallLog": {"method": "POST", "url": "/x", "body": body}}) == []
+    assert form_misfits({}, contactPageUrl="") == [
+        "manifest.json: client.contactPageUrl is missing: the extension fails where it opens a contact"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("server", "mistake"),
+    [
+        (
+            {"base_url": "https://api.other.example"},
+            "base_url: the host is not one of this CRM; server.hosts lists them",
+        ),
+        ({"base_url": "https://{host}/v1"}, "base_url may hold {hostname} and ${VARIABLE}, nothing else in braces"),
+        ({"base_url": "https://{hostname}/v1?a=1"}, "base_url may not hold a query; requestDefaults.defaultQuery may"),
+        ({"base_url": "https://{hostname}/v1"}, None),
+        ({"base_url": "${GROVE_URL}/v1"}, None),
+        (
+            {"hosts": [HOST, "https://*.grove.example"]},
+            "hosts: 'https://*.grove.example' is no host name such as api.orchard.example",
+        ),
+        ({"hosts": [HOST, "*.grove.example", "eu.grove.example:8443", "[2a00::1]", "${GROVE_URL}"]}, None),
+    ],
+)
+def test_hosts_and_base_url_have_to_fit(server, mistake):
+    definition = Definition.read(definition_with({}))
+    assert misfits(definition, manifest_with(**server)) == ([f"manifest.json: server.{mistake}"] if mistake else [])
+
+
+@pytest.mark.parametrize(
+    ("operations", "members", "mistake"),
+    [
+        (
+            {"createContact": {"url": "/people", "body": {"name": "{{newContactName}}"}}},
+            {},
+            "operations.createContact.method: "
+            "must be POST, PUT, PATCH or DELETE: a GET, the default, may be sent twice",
+        ),
+        (
+            {"createCallLog": {"method": "POST", "url": "/x", "body": {"t": "{{composedLogDetails}}"}}},
+            {},
+            "operations.createCallLog.body.t: there is no composedLogDetails without meta.logFormat",
+        ),
+        (
+            {"createCallLog": {"method": "POST", "url": "/x", "body": "t={{note}}"}},
+            {},
+            "operations.createCallLog.body: must be an object or a list: it is sent as JSON",
+        ),
+        (
+            {},
+            {"requestDefaults": {"defaultHeaders": {"content-type": "application/x-www-form-urlencoded"}}},
+            "requestDefaults.defaultHeaders.content-type: "
+            "must be a type of JSON, which every body is sent as; or leave it out",
+        ),
+        (
+            {"findContact": {**FIND, "responseMapping": {"listPath": "body.data", "item": {"idPath": "body.data.id"}}}},
+            {},
+            "operations.findContact.responseMapping.item.idPath: begins at an element of 'body.data': "
+            "'id', not 'body.data.id'",
+        ),
+        (
+            {"getUserList": {"url": "/x", "responseMapping": {"listPath": "body.data", "namePath": ["data.first"]}}},
+            {},
+            "operations.getUserList.responseMapping.namePath: begins at an element of 'body.data': "
+            "'first', not 'data.first'",
+        ),
+        (
+            {
+                "getUserInfo": {
+                    **FORM_SIGN_IN,
+                    "responseMapping": {
+                        "idPath": "body.id",
+                        "overridingApiKeyPath": "body.token",
+                        "platformAdditionalInfoPaths": {"t": "body.token"},
+                    },
+                }
+            },
+            {},
+            "operations.getUserInfo.responseMapping.platformAdditionalInfoPaths.t: would keep the key in the open",
+        ),
+    ],
+)
+def test_a_slip_that_would_lose_or_double_something_is_a_mistake(operations, members, mistake):
+    assert mistakes(definition_with(operations, **members)) == [mistake]
+
+
+def test_a_vendors_own_type_of_json_and_a_body_that_is_one_variable_are_in_order():
+    headers = {"defaultHeaders": {"Content-Type": "application/vnd.grove+json"}}
+    entry = {"method": "POST", "url": "/x", "body": "{{callLog}}"}
+    assert Definition.read(definition_with({"createCallLog": entry}, requestDefaults=headers))
+
+
 # --- folders -------------------------------------------------------------------------------------
 
 
@@ -318,7 +488,7 @@ def test_a_folder_that_does_not_exist_stops_the_start(monkeypatch, tmp_path):
 def put(folder, name="grove", definition=None, **files):
     place = folder / name
     place.mkdir()
-    client = {"name": name, "displayName": name, "urlIdentifier": "x"}
+    client = {"name": name, "displayName": name, "urlIdentifier": "x", "contactPageUrl": "https://x/{contactId}"}
     server = {"base_url": "https://api.grove.example", "hosts": ["api.grove.example"], "auth": {"type": "api_key"}}
     (place / "manifest.json").write_text(json.dumps({"client": client, "server": server}))
     (place / "definition.json").write_text(json.dumps(definition or definition_with({"findContact": FIND})))
@@ -369,6 +539,22 @@ def test_the_interfaces_are_those_of_the_definition(folder, client):
     }
     offered = client.get("/implementedInterfaces", {"platform": "testCRM"}).json()
     assert all(offered[name] for name in ("createContact", "createCallLog", "updateMessageLog", "getLicenseStatus"))
+
+
+def test_the_extension_is_given_what_it_reads_unasked(folder, client, settings):
+    put(folder)
+    page = client.get("/crmManifest").json()["platforms"]["grove"]["page"]
+    assert page["newContact"] == {"additionalFields": []}
+    assert page["feedback"] == {"url": settings.APP_SERVER, "elements": []}
+
+
+def test_files_that_an_editor_began_with_a_mark_are_read(folder):
+    place = put(folder)
+    for file in place.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    registry.forget()
+    assert registry.broken() == {}
+    assert registry.adapter_class("grove").definition.operations
 
 
 def test_no_python_is_read_from_a_further_folder(folder):

@@ -224,10 +224,12 @@ def _operation(name: str, value: Any, mistakes: Mistakes) -> Operation:
     method = mistakes.text(entry, "method", path, "GET").upper()
     if method not in schema.METHODS:
         mistakes.add(f"{path}.method", f"must be one of {', '.join(schema.METHODS)}")
+    elif method == "GET" and name in schema.WRITES:
+        mistakes.add(f"{path}.method", "must be POST, PUT, PATCH or DELETE: a GET, the default, may be sent twice")
+    elif method == "GET" and "body" in entry:
+        mistakes.add(f"{path}.body", "is not sent with GET")
     if "url" not in entry:
         mistakes.add(f"{path}.url", "is missing")
-    if "body" in entry and method == "GET":
-        mistakes.add(f"{path}.body", "is not sent with GET")
     if "forEach" in entry and entry["forEach"] != "phoneFormats":
         mistakes.add(f"{path}.forEach", "must be 'phoneFormats'")
     return Operation(
@@ -236,12 +238,20 @@ def _operation(name: str, value: Any, mistakes: Mistakes) -> Operation:
         url=parse_url(mistakes.text(entry, "url", path), f"{path}.url", mistakes),
         headers=header_map(entry, "headers", path, mistakes),
         query=query_map(entry, "query", path, mistakes),
-        body=parse_body(entry["body"], f"{path}.body", mistakes) if entry.get("body") is not None else None,
+        body=_body(entry.get("body"), f"{path}.body", mistakes),
         auth=_auth(entry["auth"], f"{path}.auth", mistakes) if "auth" in entry else None,
         mapping=parse_mapping(name, entry, path, mistakes),
         for_each_format="forEach" in entry,
         pagination=_pagination(entry["pagination"], f"{path}.pagination", mistakes) if "pagination" in entry else None,
     )
+
+
+def _body(value: Any, path: str, mistakes: Mistakes) -> Any:
+    body = None if value is None else parse_body(value, path, mistakes)
+    is_text = isinstance(body, Template) and not body.is_single
+    if is_text or isinstance(body, bool | int | float):
+        mistakes.add(path, "must be an object or a list: it is sent as JSON")
+    return body
 
 
 def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
@@ -299,6 +309,9 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
             _check_variables(template, known, members, place, mistakes)
             if place != f"{where}.url":  # where no brace may stand alone
                 _check_braces(template, known, place, mistakes)
+        for place, path in operation.variables() if definition.log_format is LogFormat.CUSTOM else ():
+            if path == "composedLogDetails" and name in schema.COMPOSED:
+                mistakes.add(place, "there is no composedLogDetails without meta.logFormat")
         if len(list(operation.variables())) > _MOST_PLACEHOLDERS:
             mistakes.add(where, f"has more than {_MOST_PLACEHOLDERS} placeholders")
         if name in schema.NEEDS and schema.NEEDS[name][0] not in definition.operations:

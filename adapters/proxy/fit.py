@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from adapters.contract import Manifest
 from adapters.contract.outbound_guard import refusal
 from adapters.proxy.definition import Definition
 
 _WIDE_PATTERN = re.compile(r"\*\.?[^.]*")
+_HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9_.\[\]:-]+", re.ASCII | re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}", re.ASCII)
+#: What the extension adds to the fields of a form.
+_SUBMITTED = frozenset({"isAssignedToUser", "adminAssignedUserRcId", "note"})
 
 
 def misfits(definition: Definition, manifest: Manifest) -> list[str]:
     """Every fault with its path."""
-    return [*_names(definition, manifest), *_hosts(definition, manifest)]
+    return [*_names(definition, manifest), *_hosts(definition, manifest), *_forms(definition, manifest)]
 
 
 def _names(definition: Definition, manifest: Manifest) -> Iterator[str]:
@@ -37,10 +42,14 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
     for pattern in server.hosts:
         if _WIDE_PATTERN.fullmatch(pattern):
             yield f"manifest.json: server.hosts: {pattern!r} lets requests go anywhere"
+        elif not pattern.startswith("${") and not _HOST_PATTERN.fullmatch(pattern):
+            yield f"manifest.json: server.hosts: {pattern!r} is no host name such as api.orchard.example"
     if server.read_timeout is not None and not 1 <= server.read_timeout <= 60:
         yield "manifest.json: server.read_timeout must be from 1 to 60 seconds"
     if server.base_url and not server.sandbox and not server.base_url.startswith(("https://", "${")):
         yield "manifest.json: server.base_url must begin with https://"
+    elif server.base_url and not server.sandbox:
+        yield from _base_url(server.base_url, server.hosts)
     for operation in definition.operations.values():
         where = f"operations.{operation.name}.url"
         host = operation.url.host
@@ -49,3 +58,75 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
                 yield f"{where}: manifest.json has no server.base_url to join it to"
         elif not host.paths and (reason := refusal(f"https://{host.parts[0]}/", server.hosts)):
             yield f"{where}: {reason}; manifest.json lists them under server.hosts"
+
+
+def _base_url(url: str, hosts: tuple[str, ...]) -> Iterator[str]:
+    rest = _VARIABLE.sub("", url).replace("{hostname}", "")
+    if "{" in rest or "}" in rest:
+        yield "manifest.json: server.base_url may hold {hostname} and ${VARIABLE}, nothing else in braces"
+    elif "?" in rest or "#" in rest:
+        yield "manifest.json: server.base_url may not hold a query; requestDefaults.defaultQuery may"
+    elif rest == url and (reason := refusal(url, hosts)):
+        yield f"manifest.json: server.base_url: {reason}; server.hosts lists them"
+
+
+def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
+    """What is read from a form has to be one of its fields: a typing error would be left out of requests in silence."""
+    client = manifest.client
+    if not client.get("contactPageUrl"):
+        yield "manifest.json: client.contactPageUrl is missing: the extension fails where it opens a contact"
+    sign_in = _names_in(client, "auth", "apiKey", "page", "content")
+    if sign_in is not None and manifest.server.auth.type != "oauth":
+        at = "manifest.json: client.auth.apiKey.page.content"
+        if not definition.signs_in_with_form and "apiKey" not in sign_in:
+            yield f"{at}: has no field 'apiKey', so nobody could enter a key"
+        for where, path in _read_at_sign_in(definition):
+            if path.startswith("additionalInfo.") and path.split(".")[1] not in {*sign_in, "apiKey"}:
+                yield f"{where}: the sign-in form has no field {path.split('.')[1]!r}; there is {_listed(sign_in)}"
+    fields = [_names_in(client, "page", form, "additionalFields") for form in ("callLog", "messageLog", "newContact")]
+    if None in fields:
+        return
+    known = {name for names in fields for name in names or ()} | _names_of(client.get("rcAdditionalSubmission"), "id")
+    for where, name in _form_fields(definition):
+        if name not in known | _SUBMITTED:
+            yield f"{where}: no form has a field {name!r}; there is {_listed(known)}"
+
+
+def _read_at_sign_in(definition: Definition) -> Iterator[tuple[str, str]]:
+    user_info = definition.operations["getUserInfo"]
+    yield from user_info.variables()
+    for key, value in user_info.mapping.items():
+        place = f"operations.getUserInfo.responseMapping.{key}"
+        if isinstance(value, dict):
+            yield from ((f"{place}.{name}", path) for name, path in value.items())
+        else:
+            yield from ((place, path) for path in (value if isinstance(value, list) else [value]))
+
+
+def _form_fields(definition: Definition) -> Iterator[tuple[str, str]]:
+    """``(place, field)`` of every field of a form that a definition names."""
+    for where, path in definition.variables():
+        root, _, rest = path.partition(".")
+        if root in ("additionalSubmission", "dispositions") and rest:
+            yield where, rest.split(".")[0]
+    for operation in definition.operations.values():
+        at = f"operations.{operation.name}.responseMapping"
+        yield from ((f"{at}.dispositions.{name}", name) for name in operation.mapping.get("dispositions", {}))
+        choices = operation.mapping.get("item", {}).get("choices", {})
+        yield from ((f"{at}.item.choices.{name}", name) for name in choices)
+
+
+def _names_in(value: Any, *path: str) -> set[str] | None:
+    """Names of the fields that a form of the manifest has; None where the manifest has no such form."""
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return _names_of(value, "const") if isinstance(value, list) else None
+
+
+def _names_of(fields: Any, key: str) -> set[str]:
+    found = (field.get(key) for field in fields if isinstance(field, dict)) if isinstance(fields, list) else ()
+    return {name for name in found if isinstance(name, str)}
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

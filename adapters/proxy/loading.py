@@ -61,6 +61,6 @@ def for_definition(folder: Path) -> type[CrmAdapter]:
 
 def _read(folder: Path) -> Definition:
     try:
-        return Definition.parse((folder / "definition.json").read_text(encoding="utf-8"))
+        return Definition.parse((folder / "definition.json").read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise DefinitionError([f"definition.json cannot be read: {type(error).__name__}"]) from None

@@ -76,6 +76,8 @@ def header_map(entry: Mapping[str, Any], key: str, path: str, mistakes: Mistakes
         found[name] = parse_template(text, f"{place}.{name}", mistakes)
         if any(not part.isprintable() or not part.isascii() for part in found[name].parts[::2]):
             mistakes.add(f"{place}.{name}", "has a character that is not allowed in a header")
+        if name.lower() == "content-type" and isinstance(text, str) and "json" not in text.lower():
+            mistakes.add(f"{place}.{name}", "must be a type of JSON, which every body is sent as; or leave it out")
     return found
 
 

@@ -29,6 +29,10 @@ def parse_mapping(name: str, entry: Mapping[str, Any], path: str, mistakes: Mist
         found[key] = _read(kinds[key], value, f"{place}.{key}", _ELEMENT if of_element else roots, mistakes)
     if name == "getUserInfo":
         _refuse_secrets(found, place, mistakes)
+    item = found.get("item")
+    _refuse_whole_paths(found, item if isinstance(item, dict) else {}, f"{place}.item", mistakes)
+    row = {key: found[key] for key in schema.ELEMENT_KEYS.get(name, ()) if key in found}
+    _refuse_whole_paths(found, row, place, mistakes)
     return found
 
 
@@ -78,3 +82,18 @@ def _refuse_secrets(mapping: Mapping[str, Any], place: str, mistakes: Mistakes) 
         parts = path.split(".") if isinstance(path, str) else []
         if parts[:1] == ["additionalInfo"] and (len(parts) < 2 or parts[1].lower() in schema.SECRET_FIELDS):
             mistakes.add(f"{place}.platformAdditionalInfoPaths.{key}", "would keep a secret in the open")
+        elif path and path == mapping.get("overridingApiKeyPath"):
+            mistakes.add(f"{place}.platformAdditionalInfoPaths.{key}", "would keep the key in the open")
+
+
+def _refuse_whole_paths(mapping: Mapping[str, Any], paths: Mapping[str, Any], place: str, mistakes: Mistakes) -> None:
+    """A path of an element that repeats the way to the list would find nothing."""
+    table = mapping.get("listPath")
+    if not isinstance(table, str) or "." not in table:
+        return
+    for key, value in paths.items():
+        for path in value if isinstance(value, list) else [value]:
+            for way in (f"{table}.", f"{table.partition('.')[2]}."):
+                if isinstance(path, str) and path.startswith(way):
+                    rest = path.removeprefix(way)
+                    mistakes.add(f"{place}.{key}", f"begins at an element of '{table}': '{rest}', not '{path}'")

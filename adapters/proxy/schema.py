@@ -27,6 +27,17 @@ READS = (
     "getLicenseStatus",
     "validateSession",
 )
+#: Operations that write a record.
+WRITES = (
+    "createContact",
+    "createCallLog",
+    "updateCallLog",
+    "upsertCallDisposition",
+    "createMessageLog",
+    "updateMessageLog",
+)
+#: Operations whose text is composed only in a format that Switchboard knows.
+COMPOSED = ("createCallLog", "updateCallLog")
 
 #: Names that every template may begin with.
 COMMON_VARIABLES = frozenset({"apiKey", "authHeader", "secretKey", "secrets", "user", "platform"})
