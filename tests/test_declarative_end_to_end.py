@@ -210,6 +210,10 @@ def test_trouble_at_the_crm_is_explained(vendor, me, fault, message):
 def test_a_wrong_password_connects_nobody(vendor, server, me):
     body = {"platform": "orchard", "apiKey": "", "hostname": "", "additionalInfo": {"username": "kim", "password": "x"}}
     assert me.send("POST", "/apiKeyLogin", body).status_code == 400
+    assert vendor.spent() == ["POST /v3/sessions"]
+    reply = me.send("POST", "/apiKeyLogin", {**body, "additionalInfo": {"username": "kim", "password": " "}})
+    assert reply.json()["returnMessage"]["message"] == "Please fill in: Password."
+    assert vendor.spent() == []
     assert server.rows("CrmUser.objects.count()") == 0
 
 

@@ -406,6 +406,7 @@ def test_a_refusal_names_what_the_user_can_do(me, vendor, status, words):
     ("key", "url", "words"),
     [
         ("wrong", API_URL, "did not accept the login"),
+        ("wrong", API_URL, "Please check what you entered"),
         (KEY, "https://insightly.com.evil.example/v3.1/", "https address shown in your Insightly user settings"),
         ("", API_URL, "Enter the API key"),
     ],

@@ -41,6 +41,7 @@ from adapters.contract import (
     PhoneNumber,
     RecordNotFound,
     Reply,
+    RequestRejected,
     UnsupportedOperation,
     UserProfile,
     dig,
@@ -53,7 +54,15 @@ from adapters.contract.reply_errors import error_for
 from adapters.proxy import variables
 from adapters.proxy.contacts import contact_of, contacts_with_number
 from adapters.proxy.definition import Definition, Operation
-from adapters.proxy.profile import host_of, kept_profile, plain_host, profile_kept_in, profile_of, welcome_of
+from adapters.proxy.profile import (
+    blank_fields,
+    host_of,
+    kept_profile,
+    plain_host,
+    profile_kept_in,
+    profile_of,
+    welcome_of,
+)
 from adapters.proxy.reading import joined, moment, number, place, table, text, written_text
 from adapters.proxy.sending import Sender
 
@@ -119,6 +128,8 @@ class DeclarativeAdapter(CrmAdapter):
             if not key:
                 raise CredentialsRejected("Please enter an API key.")
             return credentials
+        if blank := blank_fields(self.manifest, operation, form.fields):
+            raise RequestRejected(f"Please fill in: {', '.join(blank)}.")
         answer, url = self._user_info(self._sender_for(credentials), dict(form.fields))
         if path := operation.mapping.get("overridingApiKeyPath"):
             credentials = replace(credentials, access_token=_key_at(answer, path))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.contract import AdapterContext, Credentials, UserProfile, dig, require_id
+from adapters.contract import AdapterContext, Credentials, Manifest, UserProfile, dig, require_id
+from adapters.proxy.definition import Operation
 from adapters.proxy.reading import joined, place, text
 from adapters.proxy.template import MISSING, is_host_name
 
@@ -22,6 +23,17 @@ def plain_host(given: str) -> str:
 def host_of(context: AdapterContext) -> str:
     """The host the user belongs to, for addresses; whether it is one of the CRM's is checked with every request."""
     return plain_host(context.credentials.hostname or context.user.hostname)
+
+
+def blank_fields(manifest: Manifest, operation: Operation, given: Mapping[str, Any]) -> list[str]:
+    """Titles of the required fields of the sign-in form that the operation sends and that hold nothing."""
+    sent = {path.removeprefix("additionalInfo.") for _, path in operation.variables()}
+    rows = dig(manifest.client, "auth.apiKey.page.content", list, [])
+    return [
+        str(row.get("title") or row["const"])
+        for row in rows
+        if row.get("required") and row.get("const") in sent and not str(given.get(row["const"]) or "").strip()
+    ]
 
 
 def profile_of(answer: Mapping[str, Any], mapping: Mapping[str, Any], *, url: str) -> UserProfile:

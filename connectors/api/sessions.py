@@ -83,6 +83,7 @@ def _refused(error: ConnectorError, crm: str) -> dict[str, Any]:
         lines.append(f"Please check your permissions in {crm}.")
     elif isinstance(error, CredentialsRejected):
         message = f"Could not load user information. {crm} did not accept the login."
+        lines.append(f"Please check what you entered, and your permissions in {crm}.")
     return return_message(message, NoticeLevel.WARNING, 5000, {"Details": lines} if lines else None)
 
 
