@@ -342,6 +342,10 @@ def form_misfits(operations, **client):
             "manifest.json: client.auth.apiKey.page.content: has no field 'apiKey', so nobody could enter a key",
         ),
         (
+            {"findContactWithName": {**FIND, "query": {"q": "{{name}}"}}},
+            "operations.findContactWithName: is used only where manifest.json has client.page.useContactSearch: true",
+        ),
+        (
             {"createCallLog": {"method": "POST", "url": "/x", "body": {"d": ["{{additionalSubmission.deal}}"]}}},
             "operations.createCallLog.body.d.0: no form has a field 'deal'; there is deals, department, stage",
         ),

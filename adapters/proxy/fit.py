@@ -90,6 +90,8 @@ def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
     for where, name in _form_fields(definition):
         if name not in known | _SUBMITTED:
             yield f"{where}: no form has a field {name!r}; there is {_listed(known)}"
+    if "findContactWithName" in definition.operations and client["page"].get("useContactSearch") is not True:
+        yield "operations.findContactWithName: is used only where manifest.json has client.page.useContactSearch: true"
 
 
 def _read_at_sign_in(definition: Definition) -> Iterator[tuple[str, str]]:
