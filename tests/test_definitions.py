@@ -284,7 +284,7 @@ def test_definition_and_manifest_have_to_fit():
         "operations.getUserList.url: the host is not one of this CRM; manifest.json lists them under server.hosts",
     ]
     form = Definition.read({"operations": {"getUserInfo": FORM_SIGN_IN}})
-    assert misfits(form, manifest_with(auth={"type": "oauth"})) == [
+    assert misfits(form, manifest_with(auth=OAUTH, secrets=["GROVE_ID", "GROVE_SECRET"])) == [
         "operations.getUserInfo: an OAuth sign-in has no form and no key to replace"
     ]
     assert misfits(form, manifest_with(base_url="http://api.grove.example")) == [
@@ -309,6 +309,44 @@ FORMS = {
         "newContact": {"additionalFields": []},
     },
 }
+
+
+OAUTH = {
+    "type": "oauth",
+    "client_id": "GROVE_ID",
+    "client_secret": "GROVE_SECRET",
+    "token_url": "https://{hostname}/token",
+    "redirect_uri": "https://x.example/redirect",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        ({}, None),
+        ({"token_url": "https://id.grove.example/token?tenant=1"}, None),
+        ({"token_url": ""}, "token_url is missing"),
+        ({"token_url": "/token"}, "token_url: the address is malformed; server.hosts lists them"),
+        ({"token_url": "http://api.grove.example/"}, "token_url: the address is not https; server.hosts lists them"),
+        ({"revoke_url": "https://x.example/"}, "revoke_url: the host is not one of this CRM; server.hosts lists them"),
+        ({"redirect_uri": ""}, "redirect_uri is missing"),
+        (
+            {"client_secret": "typed-into-the-file"},
+            "client_secret must be the name of an environment variable that server.secrets lists",
+        ),
+        ({"client_id": ""}, "client_id must be the name of an environment variable that server.secrets lists"),
+    ],
+)
+def test_an_oauth_application_is_complete_or_what_it_lacks_is_named(change, mistake):
+    manifest = manifest_with(auth={**OAUTH, **change}, secrets=["GROVE_ID", "GROVE_SECRET"])
+    expected = [f"manifest.json: server.auth.{mistake}"] if mistake else []
+    assert misfits(Definition.read(definition_with({})), manifest) == expected
+
+
+def test_both_halves_of_a_manifest_name_the_same_way_to_sign_in():
+    assert form_misfits({}, auth={"type": "oauth", "oauth": {}}) == [
+        "manifest.json: client.auth.type must be 'apiKey', as server.auth.type is 'api_key'"
+    ]
 
 
 def form_misfits(operations, **client):

@@ -19,7 +19,9 @@ _SUBMITTED = frozenset({"isAssignedToUser", "adminAssignedUserRcId", "note"})
 
 def misfits(definition: Definition, manifest: Manifest) -> list[str]:
     """Every fault with its path."""
-    return [*_names(definition, manifest), *_hosts(definition, manifest), *_forms(definition, manifest)]
+    is_oauth = manifest.server.auth.type == "oauth"
+    found = [*_names(definition, manifest), *_hosts(definition, manifest), *_forms(definition, manifest)]
+    return [*found, *(_oauth(manifest) if is_oauth else ())]
 
 
 def _names(definition: Definition, manifest: Manifest) -> Iterator[str]:
@@ -49,7 +51,9 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
     if server.base_url and not server.sandbox and not server.base_url.startswith(("https://", "${")):
         yield "manifest.json: server.base_url must begin with https://"
     elif server.base_url and not server.sandbox:
-        yield from _base_url(server.base_url, server.hosts)
+        yield from _address("base_url", server.base_url, server.hosts)
+        if "?" in server.base_url or "#" in server.base_url:
+            yield "manifest.json: server.base_url may not hold a query; requestDefaults.defaultQuery may"
     for operation in definition.operations.values():
         where = f"operations.{operation.name}.url"
         host = operation.url.host
@@ -60,14 +64,26 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
             yield f"{where}: {reason}; manifest.json lists them under server.hosts"
 
 
-def _base_url(url: str, hosts: tuple[str, ...]) -> Iterator[str]:
+def _address(key: str, url: str, hosts: tuple[str, ...]) -> Iterator[str]:
     rest = _VARIABLE.sub("", url).replace("{hostname}", "")
     if "{" in rest or "}" in rest:
-        yield "manifest.json: server.base_url may hold {hostname} and ${VARIABLE}, nothing else in braces"
-    elif "?" in rest or "#" in rest:
-        yield "manifest.json: server.base_url may not hold a query; requestDefaults.defaultQuery may"
+        yield f"manifest.json: server.{key} may hold {{hostname}} and ${{VARIABLE}}, nothing else in braces"
     elif rest == url and (reason := refusal(url, hosts)):
-        yield f"manifest.json: server.base_url: {reason}; server.hosts lists them"
+        yield f"manifest.json: server.{key}: {reason}; server.hosts lists them"
+
+
+def _oauth(manifest: Manifest) -> Iterator[str]:
+    """What the exchange of a code needs; the values of the two names are not shown: a secret may stand there."""
+    server, at = manifest.server, "manifest.json: server.auth"
+    for key in ("client_id", "client_secret"):
+        if getattr(server.auth, key) not in manifest.variables:
+            yield f"{at}.{key} must be the name of an environment variable that server.secrets lists"
+    for key in ("token_url", "redirect_uri"):
+        if not getattr(server.auth, key):
+            yield f"{at}.{key} is missing"
+    for key, url in (("auth.token_url", server.auth.token_url), ("auth.revoke_url", server.auth.revoke_url)):
+        if url:
+            yield from _address(key, url, server.hosts)
 
 
 def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
@@ -75,8 +91,12 @@ def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
     client = manifest.client
     if not client.get("contactPageUrl"):
         yield "manifest.json: client.contactPageUrl is missing: the extension fails where it opens a contact"
+    auth_type = manifest.server.auth.type
+    expected = "oauth" if auth_type == "oauth" else "apiKey"
+    if (client.get("auth") or {}).get("type", expected) != expected:
+        yield f"manifest.json: client.auth.type must be {expected!r}, as server.auth.type is {auth_type!r}"
     sign_in = _names_in(client, "auth", "apiKey", "page", "content")
-    if sign_in is not None and manifest.server.auth.type != "oauth":
+    if sign_in is not None and auth_type != "oauth":
         at = "manifest.json: client.auth.apiKey.page.content"
         if not definition.signs_in_with_form and "apiKey" not in sign_in:
             yield f"{at}: has no field 'apiKey', so nobody could enter a key"
