@@ -343,6 +343,14 @@ def test_an_oauth_application_is_complete_or_what_it_lacks_is_named(change, mist
     assert misfits(Definition.read(definition_with({})), manifest) == expected
 
 
+@pytest.mark.parametrize("host", ["{{hostname}}", "{{additionalInfo.region}}.grove.example"])
+def test_users_who_are_read_from_hosts_of_their_own_are_told_apart_by_the_host(host):
+    definition = Definition.read({"operations": {"getUserInfo": {**USER_INFO, "url": f"https://{host}/me"}}})
+    (mistake,) = misfits(definition, manifest_with())
+    assert "server.host_in_identity must be true" in mistake
+    assert misfits(definition, manifest_with(host_in_identity=True)) == []
+
+
 def test_both_halves_of_a_manifest_name_the_same_way_to_sign_in():
     assert form_misfits({}, auth={"type": "oauth", "oauth": {}}) == [
         "manifest.json: client.auth.type must be 'apiKey', as server.auth.type is 'api_key'"
@@ -429,8 +437,16 @@ def test_fields_of_all_forms_and_those_the_extension_adds_are_known():
             "base_url: the host is not one of this CRM; server.hosts lists them",
         ),
         ({"base_url": "https://{host}/v1"}, "base_url may hold {hostname} and ${VARIABLE}, nothing else in braces"),
-        ({"base_url": "https://{hostname}/v1?a=1"}, "base_url may not hold a query; requestDefaults.defaultQuery may"),
-        ({"base_url": "https://{hostname}/v1"}, None),
+        (
+            {"base_url": "https://{hostname}/v1?a=1", "host_in_identity": True},
+            "base_url may not hold a query; requestDefaults.defaultQuery may",
+        ),
+        ({"base_url": "https://{hostname}/v1", "host_in_identity": True}, None),
+        (
+            {"base_url": "https://{hostname}/v1"},
+            "host_in_identity must be true: "
+            "every host has users of its own, and the same id on two of them is two people",
+        ),
         ({"base_url": "${GROVE_URL}/v1"}, None),
         (
             {"hosts": [HOST, "https://*.grove.example"]},

@@ -54,6 +54,11 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
         yield from _address("base_url", server.base_url, server.hosts)
         if "?" in server.base_url or "#" in server.base_url:
             yield "manifest.json: server.base_url may not hold a query; requestDefaults.defaultQuery may"
+    if not server.host_in_identity and _reaches_many_hosts(definition, manifest):
+        yield (
+            "manifest.json: server.host_in_identity must be true: "
+            "every host has users of its own, and the same id on two of them is two people"
+        )
     for operation in definition.operations.values():
         where = f"operations.{operation.name}.url"
         host = operation.url.host
@@ -62,6 +67,12 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
                 yield f"{where}: manifest.json has no server.base_url to join it to"
         elif not host.paths and (reason := refusal(f"https://{host.parts[0]}/", server.hosts)):
             yield f"{where}: {reason}; manifest.json lists them under server.hosts"
+
+
+def _reaches_many_hosts(definition: Definition, manifest: Manifest) -> bool:
+    """Whether the user's host decides where users are read."""
+    host = definition.operations["getUserInfo"].url.host
+    return "{hostname}" in manifest.server.base_url if host is None else bool(host.paths)
 
 
 def _address(key: str, url: str, hosts: tuple[str, ...]) -> Iterator[str]:

@@ -39,7 +39,8 @@ def blank_fields(manifest: Manifest, operation: Operation, given: Mapping[str, A
 def profile_of(answer: Mapping[str, Any], mapping: Mapping[str, Any], *, url: str) -> UserProfile:
     """The user. Raises ``UnexpectedResponse`` without an id: all users would share one row.
 
-    The host is the one that answered, unless the definition says where another is.
+    The host is the one that answered, unless the definition says where another is. Identity rests on the one that
+    answered in any case.
     """
     user_id = require_id(answer, place(mapping["idPath"]))
     extras = {
@@ -51,6 +52,7 @@ def profile_of(answer: Mapping[str, Any], mapping: Mapping[str, Any], *, url: st
         name=joined(answer, mapping.get("namePath", []), str(user_id)),
         timezone=_text(answer, mapping, "timezoneNamePath"),
         hostname=_text(answer, mapping, "hostnamePath") or urlsplit(url).netloc,
+        identity_host=urlsplit(url).netloc,
         account_id=_text(answer, mapping, "accountIdPath"),
         email=_text(answer, mapping, "emailPath"),
         extra={key: value for key, value in extras.items() if value is not MISSING},
@@ -64,7 +66,7 @@ def welcome_of(answer: Mapping[str, Any], mapping: Mapping[str, Any]) -> str:
 
 def kept_profile(profile: UserProfile, welcome: str) -> dict[str, Any]:
     """A profile among the credentials: what was typed at sign-in is gone when the user is stored."""
-    names = ("id", "name", "timezone", "hostname", "account_id", "email", "extra")
+    names = ("id", "name", "timezone", "hostname", "identity_host", "account_id", "email", "extra")
     return {"profile": {name: getattr(profile, name) for name in names}, "welcome": welcome}
 
 

@@ -248,7 +248,9 @@ def test_name_and_password_become_a_key_in_one_request(tmp_path, crm):
     assert (found.access_token, found.hostname) == ("t-1", "eu.grove.example")
     stored = Credentials(**json.loads(json.dumps({"access_token": "t-1", "extra": dict(found.extra)})))
     connected = adapter_for(tmp_path, definition, credentials=stored)
-    assert connected.user_profile() == UserProfile(id=0, name="0", hostname="api.grove.example", extra={"branch": "N"})
+    assert connected.user_profile() == UserProfile(
+        id=0, name="0", hostname="api.grove.example", identity_host="api.grove.example", extra={"branch": "N"}
+    )
     assert connected.connected_notice().message == "Welcome back"
     assert len(crm.requests) == 1
     assert "pw" not in str(dict(found.extra))
@@ -722,7 +724,12 @@ def test_the_profile_is_read_from_wherever_the_definition_says(tmp_path, crm):
     assert parse_qs(urlsplit(crm.last.url).query) == {"m": ["kim@x.example"], "u": ["kim"]}
     one = adapter_for(tmp_path, definition, credentials=found)
     assert one.user_profile() == UserProfile(
-        id=5, name="5", hostname="app.grove.example", account_id="F", email="k@x.example"
+        identity_host="api.grove.example",
+        id=5,
+        name="5",
+        hostname="app.grove.example",
+        account_id="F",
+        email="k@x.example",
     )
     assert one.connected_notice().message == "x" * 200
 
