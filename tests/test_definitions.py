@@ -21,7 +21,8 @@ from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
 from config.settings import folders
-from tests.declarative import HOST, USER_INFO, definition_with, manifest_with
+from connectors.models import CrmUser
+from tests.declarative import HOST, USER_INFO, Crm, definition_with, manifest_with
 
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
 FORM_SIGN_IN = {
@@ -613,6 +614,25 @@ def test_files_that_an_editor_began_with_a_mark_are_read(folder):
     registry.forget()
     assert registry.broken() == {}
     assert registry.adapter_class("grove").definition.operations
+
+
+@pytest.mark.django_db
+def test_ids_that_differ_in_letter_case_are_two_users(folder, client):
+    """Only a user name that was typed is the same in any letter case; a record id such as 'a0B' is not."""
+    place = put(folder, definition={"operations": {"getUserInfo": FORM_SIGN_IN}})
+    manifest = json.loads((place / "manifest.json").read_text())
+    manifest["server"]["auth"] = {"type": "password"}
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    registry.forget()
+    crm = Crm()
+    with crm.answering():
+        for user_id in ("a0B", "a0b", "a0B"):
+            crm.replies = []
+            crm.will_answer({"user": {"id": user_id}, "token": f"key-of-{user_id}"})
+            body = {"platform": "grove", "additionalInfo": {"username": user_id}}
+            assert client.post("/apiKeyLogin", body, content_type="application/json").status_code == 200
+    assert sorted(CrmUser.objects.values_list("wire_id", flat=True)) == ["a0B-grove", "a0b-grove"]
+    assert {user.credentials().access_token for user in CrmUser.objects.all()} == {"key-of-a0B", "key-of-a0b"}
 
 
 def test_no_python_is_read_from_a_further_folder(folder):

@@ -186,6 +186,8 @@ class UserProfile:
     #: The vendor's user id; on the wire ``<id>-<platform>``.
     id: Id
     name: str
+    #: The id is a user name as the person typed it: ``Jane`` and ``jane`` are one user.
+    id_ignores_case: bool = False
     #: IANA zone name, or ``UTC+05:30`` where the vendor knows only an offset; empty: unknown, taken as UTC.
     timezone: str = ""
     #: Host of the user's CRM, for page links; where the vendor has regions, part of the identity.

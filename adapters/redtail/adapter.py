@@ -101,6 +101,7 @@ class Adapter(CrmAdapter):
         username = require(facts, "username", str)
         return UserProfile(
             id=username,
+            id_ignores_case=True,
             name=name or username,
             hostname=sign_in.page_host(self.credentials.hostname or self.user.hostname),
             account_id=dig(facts, "database_id", str, ""),

@@ -124,8 +124,7 @@ def _row_of(platform: str, profile: UserProfile) -> CrmUser:
     wire_id = f"{profile.id}-{platform}"
     host = (profile.identity_host or profile.hostname) if manifest.server.host_in_identity else ""
     rows = CrmUser.objects.filter(platform=platform, identity_host=host)
-    by_name = manifest.server.auth.type == "password"  # user names differ in case as people type them
-    existing = rows.filter(**{"wire_id__iexact" if by_name else "wire_id": wire_id}).first()
+    existing = rows.filter(**{"wire_id__iexact" if profile.id_ignores_case else "wire_id": wire_id}).first()
     if existing:
         return existing
     try:
