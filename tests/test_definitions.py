@@ -259,6 +259,25 @@ def test_what_the_extension_and_the_crm_send_may_have_any_members(path):
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "place"),
+    [
+        ("auth", "type", "server.auth.type"),
+        ("auth", "clientId", "server.auth.client_id"),
+        ("auth", "clientSecret", "server.auth.client_secret"),
+        ("auth", "tokenUrl", "server.auth.token_url"),
+        ("auth", "redirectUri", "server.auth.redirect_uri"),
+        ("requestDefaults", "baseUrl", "server.base_url"),
+        ("requestDefaults", "timeoutSeconds", "server.read_timeout"),
+        ("meta", "displayName", "client.displayName"),
+    ],
+)
+def test_keys_of_another_servers_documents_are_told_their_place(part, key, place):
+    (mistake,) = mistakes(definition_with({}, **{part: {key: "x"}}))
+    assert mistake.startswith(f"{part}.{key}: ")
+    assert f"manifest.json ({place}" in mistake or f"environment variable ({place}" in mistake
+
+
 def test_definition_and_manifest_have_to_fit():
     definition = Definition.read(
         definition_with(
@@ -377,12 +396,18 @@ def form_misfits(operations, **client):
                     **FORM_SIGN_IN,
                     "responseMapping": {
                         "idPath": "body.id",
+                        "overridingApiKeyPath": "body.token",
                         "platformAdditionalInfoPaths": {"b": "additionalInfo.branch"},
                     },
                 }
             },
             "operations.getUserInfo.responseMapping.platformAdditionalInfoPaths.b: "
             "the sign-in form has no field 'branch'; there is password, username",
+        ),
+        (
+            {"getUserInfo": {**FORM_SIGN_IN, "responseMapping": {"idPath": "body.id"}}},
+            "operations.getUserInfo.responseMapping.overridingApiKeyPath: "
+            "is missing: the sign-in form has no 'apiKey', so there would be no key",
         ),
         (
             {"getUserInfo": USER_INFO},

@@ -111,6 +111,12 @@ def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
         at = "manifest.json: client.auth.apiKey.page.content"
         if not definition.signs_in_with_form and "apiKey" not in sign_in:
             yield f"{at}: has no field 'apiKey', so nobody could enter a key"
+        mapping = definition.operations["getUserInfo"].mapping
+        if definition.signs_in_with_form and "apiKey" not in sign_in and "overridingApiKeyPath" not in mapping:
+            yield (
+                "operations.getUserInfo.responseMapping.overridingApiKeyPath: "
+                "is missing: the sign-in form has no 'apiKey', so there would be no key"
+            )
         for where, path in _read_at_sign_in(definition):
             if path.startswith("additionalInfo.") and path.split(".")[1] not in {*sign_in, "apiKey"}:
                 yield f"{where}: the sign-in form has no field {path.split('.')[1]!r}; there is {_listed(sign_in)}"
