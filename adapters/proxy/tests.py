@@ -258,6 +258,15 @@ def test_name_and_password_become_a_key_in_one_request(tmp_path, crm):
         connected.refresh_user()
 
 
+def test_a_sign_in_without_a_key_sends_no_login_header(tmp_path, crm):
+    crm.will_answer({"user": {"id": 1}, "token": "t-1"})
+    request = {**SESSIONS, "body": {"login": "{{additionalInfo.username}}"}}
+    del request["auth"]
+    form = LoginForm(fields={"username": "kim"})
+    adapter_for(tmp_path, {"operations": {"getUserInfo": request}}, credentials=Credentials()).login(form)
+    assert "Authorization" not in crm.last.headers
+
+
 def test_a_sign_in_that_gives_no_key_fails(tmp_path, crm):
     crm.will_answer({"user": {"id": 1}, "token": ""})
     with pytest.raises(CredentialsRejected):
