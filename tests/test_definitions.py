@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, SystemCheckError
 
 from adapters import registry
-from adapters.contract import Manifest
+from adapters.contract import Manifest, UnexpectedResponse
 from adapters.contract.manifest_checks import problems
 from adapters.proxy import schema
 from adapters.proxy.definition import Definition, DefinitionError
@@ -22,6 +22,7 @@ from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
 from config.settings import folders
 from connectors.models import CrmUser
+from connectors.services.deliveries import kept_notice
 from tests.declarative import HOST, USER_INFO, Crm, definition_with, manifest_with
 
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}
@@ -658,6 +659,15 @@ def test_ids_that_differ_in_letter_case_are_two_users(folder, client):
             assert client.post("/apiKeyLogin", body, content_type="application/json").status_code == 200
     assert sorted(CrmUser.objects.values_list("wire_id", flat=True)) == ["a0B-grove", "a0b-grove"]
     assert {user.credentials().access_token for user in CrmUser.objects.all()} == {"key-of-a0B", "key-of-a0b"}
+
+
+def test_a_write_whose_answer_was_not_understood_is_told_with_the_place(folder):
+    """A wrong path to the id leaves the log in doubt: its author has to see which path it was."""
+    put(folder)
+    error = UnexpectedResponse(reason="expected an id at 'body.data.id'", maybe_applied=True)
+    notice = kept_notice(CrmUser(platform="grove"), "Call log", error)
+    assert "grove did not confirm it" in notice.details[0]
+    assert notice.details[1] == "Its answer was not understood: expected an id at 'body.data.id'."
 
 
 def test_no_python_is_read_from_a_further_folder(folder):

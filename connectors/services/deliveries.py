@@ -338,4 +338,7 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
         reason = f"{crm} could not be reached."
     else:
         reason = "An earlier change has to be sent first."
-    return Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(reason,))
+    details = [reason]
+    if isinstance(error, UnexpectedResponse) and error.reason:
+        details.append(f"Its answer was not understood: {error.reason}.")
+    return Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=tuple(details))
