@@ -32,7 +32,12 @@ def test_the_variables_given_are_the_variables_documented():
     user = UserProfile(id=1, name="K")
     change = CallLogChange(note="n")
     conversation = MessageLogEntry(
-        conversation_log_id="c", contact=PIA, messages=(FAX,), started_at=START, ended_at=START
+        conversation_log_id="c",
+        contact=PIA,
+        messages=(FAX,),
+        started_at=START,
+        ended_at=START,
+        correspondents=("Pat",),
     )
     more = MessageLogChange(contact=PIA, messages=(FAX,), ended_at=START)
     for operation, given in {

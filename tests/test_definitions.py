@@ -502,6 +502,11 @@ def test_hosts_and_base_url_have_to_fit(server, mistake):
             "operations.createCallLog.body.t: there is no composedLogDetails without meta.logFormat",
         ),
         (
+            {"updateMessageLog": {"method": "PATCH", "url": "/x", "body": {"t": "{{correspondents}}"}}},
+            {},
+            "operations.updateMessageLog.body.t: there is no variable 'correspondents' here",
+        ),
+        (
             {"createCallLog": {"method": "POST", "url": "/x", "body": "t={{note}}"}},
             {},
             "operations.createCallLog.body: must be an object or a list: it is sent as JSON",

@@ -145,7 +145,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "findCallLog": frozenset(_MARKER),
     "createMessageLog": frozenset({*_MESSAGE, "assigneeId", "ownerId"}),
     "getMessageLog": frozenset({"thirdPartyLogId", "contactId"}),
-    "updateMessageLog": frozenset({*_MESSAGE, "thirdPartyLogId", "existingMessageLog"}),
+    "updateMessageLog": frozenset({*_MESSAGE, "thirdPartyLogId", "existingMessageLog"} - {"subject", "correspondents"}),
     "findMessageLog": frozenset(_MARKER),
     "getUserList": frozenset(),
     "getLicenseStatus": frozenset({"userId"}),
