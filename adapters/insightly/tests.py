@@ -86,6 +86,8 @@ def test_a_refusal_says_what_the_user_can_do(status: int, kind: type[Exception],
     error = explain(Reply(status=status, headers={}, body={"Message": "Refused."}, is_json=True))
     assert type(error) is kind
     assert words in str(error)
+    assert error is not None
+    assert (error.reason, error.status) == ("Refused.", status)
 
 
 def test_other_answers_are_left_to_the_standard_table() -> None:
