@@ -100,7 +100,7 @@ def test_a_definition_that_leads_elsewhere_is_refused(url):
         "cookie",
         "Content-Length",
         "Transfer-Encoding",
-        "Connection",
+        *("Connection", "Keep-Alive", "TE", "Trailer", "Upgrade", "Expect", "Set-Cookie", "Cookie2"),
         "Proxy-Authorization",
         "X\r\nY",
         "X:",
