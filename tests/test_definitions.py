@@ -247,6 +247,35 @@ def test_a_notation_of_other_languages_is_answered_with_the_one_used_here(member
 
 
 @pytest.mark.parametrize(
+    ("body", "mistake"),
+    [
+        ({"a": "{{contact.id}}"}, "a: there is no variable 'contact' here; did you mean 'contactId'?"),
+        ({"a": {"$html": "<b>{{user.nick}}</b>"}}, "a.$html: 'user.nick': 'user' has no 'nick'; there is "),
+        (
+            {"a": {"$choose": "{{thirdPartyLogId.x}}", "from": {}}},
+            "a.$choose: 'thirdPartyLogId.x': 'thirdPartyLogId' has no 'x'; it is a single value",
+        ),
+    ],
+)
+def test_an_unknown_variable_is_one_mistake_wherever_it_stands_in_a_body(body, mistake):
+    entry = {"method": "POST", "url": "/x", "body": body}
+    (line,) = mistakes(definition_with({"getCallLog": entry}))
+    assert line.startswith(f"operations.getCallLog.body.{mistake}")
+
+
+@pytest.mark.parametrize("url", ["/logs/{{logId}}", "https://{{logId}}.grove.example/x"])
+def test_an_unknown_variable_of_an_address_is_a_mistake(url):
+    (line,) = mistakes(definition_with({"getCallLog": {"url": url}}))
+    assert line.startswith("operations.getCallLog.url: there is no variable 'logId' here")
+
+
+def test_a_login_of_an_operation_is_looked_through_too():
+    auth = {"credentialTemplate": "{{key}}"}
+    (line,) = mistakes(definition_with({"getCallLog": {"url": "/x", "auth": auth}}))
+    assert line.startswith("operations.getCallLog.auth.credentialTemplate: there is no variable 'key' here")
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *("contactInfo", "contactInfo.id", "callLog.from.name", "callLog.whatever.it.is", "additionalSubmission.deals"),
