@@ -631,6 +631,27 @@ def test_a_crm_that_is_closed_for_a_time_is_left_alone_so_long(crm, user, maybe_
     assert crm.records == ["s1"]
 
 
+def test_changes_on_which_the_crm_stumbles_close_it_for_nobody_else(crm, user, monkeypatch):
+    sound = Adapter.create_call_log
+
+    def write(adapter, entry):
+        if entry.session_id.startswith("poison"):
+            raise CrmUnavailable(status=502)
+        return sound(adapter, entry)
+
+    monkeypatch.setattr(Adapter, "create_call_log", write)
+    for number in range(4):
+        log_call(user, f"poison-{number}")
+    for hours in range(1, 8):
+        send(after=hours * 3600)
+    with time_machine.travel(timezone.now() + timedelta(hours=9)):
+        for number in range(3):
+            assert log_call(user, f"sound-{number}").notice is None
+            call_command("deliver")
+            assert not Circuit.objects.exclude(open_until=None).exists()
+    assert CallLog.objects.filter(state=LogState.QUEUED).count() == 4
+
+
 def test_our_own_pacing_is_not_taken_for_an_answer_of_a_crm_that_is_down(crm, user):
     Circuit.objects.create(crm="testCRM:", failures=2)
     limiter = Limiter()

@@ -44,6 +44,8 @@ log = logging.getLogger("switchboard.deliveries")
 _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
 #: No answer, or one from whatever stands before the CRM. Its own 500 may be about this one request.
 _DOWN = (0, 502, 503, 504)
+#: Attempts of one change whose failure counts against the CRM.
+_TELLS_OF_THE_CRM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +160,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, tells_user: b
             try:
                 return _failed(delivery, error, event, was_there=was_there, tells_user=tells_user)
             finally:
-                _note_trouble(delivery.crm, error)
+                _note_trouble(delivery, error)
         except Exception as error:  # whatever it was, it must not be repeated blindly, nor hold up other deliveries
             log.exception("delivery failed", extra={"kind": delivery.kind, "platform": delivery.platform})
             event.error = type(error).__name__
@@ -245,11 +247,13 @@ def _note_answer(crm: str) -> None:
         log.exception("deliveries were not woken", extra={"crm": crm})
 
 
-def _note_trouble(crm: str, error: ConnectorError) -> None:
+def _note_trouble(delivery: Delivery, error: ConnectorError) -> None:
     if type(error) is CrmUnavailable and error.status in _DOWN:
-        circuits.note_failure(crm)
+        # One that goes on failing tells of itself: a change on which the CRM stumbles must not close it for everybody.
+        if delivery.attempts <= _TELLS_OF_THE_CRM:
+            circuits.note_failure(delivery.crm)
     elif error.status:
-        _note_answer(crm)
+        _note_answer(delivery.crm)
 
 
 def _target(delivery: Delivery) -> str:
