@@ -282,9 +282,8 @@ def only(body: dict, *numbers: int) -> dict:
     return body
 
 
-def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_them_too(
-    sandbox, settings, session, live_server
-):
+def two_messages_of_kim_who_logged_out(live_server, sandbox, settings, session):
+    """They wait for Kim's login; Ada is a colleague, and Luke the contact."""
     kim, ada = Extension(live_server.url, "testCRM"), Extension(live_server.url, "testCRM")
     kim.login_with_key("acme-kim")
     ada.login_with_key("acme-ada")
@@ -295,6 +294,13 @@ def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_th
     up(settings, sandbox)
     send(after=60)
     assert Delivery.objects.get(kind="message_log.write").waits_for == WaitsFor.LOGIN
+    return kim, ada, luke
+
+
+def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_them_too(
+    sandbox, settings, session, live_server
+):
+    _, ada, luke = two_messages_of_kim_who_logged_out(live_server, sandbox, settings, session)
     assert len(ada.log_messages(conversation(session, luke, 3))["logIds"]) == 3
     assert texts(sandbox, session, 3, key="acme-ada") == [1, 1, 1]
     assert not Delivery.objects.filter(kind="message_log.write").exists()
@@ -303,15 +309,7 @@ def test_messages_of_a_colleague_who_logged_out_go_out_with_the_one_who_sends_th
 def test_messages_do_not_wait_for_the_login_of_a_colleague_whose_messages_came_first(
     sandbox, settings, session, live_server
 ):
-    kim, ada = Extension(live_server.url, "testCRM"), Extension(live_server.url, "testCRM")
-    kim.login_with_key("acme-kim")
-    ada.login_with_key("acme-ada")
-    luke = kim.look_up("+16505551212")["contact"][0]
-    down(settings)
-    kim.log_messages(conversation(session, luke, 2))
-    kim.logout()
-    up(settings, sandbox)
-    send(after=60)
+    kim, ada, luke = two_messages_of_kim_who_logged_out(live_server, sandbox, settings, session)
     reply = ada.log_messages(only(conversation(session, luke, 3), 2))
     assert reply["returnMessage"]["messageType"] == "success"
     assert texts(sandbox, session, 3, key="acme-ada") == [0, 0, 1]
