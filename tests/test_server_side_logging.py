@@ -10,11 +10,12 @@ import requests
 import time_machine
 from django.utils import timezone
 
+from adapters import registry
 from adapters.contract import LogFormat, Options
 from audit.models import CallLog, Delivery
 from connectors.log_body import CallDetails, compose_call, read_note, update_call
 from connectors.models import AccountSettings, CrmUser
-from connectors.services import call_writes
+from connectors.services import call_logs, call_writes
 from connectors.services.identity import hashed
 from connectors.services.settings import effective_options, merged
 from tests.extension import Extension, call, conversation
@@ -191,6 +192,19 @@ def test_an_administrators_mapping_of_the_raw_account_says_whose_call_it_is(conn
     assigned = {"isAssignedToUser": True, "adminAssignedUserRcId": 901}
     service.log_call(server_call(session, luke, additionalSubmission=assigned))
     assert record(sandbox, session)["owner_id"] == target
+
+
+@pytest.mark.parametrize("mapping_first", [False, True])
+def test_where_token_and_mapping_differ_the_crms_adapter_knows_who_comes_first(connect, monkeypatch, mapping_first):
+    me, colleague = connect("acme-one"), connect("acme-two")
+    user, theirs = (CrmUser.objects.get(wire_id=_wire_id(one)) for one in (me, colleague))
+    user.claimed_rc_account_hash = hashed(ACCOUNT)
+    mappings = [{"crmUserId": "mapped", "rcExtensionId": "901"}]
+    AccountSettings.objects.create(pk=hashed(ACCOUNT), user_mappings=mappings)
+    monkeypatch.setattr(registry.adapter_class("testCRM"), "mapping_before_token", mapping_first)
+    chosen = {"isAssignedToUser": True, "adminAssignedUserRcId": "901"}
+    found = [call_logs.assignee_of(user=user, submission=chosen, assigned_user=assigned) for assigned in (theirs, None)]
+    assert [one.user_id for one in found] == ["mapped" if mapping_first else theirs.crm_user_id, "mapped"]
 
 
 def test_times_are_taken_as_milliseconds_wherever_a_time_stands(connect, sandbox, session):

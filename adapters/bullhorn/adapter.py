@@ -64,6 +64,7 @@ class Adapter(CrmAdapter):
     """Bullhorn's REST API, reached with a REST session that is opened with an OAuth token."""
 
     log_format = LogFormat.HTML
+    mapping_before_token = True
     auto_log_marker = "<br>From auto logging (Pending)<br>"
 
     @classmethod

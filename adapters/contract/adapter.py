@@ -79,6 +79,8 @@ class CrmAdapter(ABC):
     message_title_date = "%y/%m/%d"
     #: While the note holds this text no person has written it, and server-side logging may replace it; None: always.
     auto_log_marker: str | None = None
+    #: Whom a log is for where both are given: the administrator's mapping of users, or the token of a connected one.
+    mapping_before_token = False
     #: Whether ``find_contacts`` looks for internal extension numbers too; if not, it is never asked for one.
     finds_extensions = False
     #: Required operations that this CRM cannot do after all: names of methods that raise or find nothing.

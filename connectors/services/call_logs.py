@@ -23,7 +23,7 @@ from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_fo
 from audit.recorder import record
 from connectors.log_body import CallDetails, read_note, read_subject
 from connectors.models import CrmUser
-from connectors.services.adapters import with_adapter
+from connectors.services.adapters import require_adapter, with_adapter
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.deliveries import Outcome, deliver_now, kept_notice
@@ -265,16 +265,25 @@ def set_disposition(*, user: CrmUser, identity: CallIdentity, disposition: Dispo
 
 
 def assignee_of(*, user: CrmUser, submission: dict[str, Any], assigned_user: CrmUser | None) -> Assignee | None:
-    """The CRM user a log is written for: the administrator's mapping first, else the user behind an assigned token."""
+    """The CRM user a log is written for: the one behind the token, or the one an administrator has mapped.
+
+    Where they differ the adapter knows who comes first.
+    """
     if not submission.get("isAssignedToUser"):
         return None
-    wanted = str(submission.get("adminAssignedUserRcId") or "")
-    account = account_settings(user) if wanted else None
     colleague = Assignee(user_id=assigned_user.crm_user_id, profile=assigned_user.profile()) if assigned_user else None
+    if colleague and not require_adapter(user.platform).mapping_before_token:
+        return colleague
+    mapped = _mapped(user, str(submission.get("adminAssignedUserRcId") or ""))
+    return Assignee(user_id=mapped) if mapped and not (colleague and colleague.user_id == mapped) else colleague
+
+
+def _mapped(user: CrmUser, extension_id: str) -> str:
+    """The CRM user whom the account's administrator has mapped to a RingCentral extension; empty: none."""
+    account = account_settings(user) if extension_id else None
     for mapping in account.user_mappings if account else []:
         extensions = mapping.get("rcExtensionId")
         extensions = extensions if isinstance(extensions, list) else [extensions]
-        if wanted in [str(extension) for extension in extensions] and mapping.get("crmUserId"):
-            mapped = Assignee(user_id=str(mapping["crmUserId"]))
-            return colleague if colleague and colleague.user_id == mapped.user_id else mapped
-    return colleague
+        if extension_id in [str(extension) for extension in extensions] and mapping.get("crmUserId"):
+            return str(mapping["crmUserId"])
+    return ""
