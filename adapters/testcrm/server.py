@@ -200,6 +200,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(result.body)
+        self.wfile.flush()  # while the request still counts as busy, or a stop may come before the answer leaves
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: request lines hold phone numbers and names."""
