@@ -26,7 +26,7 @@ class SupportSite(AuditedSite):
     site_header = "Switchboard"
     site_title = "Switchboard"
     index_title = "Support"
-    site_url = None  # there is no page at /
+    site_url = None  # the address without a path leads here
 
 
 site = SupportSite(name="admin")
