@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -90,6 +92,12 @@ class CrmUserAdmin(ReadOnlyAdmin):
         return request.user.has_perm("connectors.change_crmuser")
 
 
+class DecisionForm(ActionForm):
+    """The id of a record that support has found in the CRM, beside the choice of the action."""
+
+    crm_id = forms.CharField(required=False, max_length=255, label="CRM id")
+
+
 @admin.register(Delivery, site=site)
 class DeliveryAdmin(ReadOnlyAdmin):
     """What is accepted but not in the CRM yet, and why. No payload: it holds notes and messages."""
@@ -126,7 +134,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "not_before",
         "lease_until",
     )
-    actions = ["send_now", "give_up"]
+    actions = ["send_now", "mark_as_logged", "give_up"]
+    action_form = DecisionForm
 
     @admin.action(description="Send now; what the CRM cannot be asked for counts as not there", permissions=["decide"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
@@ -134,6 +143,23 @@ class DeliveryAdmin(ReadOnlyAdmin):
             _record_decision(request, delivery, "send now")
         count = delivery_queue.send_now(queryset)
         self.message_user(request, f"{count} change(s) are sent as soon as a worker is free.", messages.SUCCESS)
+
+    @admin.action(description="It is in the CRM, under the id given here", permissions=["decide"])
+    def mark_as_logged(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one change: each record has an id of its own.", messages.ERROR)
+            return
+        try:
+            is_settled = delivery_queue.settle(chosen[0], request.POST.get("crm_id", "").strip())
+        except ValueError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        if is_settled:
+            _record_decision(request, chosen[0], "marked as logged")
+            self.message_user(request, f"{chosen[0].subject} counts as logged.", messages.SUCCESS)
+        else:
+            self.message_user(request, f"{chosen[0].subject} is being sent; look again in a moment.", messages.WARNING)
 
     @admin.action(description="Give up, and forget what was to be sent", permissions=["decide"])
     def give_up(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

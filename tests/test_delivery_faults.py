@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.conf import settings as django_settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
@@ -257,6 +258,55 @@ def test_a_log_that_nobody_can_look_for_is_written_when_support_has_looked(crm, 
     delivery_queue.send_now(Delivery.objects.all())
     send(after=1)
     assert crm.records == ["s1"]
+
+
+def another_log(user, **columns):
+    return CallLog.objects.create(platform=user.platform, owner=user.owner, session_id="another", **columns)
+
+
+def test_a_log_that_support_has_found_in_the_crm_is_logged_under_its_id_and_its_edits_go_out(
+    crm, user, client, monkeypatch
+):
+    lost_answer(crm, user)
+    crm.on_find = Crm.raising(UnsupportedOperation("finding call logs"))
+    send()
+    edits = []
+    monkeypatch.setattr(Adapter, "get_call_log", lambda adapter, ref: LoggedCall(raw={}, body=""))
+    monkeypatch.setattr(Adapter, "update_call_log", lambda adapter, ref, change: edits.append(ref.log_id))
+    edit = CallEdit(
+        identity=CallIdentity(session_id="s1"), change=CallLogChange(note="later"), details=CallDetails(note="later")
+    )
+    call_logs.update_call_log(user=user, edit=edit)
+    client.force_login(User.objects.create_superuser("kim", password="x" * 16))
+    create, change = Delivery.objects.order_by("position")
+
+    def decide(*deliveries, crm_id=""):
+        chosen = {"action": "mark_as_logged", "crm_id": crm_id, "_selected_action": [str(one.pk) for one in deliveries]}
+        return client.post("/admin/audit/delivery/", chosen, follow=True).content.decode()
+
+    another_log(user, crm_log_id="id-7")
+    assert "Choose one change" in decide(create, change, crm_id="id-1")
+    assert "Enter the id" in decide(create)
+    assert "another log&#x27;s record" in decide(create, crm_id="id-7")
+    assert "Send an edit again instead" in decide(change, crm_id="id-1")
+    assert CallLog.objects.get(session_id="s1").state == LogState.UNCERTAIN
+    assert "counts as logged" in decide(create, crm_id=" id-1 ")
+    log = CallLog.objects.get(session_id="s1")
+    assert (log.state, log.crm_log_id) == (LogState.LOGGED, "id-1")
+    assert AuditEvent.objects.get(action="delivery.decide").detail["decision"] == "marked as logged"
+    send()
+    assert (edits, crm.records) == (["id-1"], ["s1"])
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize(("known", "expected"), [(None, 81), (("80", True), 81), (("80", False), "81")])
+def test_an_id_that_support_enters_has_the_type_of_the_vendors_ids(crm, user, known, expected):
+    if known:
+        another_log(user, crm_log_id=known[0], crm_log_id_is_number=known[1])
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    assert delivery_queue.settle(Delivery.objects.get(), "81")
+    assert CallLog.objects.get(session_id="s1").wire_log_id() == expected
 
 
 def test_a_search_that_was_refused_is_made_again_when_support_sends_the_log(crm, user):

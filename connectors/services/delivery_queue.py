@@ -184,6 +184,33 @@ def finish(delivery: Delivery, *, log_id: str | int | None = None) -> bool:
     return True
 
 
+def settle(delivery: Delivery, crm_id: str) -> bool:
+    """Support has found the record in the CRM: it counts as written, under this id. False: a worker has taken it since.
+
+    Raises ``ValueError`` with a sentence for whoever decides, where it cannot be so.
+    """
+    record = delivery.call_log or delivery.conversation
+    if record is None or delivery.kind not in (DeliveryKind.CREATE_CALL_LOG, DeliveryKind.WRITE_MESSAGES):
+        raise ValueError("Only a new call log or new messages can be in the CRM already. Send an edit again instead.")
+    if record.crm_log_id:
+        log_id = record.wire_log_id()
+    elif crm_id:
+        log_id = _as_vendor_types_it(record, crm_id)
+    else:
+        raise ValueError("Enter the id that the record has in the CRM.")
+    if record.belongs_to_another(log_id):
+        raise ValueError(f"{log_id} is another log's record.")
+    return delivery.lease is None and finish(delivery, log_id=log_id)
+
+
+def _as_vendor_types_it(record: CallLog | ConversationLog, crm_id: str) -> str | int:
+    """Ids are numbers at some vendors and texts at others: the newest record known shows which."""
+    known = type(record)._default_manager.filter(platform=record.platform).exclude(crm_log_id="")
+    newest = known.order_by("-created_at").first()
+    is_number = newest.crm_log_id_is_number if newest else True
+    return int(crm_id) if is_number and crm_id.isascii() and crm_id.isdigit() else crm_id
+
+
 def begin_in_doubt(delivery: Delivery) -> None:
     """The record may be in the CRM: the process that was writing it has died."""
     record = delivery.call_log or delivery.conversation
