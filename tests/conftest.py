@@ -6,6 +6,7 @@ import os
 
 import pytest
 from django.core.cache import cache
+from django.core.signals import setting_changed
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
@@ -14,6 +15,7 @@ from pytest_socket import socket_allow_hosts
 from audit import append_only
 from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
+from tests.further_adapters import forget_adapters
 
 __all__ = ["acme", "broken"]
 
@@ -26,6 +28,19 @@ hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
 @pytest.fixture(autouse=True)
 def _loopback_only():
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _adapters_of_the_settings():
+    """What the registry has read goes with the settings it was read under: whoever asks next may be another test."""
+
+    def forget(*, setting, **_):
+        if setting in ("SANDBOX", "ENABLED_ADAPTERS", "ADAPTER_FOLDERS"):
+            forget_adapters()
+
+    setting_changed.connect(forget)
+    yield
+    setting_changed.disconnect(forget)
 
 
 @pytest.fixture(autouse=True)
