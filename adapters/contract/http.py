@@ -27,6 +27,7 @@ from adapters.contract.call_count import count_calls
 from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.outbound_guard import AddressRefused, PublicAddressesOnly, refusal
+from adapters.contract.payload import storable
 from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of, without_echo
 from adapters.contract.types import Reply
 from adapters.contract.url_template import request_id_of, template_of
@@ -46,7 +47,6 @@ _TEXT_KEPT = 4096
 _CHUNK = 64 * 1024
 #: NUL, or half of a surrogate pair: escaped, or as bytes, which ``json.loads`` lets through.
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 #: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
 _TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
@@ -381,19 +381,10 @@ def _with_body(reply: Reply, body: bytes) -> Reply:
     try:
         decoded = json_text.loads(body, parse_constant=_refuse_constant)
         if _UNSTORABLE.search(body):
-            decoded = _storable(decoded)
+            decoded = storable(decoded)
     except (ValueError, RecursionError):
         return replace(reply, text=text)
     return replace(reply, text=text, body=decoded, is_json=True)
-
-
-def _storable(value: Any) -> Any:
-    """The value without what no database and no reply takes: vendors cut texts in the middle of an emoji."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value.replace("\x00", ""))
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return {_storable(key): _storable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _refuse_constant(name: str) -> None:

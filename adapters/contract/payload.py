@@ -12,6 +12,21 @@ from adapters.contract.errors import UnexpectedResponse
 T = TypeVar("T")
 _MISSING = object()
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
+_HALF = re.compile("[\ud800-\udfff]")  # Python joins the halves of a pair while it reads JSON
+
+
+def is_storable(text: str) -> bool:
+    """Whether databases and replies take the text: no NUL, no half of a character."""
+    return "\x00" not in text and not _HALF.search(text)
+
+
+def storable(value: Any) -> Any:
+    """JSON made such that they do: NUL is left out, half a character (a text cut within an emoji) becomes U+FFFD."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value.replace("\x00", ""))
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return {storable(key): storable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _find(payload: Any, path: str) -> Any:

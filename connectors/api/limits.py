@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
+from adapters.contract.payload import is_storable, storable
 from connectors.api.authentication import AppTokenAuthentication
 from connectors.api.envelope import TOO_LARGE, text_reply
 
@@ -21,7 +21,6 @@ _MOST_ADDRESS = 16 * 1024  # more than a thousand session ids and two tokens fit
 _MOST_HEADERS = 32 * 1024
 _MOST_BODY_OF_STRANGERS = 64 * 1024
 _MOST_NESTED = 64
-_HALF = re.compile("[\ud800-\udfff]")  # Python joins the halves of a pair while it reads JSON
 _TOO_DEEP = "Invalid request: it is nested too deep."
 
 
@@ -91,7 +90,7 @@ class BoundedJSONParser(JSONParser):
             raise ParseError(_TOO_DEEP) from None
         except ParseError:
             raise ParseError("Invalid request: it is not valid JSON in UTF-8.") from None
-        return _repaired(data) if _needs_repair(data) else data
+        return storable(data) if _needs_repair(data) else data
 
 
 def _needs_repair(data: Any) -> bool:
@@ -106,7 +105,7 @@ def _needs_repair(data: Any) -> bool:
             elif isinstance(item, list):
                 below += item
             elif isinstance(item, str):
-                found = found or "\x00" in item or _HALF.search(item) is not None
+                found = found or not is_storable(item)
             elif isinstance(item, int | float) and _is_too_large(item):
                 raise ParseError("Invalid request: a number is too large.")
         if not below:
@@ -117,11 +116,3 @@ def _needs_repair(data: Any) -> bool:
 
 def _is_too_large(number: float) -> bool:
     return not (math.isfinite(number) if isinstance(number, float) else -(2**63) <= number < 2**63)
-
-
-def _repaired(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {_repaired(key): _repaired(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_repaired(item) for item in data]
-    return _HALF.sub("\ufffd", data.replace("\x00", "")) if isinstance(data, str) else data
