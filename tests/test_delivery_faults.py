@@ -667,8 +667,7 @@ def test_a_pause_that_a_crm_asks_for_beyond_all_reason_is_cut_short(crm, user):
 
 @pytest.mark.parametrize("maybe_applied", [False, True])
 def test_a_crm_that_is_closed_for_a_time_is_left_alone_so_long(crm, user, maybe_applied):
-    closed = CrmUnavailable(status=503, maybe_applied=maybe_applied)
-    closed.retry_after = 900
+    closed = CrmUnavailable(status=503, maybe_applied=maybe_applied, retry_after=900)
     crm.on_create = Crm.raising(closed)
     log_call(user)
     assert Delivery.objects.get().next_attempt_at > timezone.now() + timedelta(seconds=890)

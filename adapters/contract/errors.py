@@ -73,8 +73,20 @@ class CrmUnavailable(ConnectorError):
     """
 
     try_later = True
-    #: Seconds after which the vendor accepts requests again; None when it did not say.
-    retry_after: float | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        reason: str = "",
+        maybe_applied: bool = False,
+        status: int = 0,
+        advice: str = "",
+    ) -> None:
+        """``retry_after``: as for ``RateLimited``."""
+        super().__init__(message, reason=reason, maybe_applied=maybe_applied, status=status, advice=advice)
+        self.retry_after = retry_after
 
 
 class UnexpectedResponse(ConnectorError):

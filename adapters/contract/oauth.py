@@ -155,9 +155,7 @@ class OAuthClient:
         reason = code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
         status = reply.status
         if status >= 500:
-            unavailable = CrmUnavailable(status=status, maybe_applied=True)
-            unavailable.retry_after = self._retry_after(reply)
-            return unavailable
+            return CrmUnavailable(retry_after=self._retry_after(reply), status=status, maybe_applied=True)
         if status == 429:
             return RateLimited(retry_after=self._retry_after(reply))
         if reason == "invalid_grant":

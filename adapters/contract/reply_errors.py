@@ -47,9 +47,8 @@ def error_for(reply: Reply, *, is_read: bool) -> ConnectorError:
     if 400 <= status < 500:
         return RequestRejected(reason=reason, status=status)
     if status >= 500:
-        unavailable = CrmUnavailable(reason=reason, status=status, maybe_applied=not is_read)
-        unavailable.retry_after = retry_after_of(reply)
-        return unavailable
+        wait = retry_after_of(reply)
+        return CrmUnavailable(retry_after=wait, reason=reason, status=status, maybe_applied=not is_read)
     return UnexpectedResponse(reason="a redirect was refused", status=status, maybe_applied=False)
 
 
