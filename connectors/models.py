@@ -80,6 +80,16 @@ class CrmUser(models.Model):
     def actor(self) -> str:
         return f"user:{self.wire_id}"
 
+    @staticmethod
+    def facts_of(profile: UserProfile) -> dict[str, Any]:
+        """The columns that tell of the person, cut to what they hold: PostgreSQL refuses a longer text."""
+        return {
+            "name": profile.name[:255],
+            "timezone": profile.timezone[:64],
+            "email": profile.email[:255],
+            "extra": dict(profile.extra),
+        }
+
     def profile(self) -> UserProfile:
         crm_user_id: Id = int(self.crm_user_id) if self.crm_user_id_is_number else self.crm_user_id
         return UserProfile(

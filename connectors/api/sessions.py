@@ -257,12 +257,7 @@ class SessionViewSet(WireViewSet):
         except SessionEnded:
             gone = return_message("User session expired. Please connect again.")
             return Response({"successful": False, "returnMessage": gone})
-        CrmUser.objects.filter(pk=user.pk).update(
-            name=profile.name[:255],
-            timezone=profile.timezone[:64],
-            email=profile.email[:255],
-            extra=dict(profile.extra),
-        )
+        CrmUser.objects.filter(pk=user.pk).update(**CrmUser.facts_of(profile))
         return Response(
             {"successful": True, "returnMessage": return_message("User info refreshed", NoticeLevel.SUCCESS, 2000)}
         )

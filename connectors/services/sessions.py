@@ -87,9 +87,9 @@ def _connected(
         previous = Credentials()
     credentials = adapter.after_login(credentials, previous)
     user.crm_user_id, user.crm_user_id_is_number = str(profile.id), isinstance(profile.id, int)
-    user.name, user.host, user.timezone = profile.name[:255], profile.hostname, profile.timezone[:64]
-    user.email, user.crm_account_id = profile.email[:255], profile.account_id
-    user.extra = dict(profile.extra)
+    user.host, user.crm_account_id = profile.hostname, profile.account_id
+    for column, value in CrmUser.facts_of(profile).items():
+        setattr(user, column, value)
     # A login without RingCentral data keeps what an earlier one told.
     if rc_account_id and not (user.rc_account_verified and not rc_account_verified):
         user.rc_account_id, user.rc_account_verified = rc_account_id, rc_account_verified
