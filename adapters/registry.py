@@ -109,12 +109,6 @@ def folder_of(platform: str) -> Path:
     return _read().folders.get(platform, FOLDER / platform.lower())
 
 
-def forget() -> None:
-    """Reads the folders anew at the next use, for tests and commands that change them."""
-    for function in (_read, manifests, adapter_class):
-        function.cache_clear()
-
-
 @cache
 def adapter_class(platform: str) -> type[CrmAdapter]:
     """The adapter of a platform, imported on first use. Raises ``ImproperlyConfigured`` naming the folder."""
@@ -128,6 +122,16 @@ def adapter_class(platform: str) -> type[CrmAdapter]:
         raise ImproperlyConfigured(
             f"adapters/{folder.name} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+
+
+#: As they are here, whatever a test has put in the place of one.
+_CACHED = (_read, manifests, adapter_class)
+
+
+def forget() -> None:
+    """Reads the folders anew at the next use, for tests and commands that change them."""
+    for function in _CACHED:
+        function.cache_clear()
 
 
 def secrets_for(manifest: Manifest) -> dict[str, str]:

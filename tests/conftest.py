@@ -12,10 +12,10 @@ from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
+from adapters import registry
 from audit import append_only
 from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
-from tests.further_adapters import forget_adapters
 
 __all__ = ["acme", "broken"]
 
@@ -36,7 +36,7 @@ def _adapters_of_the_settings():
 
     def forget(*, setting, **_):
         if setting in ("SANDBOX", "ENABLED_ADAPTERS", "ADAPTER_FOLDERS"):
-            forget_adapters()
+            registry.forget()
 
     setting_changed.connect(forget)
     yield

@@ -11,14 +11,6 @@ from unittest import mock
 import adapters
 from adapters import registry
 
-_CACHED = (registry._read, registry.manifests, registry.adapter_class)
-
-
-def forget_adapters() -> None:
-    """Makes the registry read the folders anew."""
-    for cached in _CACHED:
-        cached.cache_clear()
-
 
 @contextmanager
 def only_adapters_in(folder: Path) -> Iterator[None]:
@@ -26,14 +18,14 @@ def only_adapters_in(folder: Path) -> Iterator[None]:
     try:
         with mock.patch.object(registry, "FOLDER", folder), mock.patch.object(adapters, "__path__", [str(folder)]):
             kept = _without_adapters(folder)
-            forget_adapters()
+            registry.forget()
             try:
                 yield
             finally:
                 _without_adapters(folder)
                 sys.modules.update(kept)
     finally:  # after a failure too: other tests need the real ones
-        forget_adapters()
+        registry.forget()
 
 
 def _without_adapters(folder: Path) -> dict[str, object]:

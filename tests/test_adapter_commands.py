@@ -14,7 +14,7 @@ from adapters.capabilities import as_markdown, replace_in_readme, table_in_readm
 from adapters.contract.manifest_checks import problems
 from tests.conformance import coverage_faults, failure_faults, golden_faults, runs_with_failures
 from tests.exchanges import cases_of, run
-from tests.further_adapters import forget_adapters, only_adapters_in
+from tests.further_adapters import only_adapters_in
 
 
 def test_checking_adapters_says_how_many_are_in_order(capsys):
@@ -123,12 +123,8 @@ def test_the_table_in_the_readme_is_the_one_the_command_prints(capsys):
 @pytest.mark.parametrize("switched_off", [{"SANDBOX": False}, {"ENABLED_ADAPTERS": ["clio"]}])
 def test_the_table_has_every_adapter_whatever_is_switched_on(capsys, switched_off):
     complete = as_markdown(registry.manifests().values())
-    try:
-        with override_settings(**switched_off):
-            forget_adapters()
-            call_command("list_adapters", markdown=True)
-    finally:
-        forget_adapters()
+    with override_settings(**switched_off):
+        call_command("list_adapters", markdown=True)
 
     assert capsys.readouterr().out.strip() == complete
 

@@ -590,10 +590,7 @@ def test_a_vendors_own_type_of_json_and_a_body_that_is_one_variable_are_in_order
 @pytest.fixture
 def folder(tmp_path, settings):
     settings.ADAPTER_FOLDERS = [str(tmp_path)]
-    registry.forget()
-    yield tmp_path
-    settings.ADAPTER_FOLDERS = []
-    registry.forget()
+    return tmp_path
 
 
 def test_a_folder_that_does_not_exist_stops_the_start(monkeypatch, tmp_path):
