@@ -429,35 +429,12 @@ def test_all_new_messages_of_a_day_take_one_read_and_one_write():
     ]
 
 
-@pytest.mark.parametrize("nothing", [{}, {"deals": "none", "leads": "none"}, {"deals": "", "leads": None}])
-def test_further_messages_leave_the_deal_of_their_day_unless_another_is_chosen(nothing: dict[str, Any]):
-    message = Message(
-        id="m-1", kind=MessageKind.SMS, direction=Direction.INBOUND, sent_at=datetime(2026, 1, 14, tzinfo=UTC)
-    )
+def _change_for_one_more(stored: dict[str, Any], kind: MessageKind, submission: dict[str, Any]) -> dict[str, Any]:
+    """What is sent to change the day's activity when one message follows."""
+    message = Message(id="m-1", kind=kind, direction=Direction.INBOUND, sent_at=datetime(2026, 1, 14, tzinfo=UTC))
     subject = adapter(
         {
-            "GET /api/v2/activities/7800": {"data": {"id": 7800, "note": "day", "deal_id": 9001}},
-            "PATCH /api/v2/activities/7800": {"data": {"id": 7800}},
-        }
-    )
-    change = MessageLogChange(
-        contact=ContactRef(id="501"),
-        messages=(message,),
-        append=lambda body, new: f"{body}+",
-        ended_at=message.sent_at,
-        submission=nothing,
-    )
-    subject.update_message_log(LogRef(log_id="7800"), change)
-    assert subject.http.asked[-1] == ("PATCH /api/v2/activities/7800", {"note": "day+"})  # type: ignore[attr-defined]
-
-
-def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
-    message = Message(
-        id="m-1", kind=MessageKind.FAX, direction=Direction.INBOUND, sent_at=datetime(2026, 1, 14, tzinfo=UTC)
-    )
-    subject = adapter(
-        {
-            "GET /api/v2/activities/7800": {"data": {"id": 7800, "note": None}},
+            "GET /api/v2/activities/7800": {"data": {"id": 7800, **stored}},
             "PATCH /api/v2/activities/7800": {"data": {"id": 7800}},
         }
     )
@@ -466,9 +443,22 @@ def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
         messages=(message,),
         append=lambda body, new: f"[{body}]new",
         ended_at=message.sent_at,
+        submission=submission,
     )
     subject.update_message_log(LogRef(log_id="7800"), change)
-    assert subject.http.asked[-1] == ("PATCH /api/v2/activities/7800", {"note": "[]new"})  # type: ignore[attr-defined]
+    target, sent = subject.http.asked[-1]  # type: ignore[attr-defined]
+    assert target == "PATCH /api/v2/activities/7800"
+    return sent  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("nothing", [{}, {"deals": "none", "leads": "none"}, {"deals": "", "leads": None}])
+def test_further_messages_leave_the_deal_of_their_day_unless_another_is_chosen(nothing: dict[str, Any]):
+    stored = {"note": "day", "deal_id": 9001}
+    assert _change_for_one_more(stored, MessageKind.SMS, nothing) == {"note": "[day]new"}
+
+
+def test_a_note_cleared_in_pipedrive_is_extended_from_nothing():
+    assert _change_for_one_more({"note": None}, MessageKind.FAX, {}) == {"note": "[]new"}
 
 
 # --- the batch read ----------------------------------------------------------------------------------
