@@ -869,11 +869,11 @@ def _write_elsewhere(pk):
 
 
 def test_a_renewal_that_was_going_on_does_not_replace_a_new_login(user, monkeypatch):
-    from connectors.services import adapters, sessions
+    from connectors.services import crm_access, sessions
 
     profile = UserProfile(id=user.crm_user_id, name="Agent Kim")
     monkeypatch.setattr(Adapter, "user_profile", lambda adapter: profile)
-    with adapters._renewing(user) as keep:
+    with crm_access._renewing(user) as keep:
         fresh = CrmUser.objects.get(pk=user.pk)
         assert fresh.refresh_lease
         sessions._connected("testCRM", Credentials(access_token="new"), "", "", False, "")

@@ -11,7 +11,7 @@ from django.db import transaction
 from adapters import registry
 from connectors.api import settings as settings_api
 from connectors.api import urls
-from connectors.services import adapters, identity
+from connectors.services import crm_access, identity
 from connectors.services.identity import RingCentralIdentity
 from tests.isolation import RELATIONS, REQUESTS, FakeCrm, as_markdown, cells, expected
 
@@ -26,7 +26,7 @@ def test_every_endpoint_against_every_relation(monkeypatch, capsys):
     mine = RingCentralIdentity(account_id="rc-mine", extension_id="1", is_admin=True)
     for module in (settings_api, identity):
         monkeypatch.setattr(module, "verify_ringcentral_token", lambda token: mine)
-    monkeypatch.setattr(adapters.registry, "adapter_class", crm.adapter_class)
+    monkeypatch.setattr(crm_access.registry, "adapter_class", crm.adapter_class)
     monkeypatch.setattr(registry, "missing_secrets", lambda manifest: [])
 
     @contextmanager

@@ -312,7 +312,7 @@ def test_nothing_marked_comes_out_of_an_error_nobody_foresaw(send, lines, monkey
             except KeyError as cause:
                 raise make() from cause
 
-        for module in ("services.adapters", "services.sessions", "api.vendor_routes"):
+        for module in ("services.crm_access", "services.sessions", "api.vendor_routes"):
             monkeypatch.setattr(f"connectors.{module}.build_adapter", broken)
         with undone(lines), crm_answers(ANSWERS["503"]):
             reply = send(name)

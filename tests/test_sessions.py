@@ -18,7 +18,7 @@ from adapters.contract import Credentials, CredentialsRejected, UserProfile
 from audit.fields import Undecipherable, seal, unseal
 from connectors.api.authentication import issue_token, user_of_token
 from connectors.models import CrmUser
-from connectors.services import adapters as opening
+from connectors.services import crm_access as opening
 from connectors.services.sessions import disconnect
 from tests.factories import CrmUserFactory
 

@@ -15,7 +15,7 @@ from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, New
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
 from connectors.services import contacts
-from connectors.services.adapters import require_adapter
+from connectors.services.crm_access import require_adapter
 
 
 class LookUp(serializers.Serializer[Any]):

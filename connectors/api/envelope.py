@@ -33,7 +33,7 @@ from adapters.contract import (
 )
 from audit.fields import Undecipherable
 from audit.middleware import current_request_id
-from connectors.services.adapters import SessionEnded
+from connectors.services.crm_access import SessionEnded
 
 log = logging.getLogger("switchboard.api")
 

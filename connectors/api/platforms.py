@@ -17,7 +17,7 @@ from connectors.api.envelope import PlainText, text_reply
 from connectors.api.throttling import HashThrottle
 from connectors.api.wire import WireViewSet, connected_user, operation
 from connectors.release_notes import RELEASE_NOTES
-from connectors.services.adapters import AdapterMissing, require_adapter, with_adapter
+from connectors.services.crm_access import AdapterMissing, require_adapter, with_adapter
 from connectors.services.identity import hashed
 
 #: The reference server's function names -> the adapter's method behind them; None: the server's own, always offered.

@@ -28,7 +28,7 @@ from connectors.api.throttling import LoginThrottle
 from connectors.api.wire import Text, WireViewSet, connected_user, operation, ringcentral_token, token_user
 from connectors.models import CrmUser
 from connectors.services import sessions
-from connectors.services.adapters import SessionEnded, with_adapter
+from connectors.services.crm_access import SessionEnded, with_adapter
 from connectors.services.identity import hashed, identity_if_verified
 
 _CALLBACK_FIELDS = ("tokenUrl", "apiUrl", "username", "location", "proxyId", "userEmail", "error")

@@ -15,7 +15,7 @@ from audit.recorder import audited, record
 from connectors.api.envelope import PlainText, from_notice, text_reply
 from connectors.api.wire import WireViewSet, connected_user, operation, ringcentral_token, token_user
 from connectors.models import AccountSettings
-from connectors.services.adapters import change_server_logging, with_adapter
+from connectors.services.crm_access import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
 from connectors.services.settings import (
     claim_account,

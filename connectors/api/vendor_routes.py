@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from adapters import registry
 from adapters.contract import Credentials, RouteRequest, UserProfile
 from adapters.contract.manifest import Route
-from connectors.services.adapters import build_adapter
+from connectors.services.crm_access import build_adapter
 from connectors.services.sessions import forget
 
 

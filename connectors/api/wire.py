@@ -20,7 +20,7 @@ from connectors.api.envelope import NO_TOKEN, PlainText
 from connectors.api.throttling import UserThrottle, WrongTokenThrottle
 from connectors.log_body import parse_time
 from connectors.models import CrmUser
-from connectors.services.adapters import AdapterMissing, SessionEnded
+from connectors.services.crm_access import AdapterMissing, SessionEnded
 from connectors.services.settings import claim_account
 
 _Action = TypeVar("_Action", bound=Callable[..., Any])

@@ -23,8 +23,8 @@ from audit.models import CallLog, Delivery, DeliveryKind, LogState, call_logs_fo
 from audit.recorder import record
 from connectors.log_body import CallDetails, read_note, read_subject
 from connectors.models import CrmUser
-from connectors.services.adapters import require_adapter, with_adapter
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission, CallUpdate, ref_of
+from connectors.services.crm_access import require_adapter, with_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.deliveries import Outcome, deliver_now, kept_notice
 from connectors.services.delivery_payloads import UnreadablePayload, from_json

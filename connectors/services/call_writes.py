@@ -23,7 +23,7 @@ from adapters.contract import (
 )
 from audit.models import CallLog, Delivery, DeliveryKind, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
-from connectors.services.adapters import refuses_before_acting, with_adapter
+from connectors.services.crm_access import refuses_before_acting, with_adapter
 from connectors.services.delivery_queue import begin_write
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)

@@ -23,7 +23,7 @@ from adapters.contract import (
 from adapters.contract.write_fence import writes_until
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
-from connectors.services.adapters import refuses_before_acting, with_adapter
+from connectors.services.crm_access import refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
 
 log = logging.getLogger("switchboard.contacts")

@@ -19,6 +19,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmUnavailable,
     Disposition,
+    ErrorKind,
     LogResult,
     Notice,
     NoticeLevel,
@@ -33,8 +34,8 @@ from audit.models import Delivery, DeliveryKind, LogState, WaitsFor
 from audit.recorder import Recording
 from connectors.models import CrmUser
 from connectors.services import call_writes, circuits, delivery_queue, message_writes
-from connectors.services.adapters import SessionEnded, build_adapter
 from connectors.services.call_writes import CallEdit, CallSubmission, NotInCrmYet, Undecidable
+from connectors.services.crm_access import SessionEnded, build_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.delivery_payloads import UnreadablePayload, from_json
 from connectors.services.message_writes import Conversation
@@ -64,6 +65,7 @@ class OwnFault(ConnectorError):
     """An error on this server kept it from being sent."""
 
     try_later = True
+    kind_if_not_applied = ErrorKind.OWN_FAULT
 
 
 def _revoke(delivery: Delivery, credentials: Credentials) -> None:

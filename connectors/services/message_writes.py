@@ -22,8 +22,8 @@ from adapters.contract import (
 )
 from audit.models import ConversationLog, Delivery, LogState
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
-from connectors.services.adapters import refuses_before_acting, with_adapter
 from connectors.services.call_writes import Undecidable
+from connectors.services.crm_access import refuses_before_acting, with_adapter
 from connectors.services.delivery_queue import begin_write
 
 

@@ -24,7 +24,7 @@ from audit.fields import Undecipherable
 from audit.models import Delivery, DeliveryKind
 from audit.recorder import audited
 from connectors.models import ContactMatch, CrmUser, NoteDraft
-from connectors.services.adapters import build_adapter
+from connectors.services.crm_access import build_adapter
 from connectors.services.deliveries import deliver_now
 from connectors.services.delivery_queue import accept, drop, wake
 

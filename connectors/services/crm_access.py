@@ -18,6 +18,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     CrmUnavailable,
+    ErrorKind,
     Notice,
     Options,
     UserProfile,
@@ -29,7 +30,7 @@ from connectors.services.account_cache import SharedAccountCache
 from connectors.services.leases import longest_renewal
 from connectors.services.settings import effective_options
 
-log = logging.getLogger("switchboard.adapters")
+log = logging.getLogger("switchboard.crm_access")
 Result = TypeVar("Result")
 Keep = Callable[[Credentials], None]
 
@@ -46,6 +47,8 @@ class SessionEnded(CredentialsRejected):
 class AdapterMissing(CrmUnavailable):
     """The CRM is not available on this server: its adapter is not enabled, or cannot be loaded."""
 
+    kind_if_not_applied = ErrorKind.MISCONFIGURED
+
     def __init__(self, platform: str) -> None:
         crm = registry.display_name(platform)
         super().__init__(f"{crm} is not available on this server.", advice="Please tell your administrator.")
@@ -53,6 +56,8 @@ class AdapterMissing(CrmUnavailable):
 
 class LoginUnreadable(CrmUnavailable):
     """The stored login cannot be read with the keys of this server; a new login helps, and so does the missing key."""
+
+    kind_if_not_applied = ErrorKind.MISCONFIGURED
 
     def __init__(self, platform: str) -> None:
         crm = registry.display_name(platform)
