@@ -3,6 +3,34 @@
 from __future__ import annotations
 
 import inspect
+from enum import StrEnum
+
+
+class ErrorKind(StrEnum):
+    """What an error means for the change that met it: all that a decision about that change has to look at."""
+
+    #: The CRM refused for now and did nothing: a limit, a lock, "not yet".
+    LIMIT = "limit"
+    #: Nothing answered that could have carried the request out.
+    DOWN = "down"
+    #: The CRM may have carried the change out: it is looked for before it is sent again.
+    IN_DOUBT = "in_doubt"
+    #: What answered is not the CRM, or did not speak its language. Certainly nothing was carried out.
+    NOT_UNDERSTOOD = "not_understood"
+    #: The CRM refused the text for its length; a shorter one may be accepted.
+    TOO_LONG = "too_long"
+    #: The record that the request names does not exist (any more).
+    GONE = "gone"
+    #: The stored login is not accepted; the user has to connect again.
+    LOGIN_OVER = "login_over"
+    #: The CRM's verdict on this change, in its own words.
+    REFUSED = "refused"
+    #: The CRM does not offer the operation.
+    UNSUPPORTED = "unsupported"
+    #: An error in this server.
+    OWN_FAULT = "own_fault"
+    #: The operator has to mend this server's set-up; the user and the login are all right.
+    MISCONFIGURED = "misconfigured"
 
 
 class ConnectorError(Exception):
@@ -10,6 +38,10 @@ class ConnectorError(Exception):
 
     #: Whether the same request may succeed later without anybody changing anything.
     try_later = False
+    #: Seconds after which the vendor accepts requests again; None when it did not say.
+    retry_after: float | None = None
+    #: The kind of the error where the change was certainly not carried out.
+    kind_if_not_applied = ErrorKind.REFUSED
 
     def __init__(
         self, message: str = "", *, reason: str = "", maybe_applied: bool = False, status: int = 0, advice: str = ""
@@ -28,12 +60,19 @@ class ConnectorError(Exception):
         self.advice = advice
         super().__init__(self.message)
 
+    @property
+    def kind(self) -> ErrorKind:
+        """What it means for the change at hand; ``maybe_applied`` outweighs all else."""
+        return ErrorKind.IN_DOUBT if self.maybe_applied else self.kind_if_not_applied
+
 
 class CredentialsRejected(ConnectorError):
     """The CRM no longer accepts the stored login.
 
     401, ``invalid_grant``, a token reply without ``access_token``. The user has to connect again.
     """
+
+    kind_if_not_applied = ErrorKind.LOGIN_OVER
 
     def __init__(self, message: str = "", *, final: bool = False, reason: str = "", status: int = 0) -> None:
         """``final``: the refresh token itself was refused, so no refresh can help (``invalid_grant``)."""
@@ -46,17 +85,46 @@ class AccessDenied(ConnectorError):
 
 
 class RecordNotFound(ConnectorError):
-    """The record no longer exists in the CRM."""
+    """The record no longer exists in the CRM.
+
+    The record that the request's own address names, as said by the CRM itself in its own JSON; never one that a body
+    refers to.
+    """
+
+    kind_if_not_applied = ErrorKind.GONE
 
 
 class RequestRejected(ConnectorError):
     """The CRM refused the request."""
 
 
+class BodyTooLong(RequestRejected):
+    """The text is too long for the CRM.
+
+    413, or a refusal that the adapter's ``explain`` knows for one of the length.
+    """
+
+    kind_if_not_applied = ErrorKind.TOO_LONG
+
+
+class ServerMisconfigured(ConnectorError):
+    """The CRM does not accept this server's own credentials.
+
+    ``invalid_client``, ``unauthorized_client``: the application's id and secret, not the user's login. Only the
+    operator can help.
+    """
+
+    kind_if_not_applied = ErrorKind.MISCONFIGURED
+
+
 class RateLimited(ConnectorError):
-    """The CRM's request limit is reached."""
+    """The CRM's request limit is reached.
+
+    Or the record is locked, or the CRM asks to come back later: it did nothing.
+    """
 
     try_later = True
+    kind_if_not_applied = ErrorKind.LIMIT
 
     def __init__(
         self, message: str = "", *, retry_after: float | None = None, reason: str = "", status: int = 429
@@ -69,10 +137,12 @@ class RateLimited(ConnectorError):
 class CrmUnavailable(ConnectorError):
     """The CRM cannot be reached at the moment.
 
-    No connection, a timeout, or a 5xx answer.
+    No connection, a timeout, or a 5xx answer; a request that failed before the one that matters (a token, a session,
+    a look at the record).
     """
 
     try_later = True
+    kind_if_not_applied = ErrorKind.DOWN
 
     def __init__(
         self,
@@ -90,11 +160,18 @@ class CrmUnavailable(ConnectorError):
 
 
 class UnexpectedResponse(ConnectorError):
-    """The CRM answered in a way that was not understood."""
+    """The CRM answered in a way that was not understood.
+
+    A redirect, a page for people, an answer of another shape than documented: not the CRM's verdict on anything.
+    """
+
+    kind_if_not_applied = ErrorKind.NOT_UNDERSTOOD
 
 
 class UnsupportedOperation(ConnectorError):
     """This CRM does not offer that."""
+
+    kind_if_not_applied = ErrorKind.UNSUPPORTED
 
 
 class AlreadyLogged(ConnectorError):
