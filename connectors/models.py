@@ -163,6 +163,22 @@ class AccountSettings(models.Model):
         return self.hashed_account_id[:12]
 
 
+class ShownSettings(models.Model):
+    """What a window of the user was shown a moment ago: it sends all of it back, with its changes in it."""
+
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="+")
+    shown = models.JSONField()
+    #: The user's own settings at that time.
+    own = models.JSONField()
+    shown_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-shown_at"], name="shown_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.shown_at:%H:%M:%S}"
+
+
 class ContactMatch(models.Model):
     """A look-up's result, kept briefly for one user; never shared, since users may see different records."""
 

@@ -12,7 +12,7 @@ from adapters.contract import AccessDenied, CredentialsRejected, CrmUnavailable
 from connectors.api import settings as settings_api
 from connectors.api.authentication import issue_token
 from connectors.models import AccountSettings
-from connectors.services import settings as settings_service
+from connectors.services import settings_changes
 from connectors.services.identity import RingCentralIdentity, hashed
 from tests.factories import CrmUserFactory
 
@@ -122,14 +122,14 @@ def test_an_administrator_can_take_a_setting_away_and_change_what_another_change
 def test_a_save_at_the_same_moment_is_merged_too(two, monkeypatch):
     (read, save), _ = two
     save(_with(read(), a={"value": 1}))
-    mine, rebased, others = read(), settings_service._rebased, iter([{"a": {"value": 1}, "b": {"value": 2}}])
+    mine, rebased, others = read(), settings_changes._rebased, iter([{"a": {"value": 1}, "b": {"value": 2}}])
 
     def after_somebody_else(*values):
         for settings in others:  # once
             AccountSettings.objects.update(settings=settings, version=F("version") + 1)
         return rebased(*values)
 
-    monkeypatch.setattr(settings_service, "_rebased", after_somebody_else)
+    monkeypatch.setattr(settings_changes, "_rebased", after_somebody_else)
     save(_with(mine, a={"value": 3}))
     assert read()["userSettings"] == {"a": {"value": 3}, "b": {"value": 2}}
 

@@ -38,6 +38,10 @@ from connectors.services.crm_access import SessionEnded
 log = logging.getLogger("switchboard.api")
 
 TOO_LARGE = "Invalid request: it is too large."
+LOGIN_NOT_STORED = (
+    "You are not connected: the login could not be stored on the server. Please try again in a moment; "
+    "if it goes on, tell your administrator."
+)
 NO_TOKEN = "Please go to Settings and authorize CRM platform"  # noqa: S105 - a sentence, not a secret
 
 #: What could not be done, and the permission it needs, by the viewset's ``operation``.
@@ -195,6 +199,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Any:
         return unavailable()
     if isinstance(error, DatabaseError | Undecipherable):
         log.error("storage failed", exc_info=error, extra={"operation": operation})
+        if operation == "login":  # the client takes a 200 for a login, whatever stands in it
+            return text_reply(LOGIN_NOT_STORED, 503)
         return Response({**always, "successful": False, "returnMessage": return_message("Database operation failed")})
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -17,10 +18,10 @@ from connectors.api.wire import WireViewSet, connected_user, operation, ringcent
 from connectors.models import AccountSettings
 from connectors.services.crm_access import change_server_logging, with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
-from connectors.services.settings import (
-    claim_account,
-    effective,
+from connectors.services.settings import Settings, claim_account, effective
+from connectors.services.settings_changes import (
     read_account_settings,
+    remember_shown,
     save_account_settings,
     save_user_settings,
 )
@@ -56,20 +57,18 @@ class UserSettingsViewSet(WireViewSet):
         identity = None if user.rc_account_id else identity_if_verified(ringcentral_token(request))
         named = request.query_params.get("rcAccountId") or request.headers.get("rc-account-id", "")
         claim_account(user, hashed(identity.account_id) if identity else named)
-        return Response(effective(user))
+        shown = effective(user)
+        remember_shown(user, shown)
+        return Response(shown)
 
     @operation("userSettings")
     def write(self, request: Request) -> Response:
         user = token_user(request)
         body = UserSettingsBody(data=request.data)
         body.is_valid(raise_exception=True)
-        changes = body.validated_data["userSettings"] or {}
+        given = body.validated_data["userSettings"] or {}
         remove = body.validated_data["settingKeysToRemove"] or []
-        # What is stored counts too: request by request it must not grow without end.
-        kept = {key: value for key, value in {**(user.settings or {}), **changes}.items() if key not in remove}
-        if len(kept) > _MOST_KEYS or len(json.dumps(kept)) > _MOST_STORED:
-            raise PlainText("Invalid request: userSettings: too many settings.")
-        stored = save_user_settings(user=user, changes=changes, remove=remove)
+        stored = save_user_settings(user=user, given=given, remove=remove, check=_refuse_too_many)
         return Response({"userSettings": stored})
 
     @operation("userSettings")
@@ -82,6 +81,18 @@ class UserSettingsViewSet(WireViewSet):
             raise PlainText("Cannot find rc user login")
         account = AccountSettings.objects.filter(pk=account_id[:64]).first()
         return Response({"userSettings": account.settings if account else {}})
+
+
+def _refuse_too_many(kept: Settings) -> None:
+    """What is stored counts too: request by request it must not grow without end."""
+    if len(kept) > _MOST_KEYS or len(json.dumps(kept)) > _MOST_STORED:
+        raise PlainText("Invalid request: userSettings: too many settings.")
+
+
+def _window(request: Request) -> str:
+    """Tells one login of the extension from another: its token, hashed."""
+    token = request.headers.get("Authorization") or request.query_params.get("jwtToken") or ""
+    return hashlib.sha256(token.encode()).hexdigest()[:32] if token else ""
 
 
 def _administrator(request: Request) -> RingCentralIdentity:
@@ -103,7 +114,7 @@ class AdminSettingsViewSet(WireViewSet):
     @operation("adminSettings")
     def read(self, request: Request) -> Response:
         token_user(request)
-        account = read_account_settings(_administrator(request))
+        account = read_account_settings(_administrator(request), window=_window(request))
         if account is None:
             return Response({"customConnector": None, "userSettings": {}})
         return Response(
@@ -128,7 +139,7 @@ class AdminSettingsViewSet(WireViewSet):
         mappings = changes.get("user_mappings")
         if mappings and all(item.get("rcExtensionId") == "none" for item in mappings):
             del changes["user_mappings"]  # an old client that misread the mapping would wipe it
-        save_account_settings(identity, changes)
+        save_account_settings(identity, changes, window=_window(request))
         record(
             "account_settings.write",
             actor=f"rc:{hashed(identity.extension_id)[:16]}",

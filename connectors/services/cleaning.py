@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount
+from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount, ShownSettings
 from connectors.services.sessions import disconnect
+from connectors.services.settings_changes import SHOWN_FOR
 
 Counts = dict[str, dict[str, int]]
 
@@ -46,6 +47,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
         matches.delete()
         drafts.delete()
         creations.delete()
+        ShownSettings.objects.filter(shown_at__lt=now - SHOWN_FOR).delete()
         RequestCount.objects.filter(ends_at__lt=now).delete()
     return dict(counts)
 

@@ -27,6 +27,8 @@ from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.services.crm_access import build_adapter
 from connectors.services.deliveries import deliver_now
 from connectors.services.delivery_queue import accept, drop, wake
+from connectors.services.settings import Settings
+from connectors.services.settings_changes import change_own_settings
 
 log = logging.getLogger("switchboard.sessions")
 
@@ -97,10 +99,11 @@ def _connected(
     user.set_credentials(credentials)
     user.connected_at = user.last_seen_at = timezone.now()
     user.last_error = ""
-    _offer_setting_choices(user, adapter)
     user.refresh_lease = user.refresh_lease_until = None  # a renewal of the old login must not replace this one
-    # All but the epoch: it counts logouts, also one that happened since the row was read.
-    user.save(update_fields=[field.name for field in user._meta.fields if field.name not in ("id", "session_epoch")])
+    # The epoch counts logouts, also one that happened since the row was read; a window may just change the settings.
+    others = ("id", "session_epoch", "settings")
+    user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
+    _offer_setting_choices(user, adapter)
     return user, _with_waiting(adapter.connected_notice(), wake(user))
 
 
@@ -140,10 +143,14 @@ def _offer_setting_choices(user: CrmUser, adapter: CrmAdapter) -> None:
     except ConnectorError as error:  # a login does not fail for want of a drop-down list
         log.warning("setting choices not read", extra={"platform": user.platform, "error": type(error).__name__})
         return
-    settings = dict(user.settings or {})
-    for key, options in choices.items():
-        settings[key] = {"customizable": True, "value": None, **settings.get(key, {}), "options": options}
-    user.settings = settings
+
+    def offer(own: Settings) -> Settings:
+        entries = {key: {"customizable": True, "value": None, **own.get(key, {}), "options": options}
+                   for key, options in choices.items()}  # fmt: skip
+        return {**own, **entries}
+
+    if choices:
+        change_own_settings(user, offer)
 
 
 def disconnect(*, user: CrmUser, actor: str) -> Notice:
