@@ -36,13 +36,9 @@ CASES = [
     ("post", "/callLog", _changed(direction="Sideways")),
     ("post", "/callLog", _changed(startTime="yesterday")),
     ("post", "/callLog", _changed(startTime=None)),
-    ("post", "/callLog", _changed(duration="long")),
-    ("post", "/callLog", _changed(duration=-1)),
     ("post", "/callLog", _changed(sessionId=None)),
     ("post", "/callLog", _changed(sessionId="9" * 500)),
     ("post", "/callLog", _changed(sessionId={"$ne": 1})),
-    ("post", "/callLog", {**CALL, "note": "x" * 300_000}),
-    ("post", "/callLog", _changed(legs="x")),
     ("patch", "/callLog", {}),
     ("patch", "/callLog", {"sessionId": ["1"]}),
     ("patch", "/callLog", {"sessionId": "", "note": "x"}),
@@ -156,8 +152,11 @@ def test_half_a_character_is_no_server_error_anywhere(client, path, body):
     [
         ([], "Invalid request: Invalid data. Expected a dictionary, but got list."),
         (None, "Invalid request: No data provided"),
-        (_changed(legs="x"), 'Invalid request: logInfo.legs: Expected a list of items but got type "str".'),
-        (_changed(legs=[1]), "Invalid request: logInfo.legs.0: Invalid data. Expected a dictionary, but got int."),
+        (
+            _changed(startTime="x"),
+            "Invalid request: logInfo.startTime: must be an ISO 8601 time or epoch milliseconds.",
+        ),
+        (_changed(direction="x"), "Invalid request: logInfo.direction: is not one of the choices."),
     ],
 )
 def test_a_sentence_names_the_place_as_the_client_spells_it(client, body, sentence):

@@ -83,14 +83,14 @@ def test_settings_do_not_grow_without_end_request_by_request(client, keys, lengt
     assert save(8, remove=[f"key-0-{item}" for item in range(keys)]).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["/contact?phoneNumber=" + "1" * 20_000, "/admin" + "/" * 20_000])
+@pytest.mark.parametrize("address", ["/contact?phoneNumber=" + "1" * 66_000, "/admin" + "/" * 66_000])
 def test_a_long_address_is_a_414(client, address):
     _is_sentence(client.post(address, **ORIGIN), 414, "Invalid request: the address is too long.")
 
 
 @pytest.mark.django_db
 def test_every_session_id_that_fits_into_the_address_is_answered(client):
-    ids = [str(404430540000 + number) for number in range(1200)]
+    ids = [str(404430540000 + number) for number in range(5000)]
     token = issue_token(CrmUserFactory())
     reply = client.get(f"/callLog?sessionIds={','.join(ids)}&jwtToken={token}").json()
     assert [row["sessionId"] for row in reply["logs"]] == ids
@@ -165,6 +165,15 @@ def test_the_web_server_bounds_what_reaches_us(server):
     many = b"".join(b"X-%d: a\r\n" % number for number in range(300))
     assert _raw(server, b"GET /isAlive HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n").startswith(b"HTTP/1.1 431")
     assert requests.get(f"{server.url}/isAlive", timeout=10).text == "OK"
+
+
+def test_the_web_server_lets_five_thousand_session_ids_through(server):
+    token = "x" * 300  # as long as a real one, and of nobody
+    ids = ",".join(str(404430540000 + number) for number in range(5000))
+    head = f"GET /callLog?sessionIds={ids}&jwtToken={token} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = _raw(server, head.encode())
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"Please go to Settings and authorize CRM platform" in answer
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,14 @@ from adapters.contract import (
     ContactRef,
     Direction,
     NoticeLevel,
-    Party,
 )
 from connectors.api.authentication import user_of_token
 from connectors.api.envelope import PlainText, from_error, from_notice, return_message
+from connectors.api.shown import Link, LongText, Media, PartyField, Seconds, Shown, Way, journey, seconds
 from connectors.api.wire import (
     Key,
     Moment,
-    PartyField,
     RecordId,
-    Seconds,
     Submission,
     Text,
     WireViewSet,
@@ -32,37 +30,14 @@ from connectors.api.wire import (
     operation,
     without_tokens,
 )
-from connectors.log_body import CallDetails, Leg
+from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs
 from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
 from connectors.services.identity import hashed
 from connectors.services.settings import claim_account
 
-LONG = 200_000  # characters of a note or transcript
 _SERVER_SIDE = "SSCL"
-
-
-class Media(serializers.Serializer[Any]):
-    """A recording or voicemail as the call record has it."""
-
-    link = Text(most=4000)
-    messageId = Text(most=255)
-
-
-class LegField(serializers.Serializer[Any]):
-    """One leg of a call."""
-
-    direction = Text(most=20)
-    legType = Text(most=64)
-    duration = Seconds(required=False, allow_null=True, default=None)
-
-    def get_fields(self) -> Any:
-        return {**super().get_fields(), "from": _party(), "to": _party()}
-
-
-def _party() -> PartyField:
-    return PartyField(required=False, allow_null=True, default=Party)
 
 
 class CallRecord(serializers.Serializer[Any]):
@@ -73,19 +48,19 @@ class CallRecord(serializers.Serializer[Any]):
     telephonySessionId = Text(most=128)
     direction = serializers.ChoiceField(choices=[str(item) for item in Direction])
     startTime = Moment()
-    duration = Seconds(required=False, allow_null=True, default=None)
-    result = Text(most=255)
-    recording = Media(required=False, allow_null=True, default=None)
-    voicemail = Media(required=False, allow_null=True, default=None)
-    legs = LegField(many=True, required=False, allow_null=True, default=list)
-    customSubject = Text(most=1000)
+    duration = Seconds()
+    result = Shown(most=255)
+    recording = Media()
+    voicemail = Media()
+    legs = journey()
+    customSubject = Shown(most=1000)
     extensionNumber = Text(most=64)
     hashedExtensionId = Text(most=128)
     rcExtensionId = Text(most=64)
     accountId = Text(most=64)
 
     def get_fields(self) -> Any:
-        return {**super().get_fields(), "from": _party(), "to": _party()}
+        return {**super().get_fields(), "from": PartyField(), "to": PartyField()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not (attrs.get("sessionId") or attrs.get("telephonySessionId") or attrs.get("id")):
@@ -93,24 +68,17 @@ class CallRecord(serializers.Serializer[Any]):
         return attrs
 
 
-class Score(Text):
-    """A call score: a text or a number; anything else counts as absent, for no log fails over it."""
-
-    def to_internal_value(self, data: Any) -> str:
-        return super().to_internal_value(data) if isinstance(data, str | int | float) else ""
-
-
 class Extras(serializers.Serializer[Any]):
     """What creation and edit of a log have in common."""
 
-    aiNote = Text(most=LONG)
-    transcript = Text(most=LONG)
-    ringSenseTranscript = Text(most=LONG)
-    ringSenseSummary = Text(most=LONG)
-    ringSenseAIScore = Score(most=100)
-    ringSenseBulletedSummary = Text(most=LONG)
-    ringSenseLink = Text(most=4000)
-    voicemailLink = Text(most=4000)
+    aiNote = LongText()
+    transcript = LongText()
+    ringSenseTranscript = LongText()
+    ringSenseSummary = LongText()
+    ringSenseAIScore = Shown(most=100)
+    ringSenseBulletedSummary = LongText()
+    ringSenseLink = Link()
+    voicemailLink = Link()
     additionalSubmission = Submission()
     extensionNumber = Text(most=64)
     hashedExtensionId = Text(most=128)
@@ -123,28 +91,26 @@ class NewCallLog(Extras):
     logInfo = CallRecord()
     contactId = RecordId(required=False, allow_null=True, default=None)
     contactType = Text(most=64)
-    contactName = Text(most=255)
-    note = Text(most=LONG)
+    contactName = Shown(most=255)
+    note = LongText()
 
 
 class CallLogEdit(Extras):
     """Body of ``PATCH /callLog``; an absent member is left alone."""
 
     sessionId = Key(most=128)
-    note = Text(most=LONG)
-    subject = Text(most=1000)
+    note = LongText()
+    subject = Shown(most=1000)
     startTime = Moment(required=False, allow_null=True, default=None)
-    duration = Seconds(required=False, allow_null=True, default=None)
-    result = Text(most=255)
-    direction = serializers.ChoiceField(
-        choices=[str(item) for item in Direction], required=False, allow_null=True, default=None
-    )
-    recordingLink = Text(most=4000)
+    duration = Seconds()
+    result = Shown(most=255)
+    direction = Way()
+    recordingLink = Link()
     accountId = Text(most=64)
-    legs = LegField(many=True, required=False, allow_null=True, default=list)
+    legs = journey()
 
     def get_fields(self) -> Any:
-        return {**super().get_fields(), "from": _party(), "to": _party()}
+        return {**super().get_fields(), "from": PartyField(), "to": PartyField()}
 
 
 def extension_of(user: CrmUser, request: Request, *sources: Any) -> str:
@@ -156,20 +122,6 @@ def extension_of(user: CrmUser, request: Request, *sources: Any) -> str:
     if user.hashed_rc_extension_id or (header := request.headers.get("rc-extension-id", "")):
         return user.hashed_rc_extension_id or header[:128]
     return next((str(source["extensionNumber"]) for source in sources if source.get("extensionNumber")), "")
-
-
-def _legs(items: list[dict[str, Any]] | None) -> tuple[Leg, ...]:
-    return tuple(
-        Leg(
-            direction=item["direction"] or "",
-            leg_type=item["legType"] or "",
-            caller=item["from"] or Party(),
-            callee=item["to"] or Party(),
-            duration=item["duration"] or 0,
-        )
-        for item in items or []
-        if item
-    )
 
 
 def _extras(given: dict[str, Any]) -> dict[str, Any]:
@@ -189,10 +141,13 @@ def _member(data: Any, name: str) -> Any:
     return data.get(name) if isinstance(data, dict) else None
 
 
-def _raw_duration(source: Any) -> dict[str, Any]:
-    """``has_duration`` tells an absent duration from a null one, which is printed as 0 seconds."""
-    present = isinstance(source, dict) and "duration" in source
-    return {"has_duration": present, "duration": source["duration"] if present else None}
+def _duration(source: Any) -> dict[str, Any]:
+    """As it is printed: null as 0 seconds; absent or unreadable, not at all."""
+    given = _member(source, "duration")
+    if given is not None and given != "pending":
+        given = seconds(given)
+        return {"has_duration": given is not None, "duration": given}
+    return {"has_duration": isinstance(source, dict) and "duration" in source, "duration": given}
 
 
 def _details(source: dict[str, Any], raw: Any, given: dict[str, Any], **members: Any) -> CallDetails:
@@ -203,8 +158,8 @@ def _details(source: dict[str, Any], raw: Any, given: dict[str, Any], **members:
         callee=source["to"],
         started_at=source["startTime"],
         result=source["result"],
-        legs=_legs(source["legs"]),
-        **_raw_duration(raw),
+        legs=source["legs"],
+        **_duration(raw),
         **{**_extras(given), **members},
     )
 
@@ -235,7 +190,7 @@ class CallLogViewSet(WireViewSet):
         given = body.validated_data
         info, submission = given["logInfo"], given["additionalSubmission"] or {}
         direction = Direction(info["direction"])
-        caller, callee = info["from"] or Party(), info["to"] or Party()
+        caller, callee = info["from"], info["to"]
         phone = (caller if direction is Direction.INBOUND else callee).phone_number
         if given["contactId"] in (None, "", 0):
             message = return_message(f"Contact not found for number {phone}")
@@ -245,8 +200,7 @@ class CallLogViewSet(WireViewSet):
         )
         who = contact.name or phone
         default_subject = f"Inbound Call from {who}" if direction is Direction.INBOUND else f"Outbound Call to {who}"
-        recording = (info["recording"] or {}).get("link") or ""
-        voicemail = given["voicemailLink"] or (info["voicemail"] or {}).get("link") or ""
+        recording, voicemail = info["recording"], given["voicemailLink"] or info["voicemail"]
         session_id = info["sessionId"] or info["telephonySessionId"] or info["id"]
         duration = info["duration"]
         _claim_account(user, request, info["accountId"])

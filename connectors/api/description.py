@@ -11,14 +11,24 @@ from drf_spectacular.plumbing import append_meta
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from adapters import registry
-from connectors.api import replies, urls, wire
+from adapters.contract import Direction
+from connectors.api import replies, shown, urls, wire
 from connectors.api.envelope import NO_TOKEN
 from connectors.api.operations import OPERATIONS, Operation
 
 _APP_TOKEN = "appToken"  # noqa: S105 - the name of a scheme
 _QUERY_TOKEN = "jwtToken"  # noqa: S105
 _SENTENCE = {"type": "string"}
-_PARTY = ("name", "phoneNumber", "extensionNumber", "location")
+_PARTY = {
+    "type": "object",
+    "properties": dict.fromkeys(("name", "phoneNumber", "extensionNumber", "location"), _SENTENCE),
+}
+
+
+def _item(field: shown.Items) -> dict[str, Any]:
+    """An object of the list; its members may hold anything."""
+    parties = {name: _PARTY for name in ("from", "to") if name in field.properties}
+    return {"type": "object", "properties": {name: {} for name in field.properties} | parties}
 
 
 _FIELDS: dict[type, Callable[[Any], dict[str, Any]]] = {
@@ -27,16 +37,11 @@ _FIELDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     wire.Moment: lambda field: {
         "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]
     },
-    wire.Seconds: lambda field: {
-        "oneOf": [
-            {"type": "number", "minimum": 0, "exclusiveMaximum": 10**9},
-            {"type": "string", "enum": ["pending"]},
-        ]
-    },
-    wire.PartyField: lambda field: {
-        "type": "object",
-        "properties": {name: {"type": "string", "maxLength": 500} for name in _PARTY},
-    },
+    shown.Seconds: lambda field: {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["pending"]}]},
+    shown.Way: lambda field: {"type": "string", "enum": [str(item) for item in Direction]},
+    shown.PartyField: lambda field: _PARTY,
+    shown.Media: lambda field: {"type": "object", "properties": {"link": _SENTENCE}},
+    shown.Items: lambda field: {"type": "array", "items": _item(field)},
     replies.WireId: lambda field: {"type": ["string", "integer"]},
 }
 

@@ -17,7 +17,7 @@ from adapters.contract.payload import is_storable, storable
 from connectors.api.authentication import AppTokenAuthentication
 from connectors.api.envelope import TOO_LARGE, text_reply
 
-_MOST_ADDRESS = 16 * 1024  # more than a thousand session ids and two tokens fit
+_MOST_ADDRESS = 64 * 1024  # five thousand session ids and two tokens fit; the server itself takes no more
 _MOST_HEADERS = 32 * 1024
 _MOST_BODY_OF_STRANGERS = 64 * 1024
 _MOST_NESTED = 64

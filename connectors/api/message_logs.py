@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from adapters.contract import ContactRef, Direction, Message, MessageKind, NoticeLevel, Party
 from adapters.contract.outbound_guard import refusal
 from connectors.api.envelope import from_notice, return_message
+from connectors.api.shown import LongText, PartyField, Shown, people
 from connectors.api.wire import (
     Key,
     Moment,
-    PartyField,
     RecordId,
     Submission,
     Text,
@@ -46,16 +46,16 @@ class MessageField(serializers.Serializer[Any]):
     id = RecordId()
     type = Text(most=32)
     direction = serializers.ChoiceField(choices=[str(item) for item in Direction])
-    subject = Text(most=100_000, allow_null=False)
+    subject = LongText(most=100_000, allow_null=False)
     creationTime = Moment()
-    to = serializers.ListField(child=PartyField(), required=False, allow_null=True, default=list)
+    to = people()
     attachments = AttachmentField(many=True, required=False, allow_null=True, default=list)
     messageStatus = Text(most=64, allow_null=False)
     faxPageCount = serializers.IntegerField(required=False, allow_null=True, default=0, min_value=0, max_value=10_000)
     typingDurationMs = serializers.FloatField(required=False, allow_null=True, default=0, min_value=0)
 
     def get_fields(self) -> Any:
-        return {**super().get_fields(), "from": PartyField(required=False, allow_null=True, default=Party)}
+        return {**super().get_fields(), "from": PartyField()}
 
 
 class ConversationField(serializers.Serializer[Any]):
@@ -64,7 +64,7 @@ class ConversationField(serializers.Serializer[Any]):
     conversationId = Text(most=200, allow_null=False)
     conversationLogId = Key(most=200)
     messages = MessageField(many=True, required=False, allow_null=True, default=list)
-    correspondents = serializers.ListField(child=PartyField(), required=False, allow_null=True, default=list)
+    correspondents = people()
     rcAccessToken = Text(most=4000, allow_null=False)
     owner = serializers.DictField(required=False, allow_null=True, default=None)
 
@@ -75,7 +75,7 @@ class NewMessageLog(serializers.Serializer[Any]):
     logInfo = ConversationField()
     contactId = RecordId(required=False, allow_null=True, default=None)
     contactType = Text(most=64)
-    contactName = Text(most=255)
+    contactName = Shown(most=255)
     additionalSubmission = Submission()
 
 
@@ -122,8 +122,8 @@ def message_from_wire(item: dict[str, Any], *, token: str, suffix: str) -> Messa
         direction=Direction(item["direction"]),
         sent_at=item["creationTime"],
         text=item["subject"],
-        sender=item["from"] or Party(),
-        recipients=tuple(item["to"] or ()),
+        sender=item["from"],
+        recipients=item["to"],
         recording_link=_page(audio.get("link", "")),
         fax_link=_page(document.get("link", "")),
         fax_download_url=_with_token(document.get("uri", ""), token),
@@ -152,7 +152,7 @@ class MessageLogViewSet(WireViewSet):
         shared = raw if (info["owner"] or {}).get("name") else None
         if not info["messages"] and not shared:
             return self._refused("No message to log.", 3000)
-        correspondents = info["correspondents"] or []
+        correspondents = info["correspondents"]
         phone = correspondents[0].phone_number if correspondents else ""
         if given["contactId"] in (None, "", 0):
             return self._refused(f"Contact not found for number {phone}", 5000)
@@ -210,7 +210,7 @@ def _span(raw: dict[str, Any], messages: list[Message], *, is_shared: bool) -> t
     return created, max(times, default=created)
 
 
-def _others(correspondents: list[Party], contact: ContactRef) -> tuple[str, ...]:
+def _others(correspondents: tuple[Party, ...], contact: ContactRef) -> tuple[str, ...]:
     """Names of the further participants of a group message."""
     if len(correspondents) < 2:
         return ()

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.api.call_logs import LONG
-from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation
+from connectors.api.shown import LongText
+from connectors.api.wire import Key, WireViewSet, connected_user, operation
 from connectors.services import note_drafts
 
 
@@ -17,7 +17,7 @@ class NoteBody(serializers.Serializer[Any]):
     """Body of ``POST /callLog/cacheNote``."""
 
     sessionId = Key(most=128)
-    note = Text(most=LONG, allow_null=False)
+    note = LongText(allow_null=False)
 
 
 class NoteDraftViewSet(WireViewSet):

@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from adapters import registry
-from adapters.contract import Party
 from adapters.contract.http import count_calls
 from connectors.api import debug_replies
 from connectors.api.authentication import AppTokenAuthentication, Token
@@ -180,47 +179,6 @@ class Moment(serializers.Field[datetime, Any, str, Any]):
 
     def to_representation(self, value: datetime) -> str:
         return value.isoformat()
-
-
-class Seconds(serializers.Field[Any, Any, Any, Any]):
-    """A duration in seconds; ``"pending"`` (a call that is not over) becomes None."""
-
-    def to_internal_value(self, data: Any) -> float | None:
-        if data == "pending":
-            return None
-        if isinstance(data, str):
-            try:
-                data = float(data)
-            except ValueError:
-                data = None
-        if isinstance(data, bool) or not isinstance(data, int | float) or not 0 <= data < 10**9:
-            raise serializers.ValidationError("must be a number of seconds, or pending.")
-        return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
-
-
-class PartyField(serializers.Field[Party, Any, Any, Any]):
-    """One end of a call: ``{phoneNumber, extensionNumber, name, location}``, every member optional."""
-
-    def to_internal_value(self, data: Any) -> Party:
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("must be an object.")
-
-        def member(name: str) -> str:
-            value = data.get(name)
-            return str(value)[:500].replace("\x00", "") if isinstance(value, str | int) else ""
-
-        return Party(
-            name=member("name"),
-            phone_number=member("phoneNumber"),
-            extension_number=member("extensionNumber"),
-            location=member("location"),
-        )
-
-    def to_representation(self, value: Party) -> Any:
-        return value
 
 
 class Submission(serializers.DictField):

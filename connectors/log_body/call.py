@@ -43,13 +43,13 @@ _NOTES = {LogFormat.PLAIN: _PLAIN_NOTE, LogFormat.HTML: _HTML_NOTE, LogFormat.MA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One leg of the call's journey; ``duration`` in seconds."""
+    """One leg of the call's journey; ``duration`` in seconds, None where it is not known."""
 
     direction: str = ""
     leg_type: str = ""
     caller: Party = field(default_factory=Party)
     callee: Party = field(default_factory=Party)
-    duration: float = 0
+    duration: float | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def _value(name: str, details: CallDetails, options: Options, zone: tzinfo) -> s
     if name == "duration":
         return format_duration(details.duration) if details.has_duration else ""
     if name == "legs":
-        return "\n".join(_leg_line(leg, first=index == 0) for index, leg in enumerate(details.legs))
+        return "\n".join(filter(None, (_leg_line(leg, first=index == 0) for index, leg in enumerate(details.legs))))
     value = getattr(details, name)
     return "" if value is None or isinstance(value, bool | dict | list) else str(value).replace("\r\n", "\n")
 
@@ -217,17 +217,19 @@ def read_subject(body: str, log_format: LogFormat) -> str:
 
 
 def _leg_line(leg: Leg, *, first: bool) -> str:
+    """One line; empty for a later leg of which nobody knows where it led."""
     outbound = leg.direction == Direction.OUTBOUND
     if first:
-        return f"Made call from {_party(leg.caller)}" if outbound else f"Received call at {_party(leg.callee)}"
-    party = leg.caller if outbound and leg.leg_type != "PstnToSip" else leg.callee
+        text = f"Made call from {_party(leg.caller)}" if outbound else f"Received call at {_party(leg.callee)}"
+        return text.strip()
+    party = _party(leg.caller if outbound and leg.leg_type != "PstnToSip" else leg.callee)
+    if not party or leg.duration is None:
+        return f"Transferred to {party}" if party else ""
     unit = "seconds" if leg.duration > 1 else "second"
-    return f"Transferred to {_party(party)}, duration: {leg.duration:.15g} {unit}"
+    return f"Transferred to {party}, duration: {leg.duration:.15g} {unit}"
 
 
 def _party(party: Party) -> str:
-    if not party.phone_number and not party.extension_number:
-        return ""
     extension = f"ext {party.extension_number}" if party.extension_number else ""
-    parts = (" ".join(text.splitlines()) for text in (party.name, party.phone_number, extension))
+    parts = (" ".join(text.split()) for text in (party.name, party.phone_number, extension))
     return ", ".join(text for text in parts if text)

@@ -1,0 +1,188 @@
+"""What a telephone system says of a call, however odd, costs no log: only what is shown of it changes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.contract import LogFormat
+from audit.models import CallLog, LogState
+from connectors.api.shown import journey, seconds
+from tests.extension import call
+from tests.remembering import remembering
+
+INES = {"id": 41207, "name": "Ines Pardo", "type": "Contact", "phone": "+14155550123"}
+FORMATS = [LogFormat.PLAIN, LogFormat.HTML, LogFormat.MARKDOWN]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(params=FORMATS, ids=[str(item) for item in FORMATS])
+def crm(request, client, monkeypatch):
+    return remembering(client, monkeypatch, request.param)
+
+
+@pytest.fixture
+def plain(client, monkeypatch):
+    return remembering(client, monkeypatch)
+
+
+def _logged(crm, number="1", **changes):
+    reply = crm.post("/callLog", call(number, INES, **changes))
+    assert reply["returnMessage"]["message"] == "Call logged", reply
+    assert CallLog.objects.get(session_id=number).state == LogState.LOGGED
+    return crm.bodies[f"call-{number}"]
+
+
+@pytest.mark.parametrize(
+    ("given_duration", "shown", "stored"),
+    [
+        (-5, "0 seconds", 0),
+        (-1, "0 seconds", 0),
+        ("-3", "0 seconds", 0),
+        ("187", "3 minutes, 7 seconds", 187),
+        (61.5, "1 minute, 1.5 seconds", 62),
+        (None, "0 seconds", None),
+        ("pending", "pending", None),
+        ("", None, None),
+        ("long", None, None),
+        (1764300000, None, None),
+        ("1764300000", None, None),
+        (True, None, None),
+        ([187], None, None),
+        ({}, None, None),
+        ("nan", None, None),
+        ("inf", None, None),
+        ("-inf", "0 seconds", 0),
+        (90061, "25 hours, 1 minute, 1 second", 90061),
+    ],
+)
+def test_no_duration_refuses_a_call_or_an_edit(crm, given_duration, shown, stored):
+    body = _logged(crm, info={"duration": given_duration})
+    assert ("Duration" in body) is (shown is not None)
+    assert shown is None or f": {shown}" in body
+    assert crm.entry.duration == stored
+
+    before = _logged(crm, "2")
+    assert crm.patch("/callLog", {"sessionId": "2", "duration": given_duration, "note": "new"})["successful"]
+    after = crm.bodies["call-2"]
+    assert f": {shown or '3 minutes, 7 seconds'}" in after
+    assert after.count("Duration") == before.count("Duration") == 1
+    assert "new" in after
+    assert crm.change.duration == stored
+
+
+ODD = ["x", 5, -1.5, True, [], {}, [[]], [None], {"phoneNumber": {}}, None]
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("member", ["from", "to", "legs", "recording", "voicemail", "result", "customSubject"])
+def test_no_value_of_what_is_only_shown_refuses_a_call(plain, member, value):
+    _logged(plain, info={member: value})
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize(
+    "member",
+    ["aiNote", "transcript", "ringSenseTranscript", "ringSenseSummary", "ringSenseAIScore", "ringSenseLink",
+     "ringSenseBulletedSummary", "voicemailLink", "contactName", "note"],
+)  # fmt: skip
+def test_no_value_beside_the_call_refuses_it(plain, member, value):
+    _logged(plain, **{member: value})
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize(
+    "member", ["from", "to", "legs", "result", "subject", "direction", "recordingLink", "aiNote", "transcript", "note"]
+)
+def test_no_value_of_what_is_only_shown_refuses_an_edit(plain, member, value):
+    _logged(plain)
+    assert plain.patch("/callLog", {"sessionId": "1", member: value, "duration": 5})["successful"]
+    assert "- Duration: 5 seconds" in plain.bodies["call-1"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["from", "to", "name", "duration", "link"]), inner, max_size=3)
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_json_whatever_breaks_a_journey_or_a_duration(value):
+    journey().run_validation(value)
+    journey().run_validation([value])
+    assert seconds(value) is None or 0 <= seconds(value) <= 172_800
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("sessionId", {"$ne": 1}), ("sessionId", "9" * 500), ("startTime", "yesterday"), ("startTime", None),
+     ("direction", "Sideways")],
+)  # fmt: skip
+def test_what_says_which_call_is_meant_stays_strict(plain, member, value):
+    body = call("1", INES, info={member: value})
+    reply = plain.client.post(f"/callLog?jwtToken={plain.token}", body, content_type="application/json")
+    assert reply.status_code == 400
+    assert not CallLog.objects.exists()
+
+
+def _leg(**members):
+    return {"direction": "Inbound", "duration": 12, **members}
+
+
+def test_the_journey_names_everybody_of_whom_anything_is_known(crm):
+    legs = [
+        _leg(to={"phoneNumber": "+16505550100", "name": "Main IVR"}),
+        _leg(duration=35, to={"name": "Sales Queue"}),
+        _leg(duration=300, to={"name": "Agent 1", "extensionNumber": "201"}),
+        _leg(duration=10, to={"name": "Park Location 3", "device": {"id": "1"}}),
+        _leg(duration=10, to={}),
+        None,
+        "x",
+        _leg(to="x"),
+        _leg(duration=-2, to={"name": "Conference\n 7"}),
+        _leg(duration=1764300000, to={"phoneNumber": "+16505550111"}),
+        _leg(duration="pending", to={"extensionNumber": "202"}),
+        {"direction": "Outbound", "from": {"name": "Agent 2"}, "to": {"name": "Nobody"}, "duration": 1},
+    ]
+    body = _logged(crm, info={"legs": legs})
+    journey = [
+        "Received call at Main IVR, +16505550100",
+        "Transferred to Sales Queue, duration: 35 seconds",
+        "Transferred to Agent 1, ext 201, duration: 300 seconds",
+        "Transferred to Park Location 3, duration: 10 seconds",
+        "Transferred to Conference 7",
+        "Transferred to +16505550111",
+        "Transferred to ext 202",
+        "Transferred to Agent 2, duration: 1 second",
+    ]
+    assert ("<br>" if crm.entry.body.startswith("<") else "\n").join(journey) in body
+    assert crm.patch("/callLog", {"sessionId": "1", "legs": legs[:2]})["successful"]
+    assert crm.bodies["call-1"].count("Transferred") == 1
+
+
+def test_a_long_text_is_cut_and_says_so(crm):
+    long = "word " * 60_000
+    body = _logged(crm, note=long, aiNote=long, transcript="x" * 200_001, contactName="n" * 300)
+    assert body.count("[shortened]") == 3
+    assert len(crm.entry.note) <= 200_000
+    assert len(crm.entry.transcript) == 200_000
+    assert len(crm.entry.contact.name) == 255
+    exact = "y" * 200_000
+    assert exact in _logged(crm, "2", transcript=exact)
+
+
+def test_a_long_subject_and_half_a_link_are_no_reason_to_refuse(plain):
+    body = _logged(plain, info={"customSubject": "s" * 1500, "recording": {"link": "https://m.example.com/" * 500}})
+    assert plain.entry.subject.startswith("sss")
+    assert plain.entry.subject.endswith("s…")
+    assert "m.example.com" not in body
+
+
+def test_a_long_note_is_kept_for_later_in_part(plain):
+    assert plain.post("/callLog/cacheNote", {"sessionId": "1", "note": "n" * 250_000})["successful"]
