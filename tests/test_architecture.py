@@ -40,10 +40,12 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     "adapters/contract/http.py": {"requests", "urllib3"},
     "adapters/contract/oauth.py": {"requests", "authlib"},
-    "adapters/contract/outbound_guard.py": {"requests", "urllib3"},
+    "adapters/contract/outbound_guard.py": {"urllib3"},
     "adapters/contract/phone.py": {"phonenumbers"},
+    "adapters/contract/transport.py": {"requests", "urllib3"},
     "audit/fields.py": {"cryptography"},
     "config/celery.py": {"celery"},
+    "config/logs.py": {"orjson"},
     "connectors/services/delivery_payloads.py": {"cattrs"},
     "connectors/tasks.py": {"celery"},
 }

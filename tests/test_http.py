@@ -6,9 +6,11 @@ import gzip
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -38,6 +40,7 @@ from adapters.contract.fan_out import fan_out
 from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
 from adapters.contract.manifest import Pace
 from adapters.contract.outbound_guard import is_public, refusal
+from adapters.contract.transport import transport_for
 from tests.vendor import running_vendor
 
 OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=1, read_timeout=0.5)
@@ -309,13 +312,13 @@ def test_a_connection_that_fails_at_first_is_tried_again_even_for_a_write(monkey
 
         def connect(address, *args, **kwargs):
             attempts.append(address)
-            if len(attempts) < 3:
+            if len(attempts) < 2:
                 raise ConnectionRefusedError
             return real(address, *args, **kwargs)
 
         monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
         assert crm.client().post("/x", json={}) == {}
-        assert (len(attempts), len(crm.requests)) == (3, 1)
+        assert (len(attempts), len(crm.requests)) == (2, 1)
 
 
 # redirects, environment, cookies
@@ -406,8 +409,6 @@ def certificate(tmp_path_factory):
 
 @contextmanager
 def secure_crm(certificate):
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with Crm(ssl_context=context) as crm:
@@ -418,6 +419,43 @@ def test_the_configured_certificates_are_trusted(certificate):
     with secure_crm(certificate) as (_, host):
         policy = OutboundPolicy(allow_private_addresses=True, ca_bundle=certificate)
         assert client(base_url=f"https://{host}", hosts=[host], policy=policy).get("/x") == {}
+
+
+def test_the_authorities_certificates_are_read_once_for_all_connections(certificate, monkeypatch):
+    loaded, real = [], ssl.SSLContext.load_verify_locations
+
+    def load(*args, **named):
+        loaded.append(named)
+        return real(*args, **named)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+    with secure_crm(certificate) as (crm, host):
+        crm.answers = [answers(Connection="close")]
+        policy = OutboundPolicy(allow_private_addresses=True, ca_bundle=certificate, read_timeout=9)
+        for _ in range(3):
+            client(base_url=f"https://{host}", hosts=[host], policy=policy).get("/x")
+        assert (len(crm.connections), len(loaded)) == (3, 1)
+
+
+def test_certificates_that_cannot_be_read_mean_that_nothing_was_sent(tmp_path):
+    with fails(CrmUnavailable) as caught:
+        client(policy=OutboundPolicy(ca_bundle=str(tmp_path / "none.pem"))).post("/x", json={})
+    assert caught.error.maybe_applied is False
+
+
+def test_a_pool_that_makes_room_for_other_hosts_in_mid_request_means_that_nothing_was_sent(monkeypatch):
+    with Crm() as crm:
+        policy = replace(OPEN, read_timeout=7)
+        crm.client(policy=policy).get("/x")
+        transport = transport_for(policy, is_read=False)
+        request = requests.Request("GET", f"http://127.0.0.1:{crm.port}/").prepare()
+        pool = transport.get_connection_with_tls_context(request)
+        monkeypatch.setattr(transport, "get_connection_with_tls_context", lambda *_, **__: pool)
+        pool.close()
+        with fails(CrmUnavailable) as caught:
+            crm.client(policy=policy).post("/x", json={})
+        assert len(crm.requests) == 1
+    assert caught.error.maybe_applied is False
 
 
 def test_certificates_named_in_the_environment_are_not(certificate, monkeypatch):
@@ -435,16 +473,25 @@ def test_certificates_named_in_the_environment_are_not(certificate, monkeypatch)
 
 
 @pytest.mark.parametrize("failure", [answers(503), answers(502), hang_up])
-def test_a_read_is_repeated_after_a_passing_failure(failure):
-    with Crm(failure, failure, answers(body=b'{"id": 1}')) as crm:
+def test_a_read_is_repeated_once_after_a_passing_failure(failure):
+    with Crm(failure, answers(body=b'{"id": 1}')) as crm:
         assert crm.client().get("/x") == {"id": 1}
-        assert len(crm.requests) == 3
+        assert len(crm.requests) == 2
+    with Crm(failure) as crm, fails(CrmUnavailable):
+        crm.client().get("/x")
+    assert len(crm.requests) == 2
+
+
+def test_a_read_that_was_not_answered_in_time_is_not_repeated():
+    with Crm(lambda handler: time.sleep(0.8)) as crm, fails(CrmUnavailable):
+        crm.client().get("/x")
+    assert len(crm.requests) == 1
 
 
 def test_a_search_by_post_is_repeated_like_a_read():
-    with Crm(answers(503), hang_up, answers(body=b"[]")) as crm:
+    with Crm(hang_up, answers(body=b"[]")) as crm:
         assert crm.client().post("/search", json={"q": "x"}, read=True) == []
-        assert len(crm.requests) == 3
+        assert len(crm.requests) == 2
 
 
 @pytest.mark.parametrize("failure", [answers(503), answers(500), hang_up, cut_off, lambda handler: time.sleep(0.8)])
@@ -497,6 +544,32 @@ def test_a_connection_is_used_again():
         assert len(crm.connections) == 1
 
 
+def test_all_threads_use_the_same_connections():
+    with Crm() as crm:
+        for _ in range(5):
+            thread = threading.Thread(target=crm.client().get, args=["/x"])
+            thread.start()
+            thread.join()
+        assert (len(crm.requests), len(crm.connections)) == (5, 1)
+
+
+def test_a_burst_leaves_its_connections_to_the_next():
+    together = threading.Barrier(20)
+
+    def answer(handler):
+        together.wait(20)
+        reply(handler)
+
+    with Crm(answer) as crm:
+        for _ in range(3):
+            threads = [threading.Thread(target=crm.client(read_timeout=30).get, args=["/x"]) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert (len(crm.requests), len(crm.connections)) == (60, 20)
+
+
 # answers
 
 
@@ -519,7 +592,7 @@ def test_a_connection_is_used_again():
 def test_a_status_becomes_the_error_the_table_says(status, kind, method):
     with responses.RequestsMock() as crm:
         crm.add(method, BASE + "x", status=status, json={"error": {"message": "No."}})
-        for _ in range(2 if method == "GET" and status == 503 else 0):
+        if method == "GET" and status == 503:
             crm.add(method, BASE + "x", status=status, json={"error": {"message": "No."}})
         with fails(kind) as caught:
             client().send(method, "x")

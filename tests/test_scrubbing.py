@@ -6,6 +6,7 @@ Looked at: every log line as it is printed, every audit event, every error reply
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
 import re
@@ -27,6 +28,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from adapters.contract import Credentials
 from audit.models import AuditEvent, CallLog, LogState
+from config import logs
 from config.logs import scrub
 from connectors.api.authentication import issue_token
 from tests.factories import CrmUserFactory
@@ -387,6 +389,22 @@ def test_the_query_of_every_address_in_a_line_is_removed_and_no_sentence_is_cut(
     assert scrub(line) == scrubbed
 
 
+_PIECES = ["code", "=", "%3D", "Bearer", "bASIC", "userkeyauth", " ", "eyJ", "a.b.c", "+1 650 555 0177", "/", "?", "x"]
+
+
+def test_the_short_look_at_a_text_lets_nothing_through_that_the_long_one_would_remove(monkeypatch):
+    texts = ["".join(pieces) for length in (1, 2, 3) for pieces in itertools.product(_PIECES, repeat=length)]
+    short = [scrub(text) for text in texts]
+    monkeypatch.setattr(logs, "_TO_LOOK_AT", re.compile(""))
+    assert short == [scrub(text) for text in texts]
+    assert any(text != scrub(text) for text in texts)
+
+
+def test_a_line_with_what_json_holds_only_by_half_is_printed_all_the_same(lines):
+    logging.getLogger("switchboard.test").warning("odd", extra={"number": 2**70, "text": "cut \ud83d"})
+    assert [json.loads(line)["number"] for line in lines] == [2**70]
+
+
 @pytest.mark.parametrize("make", RAISED.values(), ids=RAISED)
 def test_nothing_marked_comes_out_of_a_task_that_fails_on_celery(lines, make):
     app = Celery("scrubbing", set_as_current=False)
@@ -409,4 +427,4 @@ def test_the_failures_above_are_seen_by_support_all_the_same(send, lines):
         send("PATCH /callLog")
     event = AuditEvent.objects.get(action="call_log.update")
     assert (event.outcome, event.error) == ("failure", "CrmUnavailable")
-    assert any("switchboard.outbound" in line and '"status": 500' in line for line in lines)
+    assert any("switchboard.outbound" in line and '"status":500' in line for line in lines)

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import http.cookiejar
 import json as json_text
 import logging
 import re
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
-from urllib3.util import Retry
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+)
 
 from adapters.contract import call_count, pacing, write_fence
 from adapters.contract.call_count import count_calls
 from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.outbound_guard import AddressRefused, PublicAddressesOnly, refusal
+from adapters.contract.outbound_guard import AddressRefused, refusal
 from adapters.contract.payload import storable
 from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of, without_echo
+from adapters.contract.transport import OutboundPolicy, transport_for
 from adapters.contract.types import Reply
 from adapters.contract.url_template import request_id_of, template_of
 
@@ -51,72 +55,9 @@ _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
 _TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 _READS = frozenset({"GET", "HEAD"})
+_USUAL_POLICY = OutboundPolicy()
 #: How often a request is sent again after refusals that the pace has patience for.
 _TRIES_AFTER_REFUSAL = 2
-
-
-def _retry(methods: frozenset[str], *, read: int | bool) -> Retry:
-    return Retry(
-        total=2,
-        connect=2,
-        read=read,
-        status=2,
-        other=0,
-        redirect=False,
-        allowed_methods=methods,
-        status_forcelist=(502, 503, 504),
-        backoff_factor=0.1,
-        respect_retry_after_header=False,
-        raise_on_status=False,
-    )
-
-
-_READ_RETRY = _retry(_READS | {"POST"}, read=2)
-#: An empty ``allowed_methods`` would mean all; no write is among these.
-_WRITE_RETRY = _retry(_READS, read=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutboundPolicy:
-    """The installation's settings for outgoing requests; times are seconds."""
-
-    connect_timeout: float = 3.05
-    read_timeout: float = 10.0
-    #: File of certificates to trust instead of the usual ones.
-    ca_bundle: str = ""
-    #: ``http://host:port``; the proxy then resolves names, so it has to keep private addresses out.
-    proxy: str = ""
-    allow_private_addresses: bool = False
-    #: Only for the sandbox CRM and development.
-    allow_plain_http: bool = False
-
-
-class _Session(requests.Session):
-    """A session that follows no redirect: not even to look where it leads, for which requests reads the whole body."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
-_per_thread = threading.local()
-
-
-def _session(policy: OutboundPolicy) -> tuple[_Session, HTTPAdapter]:
-    """This thread's session for a policy; requests does not promise that one may be shared between threads."""
-    sessions: dict[OutboundPolicy, tuple[_Session, HTTPAdapter]] = _per_thread.__dict__.setdefault("sessions", {})
-    if policy not in sessions:
-        session = _Session()
-        session.trust_env = False  # no proxy, netrc entry or REQUESTS_CA_BUNDLE of the environment
-        session.headers.clear()
-        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        session.verify = policy.ca_bundle or True
-        if policy.proxy:
-            session.proxies = {"http": policy.proxy, "https": policy.proxy}
-        adapter = HTTPAdapter() if policy.allow_private_addresses else PublicAddressesOnly()
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        sessions[policy] = (session, adapter)
-    return sessions[policy]
 
 
 class HttpClient:
@@ -138,7 +79,7 @@ class HttpClient:
         base_url: str,
         hosts: Sequence[str],
         headers: Mapping[str, str] | None = None,
-        policy: OutboundPolicy = OutboundPolicy(),
+        policy: OutboundPolicy = _USUAL_POLICY,
         adapter: str = "",
         read_timeout: float | None = None,
         upload_hosts: Sequence[str] = (),
@@ -294,8 +235,7 @@ class HttpClient:
         """Sends a request and reads the answer, whatever its status. ``keep`` receives the body of a 2xx."""
         if not is_read and not write_fence.may_write():
             raise CrmUnavailable("This took too long; it is tried again later.")
-        session, adapter = _session(self._policy)
-        prepared = self._prepared(session, request, hosts)
+        prepared = self._prepared(request, hosts)
         started = time.monotonic()
         line: dict[str, Any] = {
             "adapter": self._adapter,
@@ -304,18 +244,11 @@ class HttpClient:
         }
         error: ConnectorError | None = None
         reply = Reply(status=0, headers={}, body=None, method=str(prepared.method), url=str(prepared.url))
+        transport = transport_for(self._policy, is_read=is_read)
         call_count.add_one()
         try:
-            # one thread, one session, one request at a time: the transport's policy may change from request to request
-            adapter.max_retries = _READ_RETRY if is_read else _WRITE_RETRY
-            with contextlib.closing(
-                session.send(
-                    prepared,
-                    timeout=(self._policy.connect_timeout, self._read_timeout),
-                    stream=True,
-                    allow_redirects=False,
-                )
-            ) as response:
+            timeout = (self._policy.connect_timeout, self._read_timeout)
+            with contextlib.closing(transport.send(prepared, stream=True, timeout=timeout)) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 reply = replace(reply, status=response.status_code, headers=headers)
                 body = _read(response, started + _TIME_FACTOR * self._read_timeout, max_bytes)
@@ -339,15 +272,13 @@ class HttpClient:
             raise error
         return reply
 
-    def _prepared(
-        self, session: requests.Session, request: requests.Request, hosts: Sequence[str]
-    ) -> requests.PreparedRequest:
+    def _prepared(self, request: requests.Request, hosts: Sequence[str]) -> requests.PreparedRequest:
         prepared = None
         plain = self._policy.allow_plain_http
         reason = refusal(str(request.url), hosts, allow_plain_http=plain)
         if not reason:
             try:
-                prepared = session.prepare_request(request)
+                prepared = request.prepare()
             except (requests.RequestException, ValueError):
                 reason = "the request cannot be sent"
             else:  # requests reads the address with a parser of its own: what it made of it is what counts
@@ -411,7 +342,11 @@ def _was_never_sent(failure: BaseException) -> bool:
         cause = seen.pop()
         if isinstance(
             cause,
-            requests.ConnectTimeout | ConnectTimeoutError | NewConnectionError | ssl.SSLCertVerificationError,
+            requests.ConnectTimeout
+            | ClosedPoolError
+            | ConnectTimeoutError
+            | NewConnectionError
+            | ssl.SSLCertVerificationError,
         ):
             return True
         if isinstance(cause, ProxyError) and type(cause.original_error) is OSError:  # "Tunnel connection failed"

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from requests.adapters import HTTPAdapter  # noqa: TID251 (part of the HTTP client)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -147,13 +146,7 @@ class _PublicHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _PublicHTTPSConnection
 
 
-class PublicAddressesOnly(HTTPAdapter):
-    """Transport whose sockets reach public addresses only.
-
-    ``_new_conn`` is not part of urllib3's public interface: urllib3 is pinned, and a test holds on to the effect.
-    Requests through a proxy are not affected: there the proxy resolves the name, and its own address may be private.
-    """
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}
+#: For ``PoolManager.pool_classes_by_scheme``: pools whose sockets reach public addresses only.
+#: ``_new_conn`` is not part of urllib3's public interface: urllib3 is pinned, and a test holds on to the effect.
+#: Requests through a proxy do not use them: there the proxy resolves the name, and its own address may be private.
+PUBLIC_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}
