@@ -73,6 +73,9 @@ class MemoryCache(AccountCache):
     def put(self, key: str, value: Any) -> None:
         self._values[key] = value
 
+    def forget(self, key: str) -> None:
+        self._values.pop(key, None)
+
 
 @dataclass(kw_only=True)
 class Checklist:

@@ -70,6 +70,9 @@ class MemoryCache(AccountCache):
     def put(self, key: str, value: Any) -> None:
         self.values[key] = value
 
+    def forget(self, key: str) -> None:
+        self.values.pop(key, None)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sent:

@@ -38,6 +38,7 @@ from adapters.contract import (
     OutboundPolicy,
     RateLimited,
     RecordNotFound,
+    ReferenceGone,
     UserProfile,
     parse_phone,
 )
@@ -63,6 +64,9 @@ class Cache(AccountCache):
 
     def put(self, key: str, value: Any) -> None:
         self.values[key] = value
+
+    def forget(self, key: str) -> None:
+        self.values.pop(key, None)
 
 
 def adapter_of(
@@ -297,7 +301,7 @@ def test_logging_with_a_deleted_contact_says_that_it_is_gone(sandbox: Sandbox) -
     adapter = connect(sandbox, "gone-key")
     contact_id = luke(adapter)
     sandbox.request("DELETE", f"/api/contacts/{contact_id}", key="gone-key")
-    with pytest.raises(RecordNotFound, match="contact"):
+    with pytest.raises(ReferenceGone, match="contact"):
         adapter.create_call_log(call(contact_id))
     assert sandbox.activities("gone-key") == []
 

@@ -52,6 +52,9 @@ class Memory(AccountCache):
     def put(self, key: str, value: Any) -> None:
         self.values[key] = value
 
+    def forget(self, key: str) -> None:
+        self.values.pop(key, None)
+
 
 def connected(*, cache: Memory | None = None, **extra: Any) -> Adapter:
     context = AdapterContext(

@@ -65,6 +65,9 @@ class NoCache(AccountCache):
     def put(self, key, value):
         pass
 
+    def forget(self, key):
+        pass
+
 
 def clio(hostname="app.clio.com", **options):
     context = AdapterContext(

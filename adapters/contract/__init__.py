@@ -13,6 +13,7 @@ from adapters.contract.errors import (
     ErrorKind,
     RateLimited,
     RecordNotFound,
+    ReferenceGone,
     RequestRejected,
     ServerMisconfigured,
     UnexpectedResponse,
@@ -22,9 +23,18 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.payload import dig, nothing_written, require, require_id, rows, text_or_null
+from adapters.contract.payload import dig, is_deleted, nothing_written, require, require_id, rows, text_or_null
 from adapters.contract.phone import digits_of, fill_format, is_same_number
 from adapters.contract.phone import parse as parse_phone
+from adapters.contract.references import (
+    Dispensable,
+    contact_gone,
+    log_written,
+    reference_gone,
+    said_gone,
+    send_without_gone,
+    without_keys,
+)
 from adapters.contract.types import (
     AccountCache,
     Assignee,
@@ -88,6 +98,7 @@ __all__ = [
     "CrmUnavailable",
     "Direction",
     "DirectoryUser",
+    "Dispensable",
     "Disposition",
     "DroppedHit",
     "ErrorKind",
@@ -119,6 +130,7 @@ __all__ = [
     "PhoneNumber",
     "RateLimited",
     "RecordNotFound",
+    "ReferenceGone",
     "Reply",
     "RequestRejected",
     "RouteReply",
@@ -128,19 +140,26 @@ __all__ = [
     "UnsupportedOperation",
     "UserProfile",
     "UserToForget",
+    "contact_gone",
     "dig",
     "digits_of",
     "fan_out",
     "fan_out_outcomes",
     "fill_format",
+    "is_deleted",
     "is_same_number",
+    "log_written",
     "nothing_written",
     "offset_name",
     "parse_phone",
+    "reference_gone",
     "require",
     "require_id",
     "rows",
     "run_together",
+    "said_gone",
+    "send_without_gone",
     "text_or_null",
+    "without_keys",
     "zone_of",
 ]

@@ -117,6 +117,20 @@ class ServerMisconfigured(ConnectorError):
     kind_if_not_applied = ErrorKind.MISCONFIGURED
 
 
+class ReferenceGone(RequestRejected):
+    """Something that this refers to no longer exists in the CRM.
+
+    A record that the body of a write names (contact, deal, owner, category ...), not the one that the write addresses.
+    """
+
+    def __init__(
+        self, message: str = "", *, what: str, reason: str = "", status: int = 0, maybe_applied: bool = False
+    ) -> None:
+        """``what``: as a person calls it ("contact", "deal"); "" where the CRM does not say what is gone."""
+        super().__init__(message, reason=reason, status=status, maybe_applied=maybe_applied)
+        self.what = what
+
+
 class RateLimited(ConnectorError):
     """The CRM's request limit is reached.
 

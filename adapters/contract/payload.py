@@ -12,6 +12,8 @@ from adapters.contract.errors import UnexpectedResponse
 T = TypeVar("T")
 _MISSING = object()
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DELETED_FLAGS = ("is_deleted", "isDeleted", "deleted", "is_trashed", "trashed")
+_DELETED_TIMES = ("deleted_at", "deletedAt")
 _HALF = re.compile("[\ud800-\udfff]")  # Python joins the halves of a pair while it reads JSON
 
 
@@ -98,6 +100,16 @@ def rows(payload: Any, path: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise UnexpectedResponse(reason=f"expected a list of objects at '{path}'", maybe_applied=True)
     return value
+
+
+def is_deleted(record: Any) -> bool:
+    """Whether a record that the CRM still shows says itself that it was deleted, by one of the usual members."""
+    if not isinstance(record, dict):
+        return False
+    flags = (record.get(name) for name in _DELETED_FLAGS)
+    return any(flag is True or flag == 1 or str(flag).lower() == "true" for flag in flags) or any(
+        isinstance(record.get(name), str | int) and record[name] for name in _DELETED_TIMES
+    )
 
 
 @contextmanager

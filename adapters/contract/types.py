@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -59,6 +59,17 @@ class Notice:
     level: NoticeLevel = NoticeLevel.SUCCESS
     ttl: int = 3000
     details: tuple[str, ...] = ()
+
+    def followed_by(self, other: Notice | None) -> Notice:
+        """Both in one: the other's message and details become further lines of this one."""
+        if other is None:
+            return self
+        return replace(
+            self,
+            level=max(self.level, other.level, key=list(NoticeLevel).index),
+            ttl=max(self.ttl, other.ttl),
+            details=(*self.details, other.message, *other.details),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -458,6 +469,8 @@ class LogResult:
 
     log_id: Id
     notice: Notice | None = None
+    #: What the write referred to and was left out because it is gone ("deal"); "contact": logged without a person.
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -565,6 +578,9 @@ class AccountCache(Protocol):
 
     def put(self, key: str, value: Any) -> None:
         """Keep the value from now on."""
+
+    def forget(self, key: str) -> None:
+        """The value is no good any more: the CRM refused what stands in it. It does not serve as a stale one either."""
 
     def only_one(self, key: str) -> AbstractContextManager[None]:
         """Within the block no other request of the tenant is in one with this key: to make what must exist once.

@@ -100,6 +100,9 @@ class Cache(AccountCache):
     def put(self, key: str, value: Any) -> None:
         self.fresh[key] = value
 
+    def forget(self, key: str) -> None:
+        self.values.pop(key, None)
+
 
 def adapter(
     answers: Mapping[str, Any],

@@ -52,6 +52,9 @@ class Cache(AccountCache):
         self.values[key] = value
         self.is_fresh = True
 
+    def forget(self, key: str) -> None:
+        self.values.pop(key, None)
+
 
 def redtail(*, cache: Cache | None = None, user_key: str = "user-key-1", **options: Any) -> Adapter:
     context = AdapterContext(

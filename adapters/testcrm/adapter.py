@@ -11,13 +11,14 @@ surprised its author; the surprises of this CRM are:
   with ``===``; what comes back may be text in either case.
 - The phone search compares digits from the right, whatever the notation. One request finds every spelling, but also
   numbers of other areas, so each hit is verified here.
-- A contact that is gone is answered with 422 ``unknown_contact`` when something is logged with it, not with 404.
+- A contact, deal, owner or category that is gone is answered with 422 ``unknown_contact`` and the like when something
+  is logged with it, not with 404.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -37,6 +38,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     DroppedHit,
     Id,
@@ -57,16 +59,30 @@ from adapters.contract import (
     UnsupportedOperation,
     UserProfile,
     dig,
+    is_deleted,
     is_same_number,
+    log_written,
     nothing_written,
+    reference_gone,
     require,
     require_id,
     rows,
+    send_without_gone,
     text_or_null,
+    without_keys,
 )
 
 #: Form field (manifest ``page.*.additionalFields`` and ``rcAdditionalSubmission``) -> member of an activity.
 _FORM_FIELDS = {"deals": "deal_id", "address": "address", "departmentName": "department"}
+#: Code of a refusal -> what an activity referred to and is gone.
+_REFERENCES = {
+    "unknown_contact": "contact",
+    "unknown_deal": "deal",
+    "unknown_owner": "owner",
+    "unknown_category": "category",
+}
+#: Key of the account's data, and of the cache.
+_CATEGORIES = "categories"
 _CATEGORIES_MAX_AGE = timedelta(days=1)
 
 
@@ -90,10 +106,9 @@ class Adapter(CrmAdapter):
         return {"Authorization": f"Basic {key}"}
 
     def explain(self, reply: Reply) -> ConnectorError | None:
-        """422 ``unknown_contact`` is this CRM's way of saying that the contact was deleted."""
-        if reply.status == 422 and dig(reply.body, "code", str, "") == "unknown_contact":
-            return RecordNotFound("The contact no longer exists in the CRM.", status=reply.status)
-        return None
+        """422 ``unknown_deal`` is this CRM's way of saying that the deal of an activity was deleted."""
+        what = _REFERENCES.get(dig(reply.body, "code", str, ""), "")
+        return reference_gone(what, self.manifest.display_name, status=422) if reply.status == 422 and what else None
 
     # --- login and logout; ``exchange_code`` and ``refresh`` of the base class serve the OAuth login ----
 
@@ -141,6 +156,9 @@ class Adapter(CrmAdapter):
         contacts: list[Contact] = []
         dropped: list[DroppedHit] = []
         for row in rows(self.http.get("/api/contacts", params={"phone": number}), "contacts"):
+            if is_deleted(row):
+                dropped.append(DroppedHit(id=require_id(row, "id"), reason="was deleted"))
+                continue
             stored = next((text for text in _phones(row) if is_same_number(phone, text)), None)
             if stored is None:
                 dropped.append(DroppedHit(id=require_id(row, "id"), reason="has another number"))
@@ -151,7 +169,7 @@ class Adapter(CrmAdapter):
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         """Any part of the name, in any letter case."""
         found = rows(self.http.get("/api/contacts", params={"name": name}), "contacts")
-        return ContactMatches(contacts=tuple(self._contact(row) for row in found))
+        return ContactMatches(contacts=tuple(self._contact(row) for row in found if not is_deleted(row)))
 
     def create_contact(self, draft: ContactDraft) -> Contact:
         number = draft.phone.e164 or draft.phone.raw
@@ -201,9 +219,7 @@ class Adapter(CrmAdapter):
             **_owner(entry.assignee),
             **_form_values(entry.submission),
         }
-        log_id = require_id(self.http.post("/api/activities", json=activity), "activity.id")
-        entry.created(log_id)
-        return LogResult(log_id=log_id)
+        return self._add(activity, entry.created, done="Call logged")
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         activity = self._activity(ref)
@@ -227,11 +243,12 @@ class Adapter(CrmAdapter):
             "disposition": change.result,
         }
         values = {name: value for name, value in given.items() if value is not None}
-        return self._change(ref, {**values, **_owner(change.assignee), **_form_values(change.submission)})
+        given = {**values, **_owner(change.assignee), **_form_values(change.submission)}
+        return self._change(ref, given, done="Call log updated")
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         values = _form_values(disposition.fields)
-        return self._change(ref, values) if values else None
+        return self._change(ref, values, done="Call log updated") if values else None
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._find_activity("call", marker)
@@ -251,9 +268,7 @@ class Adapter(CrmAdapter):
             **_owner(entry.assignee),
             **_form_values(entry.submission),
         }
-        log_id = require_id(self.http.post("/api/activities", json=activity), "activity.id")
-        entry.created(log_id)
-        return LogResult(log_id=log_id)
+        return self._add(activity, entry.created, done="Message logged")
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
         """Reads the present body, so that what somebody wrote into it in the CRM stays; a shared one is replaced."""
@@ -262,7 +277,7 @@ class Adapter(CrmAdapter):
             with nothing_written():
                 current = text_or_null(self._activity(ref), "body")
             body = change.append(current, change.messages)
-        return self._change(ref, {"body": body, **_form_values(change.submission)})
+        return self._change(ref, {"body": body, **_form_values(change.submission)}, done="Message logged")
 
     def find_message_log(self, marker: LogMarker) -> Id | None:
         return self._find_activity("conversation", marker)
@@ -285,7 +300,7 @@ class Adapter(CrmAdapter):
 
     def account_data(self, key: str) -> Any:
         """``categories``: the choices of the administrator's setting; they change rarely, so they are cached."""
-        if key != "categories":
+        if key != _CATEGORIES:
             raise UnsupportedOperation(key)
         choices = self.cache.get(key, max_age=_CATEGORIES_MAX_AGE)
         if choices is None:
@@ -297,19 +312,52 @@ class Adapter(CrmAdapter):
     # --- activities, which calls and conversations are here -------------------------------------------
 
     def _activity(self, ref: LogRef) -> dict[str, Any]:
-        return require(self.http.get(_path(ref), template="/api/activities/{id}"), "activity", dict)
+        activity = require(self.http.get(_path(ref), template="/api/activities/{id}"), "activity", dict)
+        if is_deleted(activity):
+            raise RecordNotFound()
+        return activity
 
-    def _change(self, ref: LogRef, values: Mapping[str, Any]) -> LogResult:
-        if values:
-            self.http.patch(_path(ref), json=values, template="/api/activities/{id}")
-        return LogResult(log_id=ref.log_id)
+    def _add(self, activity: dict[str, Any], created: Callable[[Id], None], *, done: str) -> LogResult:
+        def send(values: dict[str, Any]) -> Id:
+            return require_id(self.http.post("/api/activities", json=values), "activity.id")
+
+        log_id, left_out = send_without_gone(send, activity, self._dispensable())
+        created(log_id)
+        return log_written(log_id, done, left_out, crm=self.manifest.display_name)
+
+    def _change(self, ref: LogRef, given: dict[str, Any], *, done: str) -> LogResult:
+        def send(values: dict[str, Any]) -> None:
+            if values:
+                self.http.patch(_path(ref), json=values, template="/api/activities/{id}")
+
+        _, left_out = send_without_gone(send, given, self._dispensable())
+        return log_written(ref.log_id, done, left_out, crm=self.manifest.display_name)
+
+    def _dispensable(self) -> tuple[Dispensable, ...]:
+        """What an activity can do without; without an owner it is the connected user's."""
+        return (
+            Dispensable(what="deal", without=without_keys("deal_id")),
+            Dispensable(what="category", without=self._without_category),
+            Dispensable(what="owner", noun="assigned user", without=without_keys("owner_id")),
+        )
+
+    def _without_category(self, activity: dict[str, Any]) -> dict[str, Any]:
+        self.cache.forget(_CATEGORIES)
+        return without_keys("category")(activity)
 
     def _find_activity(self, kind: str, marker: LogMarker) -> Id | None:
-        """Only of the owner it was written for: a colleague may have logged the same session."""
-        owner = marker.assignee.user_id if marker.assignee else str(self.user.id)
-        wanted = {"kind": kind, "external_id": marker.marker, "owner_id": owner}
-        found = rows(self.http.get("/api/activities", params=wanted), "activities")
-        return require_id(found[-1], "id") if found else None  # newest first; the oldest is the one others refer to
+        """Only of the owner it was written for: a colleague may have logged the same session.
+
+        An owner who is gone was left out, and the activity is the connected user's.
+        """
+        assigned = [marker.assignee.user_id] if marker.assignee else []
+        for owner in dict.fromkeys([*assigned, str(self.user.id)]):
+            wanted = {"kind": kind, "external_id": marker.marker, "owner_id": owner}
+            found = rows(self.http.get("/api/activities", params=wanted), "activities")
+            ids = [require_id(row, "id") for row in found if not is_deleted(row)]
+            if mine := [log_id for log_id in ids if not marker.is_anothers(log_id)]:
+                return mine[-1]  # newest first; the oldest is the one others refer to
+        return None
 
     def _category(self) -> dict[str, str]:
         category = self.options.text("testCrmCategory")

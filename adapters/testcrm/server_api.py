@@ -267,6 +267,12 @@ def _one_of(*values: str) -> Callable[[str, Any], str]:
     return check
 
 
+def _category(name: str, value: Any) -> str:
+    if value not in [category["id"] for category in CATEGORIES]:
+        raise Refused(422, "unknown_category", "The category does not exist.")
+    return str(value)
+
+
 _CONTACT_FIELDS = {"name": _text, "type": _text, "title": _text, "company": _text, "email": _text, "phones": _texts}
 _ACTIVITY_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "kind": _one_of("call", "conversation"),
@@ -280,7 +286,7 @@ _ACTIVITY_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "external_id": _text,
     "owner_id": _text,
     "disposition": _text,
-    "category": _one_of(*(category["id"] for category in CATEGORIES)),
+    "category": _category,
     "address": _text,
     "department": _text,
 }

@@ -46,6 +46,9 @@ class SharedAccountCache:
     def put(self, key: str, value: Any) -> None:
         cache.set(self._name(key), {"at": timezone.now().isoformat(), "value": value}, _KEPT)
 
+    def forget(self, key: str) -> None:
+        cache.delete(self._name(key))
+
     @contextmanager
     def only_one(self, key: str) -> Iterator[None]:
         name, mine = self._name(f"only one:{key}"), secrets.token_hex(8)

@@ -23,8 +23,9 @@ from adapters.contract import (
 )
 from audit.models import CallLog, Delivery, DeliveryKind, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
-from connectors.services.crm_access import refuses_before_acting, with_adapter
+from connectors.services.crm_access import refuses_before_acting
 from connectors.services.delivery_queue import begin_write
+from connectors.services.stale_contacts import write_about
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
@@ -66,6 +67,10 @@ class CallUpdate:
     body: str | None = None
     result: LogResult = field(default_factory=lambda: LogResult(log_id=""))
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        return self.result.gone
+
 
 class Undecidable(UnsupportedOperation):
     """The CRM cannot be asked whether the record was written; a person has to look."""
@@ -90,8 +95,11 @@ def create(delivery: Delivery, submission: CallSubmission) -> LogResult:
             raise CrmUnavailable("This took too long; it is tried again later.")
         return adapter.create_call_log(entry)
 
-    return with_adapter(
-        delivery.user, write, may_repeat=lambda: not log.crm_log_id and refuses_before_acting(delivery.platform)
+    return write_about(
+        submission.entry.contact,
+        delivery.user,
+        write,
+        may_repeat=lambda: not log.crm_log_id and refuses_before_acting(delivery.platform),
     )
 
 
@@ -128,7 +136,8 @@ def update(delivery: Delivery, edit: CallEdit) -> CallUpdate:
         result = adapter.update_call_log(ref_of(log), change)
         return CallUpdate(log_id=log.wire_log_id(), body=body, result=result)
 
-    return with_adapter(delivery.user, write, may_repeat=lambda: refuses_before_acting(delivery.platform))
+    contact = ref_of(log).contact
+    return write_about(contact, delivery.user, write, may_repeat=lambda: refuses_before_acting(delivery.platform))
 
 
 def _own_lines(note: str, adapter: CrmAdapter) -> str:
@@ -158,7 +167,8 @@ def set_disposition(delivery: Delivery, disposition: Disposition) -> LogResult |
     """Applies choices made after the call; None: nothing to change, or the CRM has no such choices."""
     log = _logged(delivery)
     try:
-        return with_adapter(delivery.user, lambda adapter: adapter.set_disposition(ref_of(log), disposition))
+        ref = ref_of(log)
+        return write_about(ref.contact, delivery.user, lambda adapter: adapter.set_disposition(ref, disposition))
     except UnsupportedOperation:
         return None
 

@@ -23,8 +23,9 @@ from adapters.contract import (
 from audit.models import ConversationLog, Delivery, LogState
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
 from connectors.services.call_writes import Undecidable
-from connectors.services.crm_access import refuses_before_acting, with_adapter
+from connectors.services.crm_access import refuses_before_acting
 from connectors.services.delivery_queue import begin_write
+from connectors.services.stale_contacts import write_about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,8 @@ def write(delivery: Delivery, conversation: Conversation) -> LogResult:
         return adapter.update_message_log(ref, _change(adapter, entry, may_be_present, before))
 
     was_in_crm = bool(row.crm_log_id)
-    return with_adapter(
+    return write_about(
+        conversation.contact,
         delivery.user,
         attempt,
         may_repeat=lambda: bool(row.crm_log_id) == was_in_crm and refuses_before_acting(delivery.platform),
