@@ -20,6 +20,7 @@ from adapters.contract import (
     LoggedCall,
     LogResult,
     Manifest,
+    RateLimited,
     RecordNotFound,
     RequestRejected,
     UnsupportedOperation,
@@ -194,8 +195,9 @@ def failure_faults(case: Case, failure: Failure, outcome: Outcome, recorded: Out
     if not isinstance(error, (*allowed, type(recorded.error))):
         names = " or ".join(sorted(kind.__name__ for kind in allowed))
         yield f"{type(error).__name__} ({error.reason}) was raised, not {names}"
-    if failure.name == "429 with Retry-After" and recorded.error is None and getattr(error, "retry_after", 7) != 7:
-        yield f"the vendor asked for 7 seconds, the error says {getattr(error, 'retry_after', None)}"
+    is_limit = isinstance(error, RateLimited) and recorded.error is None
+    if failure.name == "429 with Retry-After" and is_limit and error.retry_after != 7:
+        yield f"the vendor asked for 7 seconds, the error says {error.retry_after}"
     if case.operation in _WRITES:
         yield from _maybe_applied(failure, outcome, error)
 
