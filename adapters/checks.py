@@ -59,7 +59,7 @@ def _configuration(platform: str, manifest: Manifest) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     name = f"{manifest.display_name} ({platform})"
     if missing := registry.missing_secrets(manifest):
-        hint = f"Set them, or leave {platform} out of ENABLED_ADAPTERS."
+        hint = f"The extension does not offer it. Set them, or leave {platform} out of ENABLED_ADAPTERS."
         message = f"{name} is not configured: {', '.join(missing)} missing."
         found.append(Warning(message, hint=hint, id="adapters.W001"))
     for variable in registry.variables_without_host(manifest):

@@ -83,6 +83,11 @@ def manifests() -> dict[str, Manifest]:
     }
 
 
+def configured() -> dict[str, Manifest]:
+    """Those of ``manifests()`` that lack no secret: the ones a user can log in to."""
+    return {name: manifest for name, manifest in manifests().items() if not missing_secrets(manifest)}
+
+
 def shipped() -> dict[str, Manifest]:
     """Platform key -> manifest of every adapter in our own folders, also of those that are switched off."""
     found = _read()

@@ -53,6 +53,15 @@ def switch(name: str, default: bool) -> bool:
     return default
 
 
+def link(name: str, *, mail: bool = False) -> str:
+    """An address for people's browsers, or "" where none is set; with ``mail`` also ``mailto:``."""
+    text = os.environ.get(name, "").strip()
+    if text and not text.startswith(("https://", "http://", *(["mailto:"] if mail else []))):
+        kinds = "an https:// address" + (" or mailto:" if mail else "")
+        raise ImproperlyConfigured(f"{name} must be {kinds}, not {text!r}.")
+    return text
+
+
 def folders(name: str) -> list[str]:
     """Comma-separated paths of folders that exist."""
     found = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
@@ -89,10 +98,21 @@ def credential_keys(text: str) -> dict[str, bytes]:
 DEBUG = switch("DEBUG", False)
 SANDBOX = switch("SANDBOX", False)
 CONSOLE = switch("CONSOLE", SANDBOX)
-VERSION = "0.1.0"
+#: The extension shows it, and the release notes of a version above the one it saw last. Those who come from the
+#: reference server last saw 1.6.38.
+VERSION = "2.0.0"
 APP_SERVER = env.str("APP_SERVER", default="http://127.0.0.1:8000").rstrip("/")
 OVERRIDE_APP_SERVER = env.str("OVERRIDE_APP_SERVER", default="").rstrip("/")
-OVERRIDE_SERVER_SIDE_LOGGING_SERVER = env.str("OVERRIDE_SERVER_SIDE_LOGGING_SERVER", default="").rstrip("/")
+#: The service that logs calls while nobody is signed in; it is offered to administrators only where there is one.
+SERVER_SIDE_LOGGING_URL = link("SERVER_SIDE_LOGGING_URL").rstrip("/")
+#: Where the extension's links lead in place of our own pages, see connectors.help.links.
+PUBLIC_LINKS = {
+    "AUTHOR_NAME": env.str("PUBLIC_LINKS_AUTHOR_NAME", default="") or "Switchboard",
+    **{
+        name: link(f"PUBLIC_LINKS_{name}", mail=name == "SUPPORT")
+        for name in ("AUTHOR", "SUPPORT", "FEEDBACK", "DOCUMENTATION", "RELEASE_NOTES", "REVIEW", "LOGO")
+    },
+}
 ALLOWED_HOSTS = [host.strip() for host in env.str("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]").split(",")]
 REDIRECT_URI = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
 

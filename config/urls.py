@@ -13,6 +13,7 @@ urlpatterns = [
     path("", _TO_ADMIN),
     path("admin", _TO_ADMIN),
     path("", include("connectors.api.urls")),
+    path("", include("connectors.help.pages")),
     path("api/", include("connectors.api.documentation")),
     path("admin/", site.urls),
 ]

@@ -11,8 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from structlog.stdlib import ProcessorFormatter
 
+from adapters.contract import ServerMisconfigured
 from audit.models import CallLog, ConversationLog, MessageLog
 from connectors.api.authentication import issue_token
+from connectors.models import CrmUser
 from tests.factories import CrmUserFactory
 
 CALL = {
@@ -220,6 +222,30 @@ def test_an_unknown_platform_or_callback_is_a_readable_400(client, method, path,
     reply = getattr(client, method)(path, **extra)
     assert reply.status_code == 400
     assert reply["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by_key", [True, False])
+def test_a_wrong_secret_of_this_server_is_not_blamed_on_the_user(client, monkeypatch, by_key):
+    def refuse(self, form):
+        raise ServerMisconfigured(reason="invalid_client")
+
+    for name in ("login", "exchange_code"):
+        monkeypatch.setattr(f"adapters.testcrm.adapter.Adapter.{name}", refuse)
+    if by_key:
+        reply = client.post("/apiKeyLogin", {"platform": "testCRM", "apiKey": "k"}, content_type="application/json")
+        assert reply.status_code == 400
+    else:
+        reply = client.get("/oauth-callback?callbackUri=https://x.test/?code=c&state=platform=testCRM")
+    told = reply.json()["returnMessage"]
+    assert told["message"] == (
+        "Test CRM does not accept this server, so nobody can log in. Your own login is not the reason."
+    )
+    assert [item["text"] for item in told["details"][0]["items"]] == [
+        "invalid_client",
+        "Please tell your administrator.",
+    ]
+    assert not CrmUser.objects.exists()
 
 
 NOT_SET_UP = "Clio is not set up on this server: CLIO_CLIENT_ID, CLIO_CLIENT_SECRET missing. Tell your administrator."

@@ -7,9 +7,18 @@ import re
 import pytest
 
 from adapters import registry
+from adapters.checks import check_configuration
 
 ORIGIN = {"HTTP_ORIGIN": "chrome-extension://abc"}
 PLATFORMS = sorted(registry.manifests())
+
+
+@pytest.fixture(autouse=True)
+def set_up(settings):
+    """Every CRM is set up: each variable that a manifest names holds its own name."""
+    names = {name for manifest in registry.manifests().values() for name in manifest.server.secrets}
+    settings.ADAPTER_VARIABLES = {name: f"the-{name}" for name in names}
+    return settings.ADAPTER_VARIABLES
 
 
 @pytest.fixture
@@ -34,15 +43,56 @@ def test_the_addresses_are_those_of_this_installation(served, settings):
 def test_an_override_holds_for_the_request_and_leaves_no_trace(served, settings):
     plain = served()
     settings.OVERRIDE_APP_SERVER = "https://other.example.com"
-    settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER = "https://logging.example.com"
+    settings.SERVER_SIDE_LOGGING_URL = "https://logging.example.com"
     other = served()
     assert other["serverUrl"] == "https://other.example.com"
+    assert settings.APP_SERVER not in str(other)
     logging = [platform["serverSideLogging"]["url"] for platform in other["platforms"].values()
                if "serverSideLogging" in platform]  # fmt: skip
-    assert logging
     assert set(logging) == {"https://logging.example.com"}
-    settings.OVERRIDE_APP_SERVER = settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER = ""
+    assert len(logging) == len(registry.manifests()) - 2, "all but the sandbox's"
+    settings.OVERRIDE_APP_SERVER = settings.SERVER_SIDE_LOGGING_URL = ""
     assert served() == plain
+
+
+def test_logging_on_a_server_is_offered_only_where_there_is_one(served):
+    assert "serverSideLogging" not in str(served())
+
+
+@pytest.mark.parametrize("key", [name for name in PLATFORMS if registry.manifests()[name].server.secrets])
+def test_a_crm_that_lacks_a_secret_is_not_offered(client, served, set_up, key):
+    assert key in served()["platforms"]
+    missing = registry.manifests()[key].server.secrets[-1]
+    set_up[missing] = ""
+    assert key not in served()["platforms"]
+    assert len(served()["platforms"]) == len(PLATFORMS) - 1
+    reply = client.get(f"/crmManifest?platformName={key}")
+    assert (reply.status_code, reply.content) == (400, b"Platform not found")
+    (told,) = [message for message in check_configuration() if message.id == "adapters.W001"]
+    assert told.msg.endswith(f"({key}) is not configured: {missing} missing.")
+
+
+def _regions(platform):
+    return [choice["name"] for choice in platform["environment"]["selections"]]
+
+
+def test_a_region_that_is_not_set_up_is_not_offered(served, set_up, client):
+    """A sign-in there would be one with an empty client id: the vendor's page says nothing that anybody understands."""
+    clio = served()["platforms"]["clio"]
+    assert _regions(clio) == ["US"]
+    pages = {change["value"] for override in clio["override"] for change in override["overrideObjects"]
+             if change["path"] == "auth.oauth.authUrl"}  # fmt: skip
+    assert {page.split("/help/")[1] for page in pages} == {"not-set-up/clio"}
+    told = client.get("/help/not-set-up/clio?response_type=code&client_id=&state=platform=clio")
+    assert b"Clio is not set up here for your region" in told.content
+    set_up["CLIO_EU_CLIENT_ID"] = "eu-id"
+    clio = served()["platforms"]["clio"]
+    assert _regions(clio) == ["US", "EU"]
+    (override,) = [item for item in clio["override"] if item["triggerValue"] == "eu.app.clio.com"]
+    assert [change["value"] for change in override["overrideObjects"]] == [
+        "https://eu.app.clio.com/oauth/authorize",
+        "eu-id",
+    ]
 
 
 def test_one_platform_can_be_asked_for(client, served):

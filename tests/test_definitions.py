@@ -659,9 +659,10 @@ def test_the_interfaces_are_those_of_the_definition(folder, client):
 
 def test_the_extension_is_given_what_it_reads_unasked(folder, client, settings):
     put(folder)
-    page = client.get("/crmManifest").json()["platforms"]["grove"]["page"]
-    assert page["newContact"] == {"additionalFields": []}
-    assert page["feedback"] == {"url": settings.APP_SERVER, "elements": []}
+    platform = client.get("/crmManifest").json()["platforms"]["grove"]
+    assert platform["page"]["newContact"] == {"additionalFields": []}
+    assert platform["page"]["feedback"]["url"].startswith(f"{settings.APP_SERVER}/help/feedback#")
+    assert platform["logoUrl"] == f"{settings.APP_SERVER}/logo/grove.svg"
 
 
 def test_files_that_an_editor_began_with_a_mark_are_read(folder):

@@ -11,7 +11,7 @@ from adapters import registry
 from adapters.checks import check_adapters
 from adapters.contract import Manifest, ManifestError
 from adapters.contract.manifest_checks import problems
-from connectors.api.platforms import platform_on_wire
+from connectors.api.platform_document import platform_on_wire
 from tests.further_adapters import only_adapters_in
 
 WRONG = (None, 5, "x", ["x"], {"a": 5})

@@ -30,6 +30,18 @@ def staff(client):
     return client
 
 
+@pytest.mark.django_db
+def test_the_start_page_names_the_crms_that_are_not_offered_and_what_they_lack(staff, settings):
+    settings.ADAPTER_VARIABLES = {"PIPEDRIVE_CLIENT_ID": "id"}
+    page = staff.get("/admin/").content.decode()
+    rows = dict(re.findall(r'<th scope="row">(.*?)</th><td><code>(.*?)</code>', page))
+    assert rows["Pipedrive"] == "PIPEDRIVE_CLIENT_SECRET"
+    assert rows["Redtail"] == "REDTAIL_API_KEY"
+    assert "Insightly" not in rows, "it needs no secret of ours"
+    settings.ENABLED_ADAPTERS = ["insightly"]
+    assert "Not offered to users" not in staff.get("/admin/").content.decode()
+
+
 def _logged(user, session_id="900"):
     return CallLog.objects.create(
         platform=user.platform,

@@ -11,11 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adapters import registry
-from adapters.contract import Manifest
 from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from connectors.api.envelope import PlainText, text_reply
+from connectors.api.platform_document import platform_on_wire
 from connectors.api.throttling import HashThrottle
 from connectors.api.wire import WireViewSet, connected_user, operation
+from connectors.help import links
 from connectors.release_notes import RELEASE_NOTES
 from connectors.services.crm_access import AdapterMissing, require_adapter, with_adapter
 from connectors.services.identity import hashed
@@ -50,41 +51,23 @@ _NOT_OFFERED = (
 )
 
 
-def _server_url() -> str:
-    return str(settings.OVERRIDE_APP_SERVER or settings.APP_SERVER)
-
-
-def platform_on_wire(manifest: Manifest) -> dict[str, Any]:
-    """The client half of one manifest, filled in for this installation."""
-    variables = {**registry.secrets_for(manifest), "APP_SERVER": _server_url()}
-    half = manifest.client_half(variables)
-    page = half.setdefault("page", {})
-    # The client fails without the following.
-    for form in ("callLog", "messageLog", "newContact"):
-        page.setdefault(form, {}).setdefault("additionalFields", [])
-    page.setdefault("feedback", {"url": half.get("getSupportUrl") or _server_url(), "elements": []})
-    if "serverSideLogging" in half and settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER:
-        half["serverSideLogging"]["url"] = settings.OVERRIDE_SERVER_SIDE_LOGGING_SERVER
-    return half
-
-
 class ManifestViewSet(WireViewSet):
-    """``/crmManifest``: every enabled platform, or the one asked for."""
+    """``/crmManifest``: every platform that is enabled and set up, or the one asked for."""
 
     authentication_classes = []
 
     def read(self, request: Request) -> Any:
         name = request.query_params.get("platformName", "default")
-        manifests = registry.manifests()
+        manifests = registry.configured()
         if name != "default":
             platform = registry.find_platform(name)
-            if platform is None:
+            if platform not in manifests:
                 raise PlainText("Platform not found")
             manifests = {platform: manifests[platform]}
         document = {
-            "serverUrl": _server_url(),
+            "serverUrl": links.server_url(),
             "redirectUri": settings.REDIRECT_URI,
-            "author": {"name": "Switchboard", "websiteUrl": _server_url(), "supportUrl": _server_url()},
+            "author": links.author(),
             "version": settings.VERSION,
             "platforms": {key: platform_on_wire(manifest) for key, manifest in manifests.items()},
         }

@@ -17,6 +17,7 @@ from adapters.contract import (
     ConnectorError,
     CredentialsRejected,
     CrmUnavailable,
+    ErrorKind,
     LoginForm,
     NoticeLevel,
     OAuthCallback,
@@ -77,6 +78,9 @@ def _refused(error: ConnectorError, crm: str) -> dict[str, Any]:
     message = error.message if error.message else "Could not load user information"
     if error.advice:
         lines.append(error.advice)
+    elif error.kind is ErrorKind.MISCONFIGURED:
+        message = f"{crm} does not accept this server, so nobody can log in. Your own login is not the reason."
+        lines.append("Please tell your administrator.")
     elif isinstance(error, CrmUnavailable):
         lines.append(f"{crm} could not be reached. Please try again later.")
     elif isinstance(error, AccessDenied):
