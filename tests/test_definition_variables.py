@@ -8,6 +8,7 @@ from datetime import timedelta
 from adapters.contract import (
     AdapterContext,
     Assignee,
+    Attachment,
     CallLogChange,
     CallLogEntry,
     ContactDraft,
@@ -171,8 +172,12 @@ FAX = Message(
     recipients=(Party(phone_number="+16505550112"),),
     recording_link="https://r.example/1",
     fax_link="https://f.example/1",
-    image_link="https://i.example/1",
-    video_link="https://m.example/1",
+    attachments=(
+        Attachment(content_type="text/vcard", link="https://c.example/1"),
+        Attachment(content_type="image/png", link="https://i.example/1"),
+        Attachment(content_type="video/mp4", link="https://m.example/1"),
+        Attachment(content_type="image/png", link="https://i.example/2"),
+    ),
     status="Sent",
     fax_page_count=3,
 )

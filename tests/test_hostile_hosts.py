@@ -15,7 +15,8 @@ import responses
 from adapters import registry
 from adapters.contract import HttpClient, OutboundPolicy, RequestRejected
 from adapters.contract.outbound_guard import is_public, refusal
-from connectors.api.message_logs import _is_ringcentral_media, _with_token
+from connectors.api.conversations import with_token
+from connectors.log_body.media import is_ringcentral
 from connectors.models import CrmUser
 
 HOSTILE = [
@@ -135,7 +136,7 @@ def test_addresses_that_clouds_and_translators_use_inside_are_not_public(address
     ],
 )
 def test_a_ringcentral_token_goes_to_ringcentral(uri):
-    assert _with_token(uri, "token").startswith(uri)
+    assert with_token(uri, "token").startswith(uri)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +161,8 @@ def test_a_ringcentral_token_goes_to_ringcentral(uri):
     ],
 )
 def test_and_nowhere_else(uri):
-    assert _with_token(uri, "token") == ""
-    assert not _is_ringcentral_media(uri)
+    assert with_token(uri, "token") == ""
+    assert not is_ringcentral(uri)
 
 
 def test_a_redirect_to_another_host_takes_no_credentials_along():

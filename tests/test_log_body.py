@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind, Options, Party
+from adapters.contract import Attachment, ContactRef, Direction, LogFormat, Message, MessageKind, Options, Party
 from connectors.log_body import (
     CallDetails,
     Leg,
@@ -341,7 +341,8 @@ def test_a_retry_after_a_lost_answer_adds_no_message_twice(log_format):
 
 @ALL
 def test_an_mms_without_text_shows_its_link(log_format):
-    mms = _message(4, Direction.INBOUND, "", 5, image_link="https://reader.example/?media=x")
+    picture = Attachment(content_type="image/png", link="https://reader.example/?media=x")
+    mms = _message(4, Direction.INBOUND, "", 5, attachments=(picture,))
     body = _day([mms, ASK], log_format)
     assert "[Link]: https://reader.example/?media=x" in body
     assert "undefined" not in body

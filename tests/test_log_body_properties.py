@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind, Options, Party
+from adapters.contract import Attachment, ContactRef, Direction, LogFormat, Message, MessageKind, Options, Party
 from connectors.log_body import (
     CallDetails,
     Leg,
@@ -211,7 +211,8 @@ messages = st.lists(
         ),
         text=st.sampled_from(["ok", "ok\nmore", "", "Yes"]) | texts,
         recording_link=st.just("") | st.just("https://v.example.com/1"),
-        image_link=st.just("") | st.just("https://reader.example/?media=1"),
+        attachments=st.just(()) | st.just((Attachment(link="https://reader.example/?media=1"), Attachment())),
+        status=st.sampled_from(["", "Sent", "DeliveryFailed"]),
     ),
     min_size=1,
     max_size=4,

@@ -67,8 +67,8 @@ def _subject(entry: MessageLogEntry, zone: tzinfo) -> str:
     """The given subject; a day that begins with a fax has the year first, as the extension's users know it."""
     first = entry.messages[0] if entry.messages else None
     if first and first.kind is MessageKind.FAX:
-        way = "to" if first.direction is Direction.OUTBOUND else "from"
-        return f"Fax document sent {way} {entry.contact.name} - {first.sent_at.astimezone(zone):%y/%m/%d}"
+        what = entry.subject.rpartition(" - ")[0] or entry.subject
+        return f"{what} - {first.sent_at.astimezone(zone):%y/%m/%d}"
     return entry.subject
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.clio.communications import chosen_matter
 from adapters.clio.replies import record_id, timestamp
 from adapters.contract import (
+    Attachment,
     ConnectorError,
     ContactRef,
     CredentialsRejected,
@@ -34,7 +35,12 @@ MEDIA_HOSTS = ("*.ringcentral.com",)
 _LARGEST_MEDIA = 25 * 1024 * 1024
 _CREATED_FIELDS = "id,latest_document_version{uuid,put_url,put_headers}"
 _DONE_FIELDS = "id,latest_document_version{fully_uploaded}"
-_EXTENSION = re.compile(r"image/([a-z0-9]{1,8})", re.ASCII)
+_SUBTYPE = re.compile(r"[a-z]+/(?:x-)?([a-z0-9]{1,8})", re.ASCII)
+#: Where a file's name does not end in its subtype.
+_ENDINGS = {"text/vcard": "vcf", "text/x-vcard": "vcf", "text/directory": "vcf", "text/plain": "txt",
+            "audio/mpeg": "mp3", "audio/mp4": "m4a", "video/3gpp": "3gp", "audio/3gpp": "3gp",
+            "text/calendar": "ics"}  # fmt: skip
+_NOUNS = {"image": "Image Message", "video": "Video Message", "audio": "Audio Message"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,28 +54,31 @@ class Documents:
     submission: Info
 
     def filed(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages with links to documents in place of media; uploads go on side by side.
+        """The messages, said with links to documents in place of media; uploads go on side by side."""
+        uploads = [
+            (message, number, file)
+            for message in messages
+            for number, file in enumerate(_files(message))
+            if file.download_url
+        ]
+        pages = fan_out(lambda upload: self._upload(*upload), uploads)
+        found = {(message.id, number): page for (message, number, _), page in zip(uploads, pages, strict=True)}
+        return [self._said(message, found) for message in messages]
 
-        What is to be said of a fax stands in its text alone: so it is the same in a new log and in one that grows.
-        """
-        return fan_out(self._filed, messages)
+    def _said(self, message: Message, pages: Mapping[tuple[str, int], str]) -> Message:
+        files = _files(message)
+        if not files:
+            return message
+        lines = [_line(file, pages.get((message.id, number))) for number, file in enumerate(files)]
+        if message.kind is MessageKind.FAX:
+            lines[0] = self._fax(message, pages[message.id, 0])
+        else:
+            lines.insert(0, f"[Message]: {message.text if message.text.strip() else 'N/A'}")
+        return replace(message, wording="\n".join(lines))
 
-    def _filed(self, message: Message) -> Message:
-        if message.kind is MessageKind.FAX and message.fax_download_url:
-            return self._fax(message)
-        links = [f"[Link]: {message.image_link}"] if message.image_link else []
-        if message.image_download_url:
-            page = self._upload(message.image_download_url, self._image_name(message), message)
-            links = [f"[Link]: {page}" if page else f"[Link - failed to upload]: {message.image_link}".rstrip()]
-        if message.video_link:
-            links.append(f"[Link]: {message.video_link}")
-        return _with_links(message, links) if links else message
-
-    def _fax(self, message: Message) -> Message:
-        page = self._upload(message.fax_download_url, self._name(message, "Fax", "pdf"), message)
+    def _fax(self, message: Message, page: str) -> str:
         if not page:
-            failed = f"Fax failed to be uploaded to Clio.\nFax document link: {message.fax_link}"
-            return replace(message, text=failed, fax_link="")
+            return f"Fax failed to be uploaded to Clio.\nFax document link: {message.fax_link or '(no document)'}"
         first = message.recipients[0].location if message.recipients else ""
         location = message.sender.location if message.direction is Direction.INBOUND else first
         lines = (
@@ -79,27 +88,29 @@ class Documents:
             f"Fax document link: {page}",
             f"Location: {location}",
         )
-        return replace(message, text="\n".join(lines), fax_link="")
+        return "\n".join(lines)
 
-    def _image_name(self, message: Message) -> str:
-        kind = _EXTENSION.match(message.image_content_type)
-        return self._name(message, "Image Message", kind[1] if kind else "jpg")
-
-    def _name(self, message: Message, kind: str, extension: str) -> str:
+    def _name(self, message: Message, number: int, file: Attachment) -> str:
+        media = file.content_type.lower().split(";")[0].strip()
+        subtype = _SUBTYPE.fullmatch(media)
+        ending = _ENDINGS.get(media) or (subtype[1] if subtype else "bin")
+        is_fax = message.kind is MessageKind.FAX and number == 0
+        noun = "Fax" if is_fax else _NOUNS.get(media.split("/")[0], "File")
+        noun = f"{noun} {number + 1}" if number else noun
         day = f"{message.sent_at.astimezone(self.zone):%m/%d/%Y}"
-        return f"{message.direction} {kind} - {self.contact.name} - {day}.{extension}"
+        return f"{message.direction} {noun} - {self.contact.name} - {day}.{ending}"
 
-    def _upload(self, url: str, name: str, message: Message) -> str:
+    def _upload(self, message: Message, number: int, file: Attachment) -> str:
         """The document's page, or "" when the upload failed: then the log carries the link instead.
 
         A rejected login is raised: nothing is logged yet, and a fresh token may do.
         """
         try:
-            media = self.http.download(url, hosts=MEDIA_HOSTS, max_bytes=_LARGEST_MEDIA)
+            media = self.http.download(file.download_url, hosts=MEDIA_HOSTS, max_bytes=_LARGEST_MEDIA)
         except ConnectorError:
             return ""
         try:
-            return self._store(media, name, message)
+            return self._store(media, self._name(message, number, file), message)
         except CredentialsRejected:
             raise
         except ConnectorError:
@@ -129,6 +140,21 @@ class Documents:
         return {"id": record_id(self.contact.id), "type": "Contact"}
 
 
-def _with_links(message: Message, links: Sequence[str]) -> Message:
-    text = message.text if message.text.strip() else "N/A"
-    return replace(message, text="\n".join([f"[Message]: {text}", *links]), image_link="", video_link="")
+def _files(message: Message) -> tuple[Attachment, ...]:
+    """What of a message is kept as documents: a fax first of all, where it can be fetched, and the files of an MMS."""
+    if message.kind is MessageKind.SMS:
+        return message.attachments
+    if message.kind is MessageKind.FAX and (url := message.fax_download_url):
+        fax = Attachment(content_type="application/pdf", link=message.fax_link, download_url=url)
+        return (fax, *message.attachments)
+    return ()
+
+
+def _line(file: Attachment, page: str | None) -> str:
+    """Of one file: its document, else the page that shows it, else what it is; ``page``: None where none was tried."""
+    shown = f"[Link]: {file.link}" if file.link else f"[Attachment: {file.content_type or 'file'}]"
+    if page is None:
+        return shown
+    if page:
+        return f"[Link]: {page}"
+    return f"[Link - failed to upload]: {file.link}" if file.link else f"{shown} (failed to upload)"

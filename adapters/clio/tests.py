@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -20,6 +19,7 @@ from adapters.contract import (
     AccountCache,
     AdapterContext,
     Assignee,
+    Attachment,
     CallLogChange,
     CallLogEntry,
     ContactDraft,
@@ -87,14 +87,19 @@ def clio(hostname="app.clio.com", **options):
     return Adapter(http=http, context=context)
 
 
+PICTURE = Attachment(content_type="image/png", link="https://reader.example/2", download_url=IMAGE_URL)
+FILM = Attachment(content_type="video/mp4", link="https://reader.example/3")
+
+
 def message(**values):
     plain = {"id": "m1", "kind": MessageKind.SMS, "direction": Direction.INBOUND, "sent_at": SENT_AT}
     return Message(**{**plain, **values})
 
 
 def text_of(messages):
-    links = ((one.text, one.fax_link, one.image_link, one.video_link) for one in messages)
-    return "\n".join(part for parts in links for part in parts if part)
+    links = ((one.text, one.fax_link, *(file.link for file in one.attachments)) for one in messages)
+    worded = ((one.wording,) if one.wording else parts for one, parts in zip(messages, links, strict=True))
+    return "\n".join(part for parts in worded for part in parts if part)
 
 
 def entry(*messages, **values):
@@ -102,7 +107,7 @@ def entry(*messages, **values):
         conversation_log_id="c-77-day",
         contact=CONTACT,
         messages=messages,
-        subject="Conversation",
+        subject=values.pop("subject", "Conversation"),
         body=text_of(messages),
         compose=text_of,
         started_at=SENT_AT,
@@ -190,9 +195,7 @@ def test_an_upload_carries_the_signed_headers_and_no_login(vendor):
 def test_a_picture_is_filed_under_the_chosen_matter(vendor):
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
     accept_documents(vendor)
-    picture = message(
-        image_download_url=IMAGE_URL, image_content_type="image/png", image_link="https://reader.example/2"
-    )
+    picture = message(attachments=(PICTURE,))
     clio().create_message_log(entry(picture, submission={"matters": 801}))
     (document,) = sent(vendor, "POST", "documents.json")
     assert document["name"] == "Inbound Image Message - Pia Ostrow - 01/15/2026.png"
@@ -205,7 +208,7 @@ def test_a_picture_is_filed_under_the_chosen_matter(vendor):
 def test_a_failed_upload_leaves_a_link_without_any_token(vendor, fully_uploaded):
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
     accept_documents(vendor, fully_uploaded=fully_uploaded)
-    picture = message(text="See this", image_download_url=IMAGE_URL, image_link="https://reader.example/2")
+    picture = message(text="See this", attachments=(PICTURE,))
     clio().create_message_log(entry(picture))
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"] == "[Message]: See this\n[Link - failed to upload]: https://reader.example/2"
@@ -215,8 +218,9 @@ def test_a_failed_upload_leaves_a_link_without_any_token(vendor, fully_uploaded)
 def test_a_fax_that_cannot_be_fetched_is_logged_all_the_same(vendor):
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), status=403)
     accept_documents(vendor)
-    clio().create_message_log(entry(fax()))
-    clio().create_message_log(entry(dataclasses.replace(fax(), direction=Direction.OUTBOUND)))
+    clio().create_message_log(entry(fax(), subject="Fax document sent from Pia Ostrow - 01/15/2026"))
+    outgoing_fax = replace(fax(), direction=Direction.OUTBOUND)
+    clio().create_message_log(entry(outgoing_fax, subject="Fax document sent to Pia Ostrow - 01/15/2026"))
     log, outgoing = sent(vendor, "POST", "communications.json")
     failed = "Fax failed to be uploaded to Clio.\nFax document link: https://ringcentral.example/fax/1"
     assert log["body"] == failed
@@ -228,24 +232,59 @@ def test_a_login_that_expired_before_the_upload_is_reported_before_anything_is_l
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
     vendor.post(f"{API}/documents.json", status=401, json={"error": "invalid_token"})
     with pytest.raises(CredentialsRejected):
-        clio().create_message_log(entry(message(image_download_url=IMAGE_URL)))
+        clio().create_message_log(entry(message(attachments=(PICTURE,))))
     assert sent(vendor, "POST", "communications.json") == []
 
 
 def test_a_film_in_the_first_message_keeps_its_link(vendor):
     accept_documents(vendor)
-    clio().create_message_log(entry(message(video_link="https://reader.example/3")))
+    clio().create_message_log(entry(message(attachments=(FILM,))))
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"] == "[Message]: N/A\n[Link]: https://reader.example/3"
 
 
 def test_a_picture_and_a_film_in_one_message_both_keep_their_links(vendor):
     accept_documents(vendor)
-    clio().create_message_log(
-        entry(message(text="Both", image_link="https://reader.example/2", video_link="https://reader.example/3"))
-    )
+    clio().create_message_log(entry(message(text="Both", attachments=(replace(PICTURE, download_url=""), FILM))))
     (log,) = sent(vendor, "POST", "communications.json")
     assert log["body"] == "[Message]: Both\n[Link]: https://reader.example/2\n[Link]: https://reader.example/3"
+
+
+def test_every_file_of_a_message_becomes_a_document_in_the_order_given(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"file")
+    accept_documents(vendor)
+    kinds = ["image/jpeg", "image/png", "application/pdf", "text/vcard", "audio/amr", "video/3gpp", ""]
+    files = tuple(replace(PICTURE, content_type=kind, link=f"https://reader.example/{kind}") for kind in kinds)
+    foreign = Attachment(content_type="text/calendar")
+    clio().create_message_log(entry(message(text="All of it", attachments=(*files, foreign))))
+    names = [document["name"].split(" - ")[0] for document in sent(vendor, "POST", "documents.json")]
+    assert sorted(names) == [
+        "Inbound Audio Message 5", "Inbound File 3", "Inbound File 4", "Inbound File 7", "Inbound Image Message",
+        "Inbound Image Message 2", "Inbound Video Message 6",
+    ]  # fmt: skip
+    endings = sorted(document["name"].rpartition(".")[2] for document in sent(vendor, "POST", "documents.json"))
+    assert endings == ["3gp", "amr", "bin", "jpeg", "pdf", "png", "vcf"]
+    (log,) = sent(vendor, "POST", "communications.json")
+    page = "[Link]: https://app.clio.com/nc/#/documents/660/details"
+    assert log["body"] == "\n".join(["[Message]: All of it", *[page] * 7, "[Attachment: text/calendar]"])
+
+
+def test_a_file_that_can_neither_be_kept_nor_shown_is_named(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), status=404)
+    accept_documents(vendor)
+    clio().create_message_log(entry(message(attachments=(replace(PICTURE, link=""),))))
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: N/A\n[Attachment: image/png] (failed to upload)"
+
+
+def test_a_fax_of_several_documents_keeps_each(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"%PDF")
+    accept_documents(vendor)
+    clio().create_message_log(entry(replace(fax(), attachments=(replace(PICTURE, content_type="application/pdf"),))))
+    names = sorted(document["name"] for document in sent(vendor, "POST", "documents.json"))
+    assert [name.split(" - ")[0] for name in names] == ["Inbound Fax", "Inbound File 2"]
+    (log,) = sent(vendor, "POST", "communications.json")
+    assert log["body"].count("/documents/660/details") == 2
 
 
 def test_a_fax_that_joins_a_day_brings_its_status_and_its_link(vendor):

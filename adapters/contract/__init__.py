@@ -38,6 +38,7 @@ from adapters.contract.references import (
 from adapters.contract.types import (
     AccountCache,
     Assignee,
+    Attachment,
     CallLogChange,
     CallLogEntry,
     Choice,
@@ -83,6 +84,7 @@ __all__ = [
     "AdapterContext",
     "AlreadyLogged",
     "Assignee",
+    "Attachment",
     "BodyTooLong",
     "CallLogChange",
     "CallLogEntry",

@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 
 class MessageKind(StrEnum):
-    """What a message is; MMS is an SMS with an image or video link."""
+    """What a message is; MMS is an SMS with attachments."""
 
     SMS = "SMS"
     VOICEMAIL = "Voicemail"
@@ -383,6 +383,21 @@ class Disposition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message.
+
+    The link never carries a token. The download URL may: it is kept in encrypted deliveries only, and never logged.
+    """
+
+    #: ``image/jpeg``, ``text/vcard`` ...; empty where the client named none.
+    content_type: str = ""
+    #: Page where a person can see or hear it; empty where there is none.
+    link: str = ""
+    #: For adapters that upload media to the CRM; empty unless the client sent a RingCentral token.
+    download_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One SMS, MMS, voicemail or fax.
 
@@ -393,22 +408,25 @@ class Message:
     kind: MessageKind
     direction: Direction
     sent_at: datetime
+    #: What was written, or what was said on a voicemail.
     text: str = ""
+    #: Who sent it, with the name that goes with the number; empty where the client named nobody.
     sender: Party = field(default_factory=Party)
     recipients: tuple[Party, ...] = ()
-    #: Page where a person can listen to the voicemail, read the fax, see the picture or film.
+    #: Page where a person can listen to the voicemail, or read the fax.
     recording_link: str = ""
     fax_link: str = ""
-    image_link: str = ""
-    video_link: str = ""
-    #: For adapters that upload media to the CRM; empty unless the client sent a RingCentral token.
-    fax_download_url: str = ""
-    image_download_url: str = ""
-    image_content_type: str = ""
-    status: str = ""
+    #: For adapters that upload faxes to the CRM; empty unless the client sent a RingCentral token.
+    fax_download_url: str = field(default="", repr=False)
     fax_page_count: int = 0
+    #: Pictures, films and other files, in the order they were sent; not the recording or the fax itself.
+    attachments: tuple[Attachment, ...] = ()
+    #: RingCentral's word for what became of it: "Received", "Sent", "DeliveryFailed" ...
+    status: str = ""
     #: Milliseconds the user typed, where the client measured it.
     typing_duration_ms: int = 0
+    #: What the log says of it, where an adapter puts it in other words; None: text, links and attachments.
+    wording: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,6 +448,7 @@ class MessageLogEntry:
     #: First message's time, or the shared conversation's creation.
     started_at: datetime
     ended_at: datetime
+    #: Names of the participants beside user and contact; "" for an unknown one.
     correspondents: tuple[str, ...] = ()
     submission: Info = field(default_factory=dict)
     assignee: Assignee | None = None

@@ -246,9 +246,13 @@ def _messages(messages: Sequence[Message]) -> Values:
         message=_message(newest),
         recordingLink=newest.recording_link,
         faxDocLink=newest.fax_link,
-        imageLink=newest.image_link,
-        videoLink=newest.video_link,
+        imageLink=_first_link(newest, "image/"),
+        videoLink=_first_link(newest, "video/"),
     )
+
+
+def _first_link(message: Message, kind: str) -> str:
+    return next((file.link for file in message.attachments if file.content_type.startswith(kind) and file.link), "")
 
 
 def _people(wire: Mapping[str, Any]) -> Values:

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from adapters import registry
-from connectors.api import call_logs, contacts, dispositions, message_logs, note_drafts, replies, sessions, settings
+from connectors.api import call_logs, contacts, conversations, dispositions, note_drafts, replies, sessions, settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +244,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/messageLog"): Operation(
         summary="Logs the messages of a conversation day, each once",
         tag="Message logs",
-        body=message_logs.NewMessageLog,
+        body=conversations.NewMessageLog,
         reply=replies.MessageLogReply,
         request_example=_CONVERSATION,
     ),

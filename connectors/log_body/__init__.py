@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from connectors.log_body.call import CallDetails, Leg, compose_call, read_note, read_subject, update_call
 from connectors.log_body.clock import format_duration, format_time, parse_time
-from connectors.log_body.conversation import append_messages, compose_conversation, conversation_title
+from connectors.log_body.conversation import append_messages, compose_conversation
 from connectors.log_body.shared import compose_shared
+from connectors.log_body.wording import conversation_title
 
 __all__ = [
     "CallDetails",

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind
-from connectors.log_body.clock import clock, long_date, short_date
+from adapters.contract import ContactRef, LogFormat, Message, MessageKind
+from connectors.log_body.clock import clock, long_date
 from connectors.log_body.markup import escape, unescape, with_its_newlines
+from connectors.log_body.wording import said, speaker
 
 FOOTER = "--- Created via RingCentral App Connect"
 _RULE = "------------"
@@ -23,20 +24,7 @@ _HEADER = {
     LogFormat.MARKDOWN: re.compile(r"^\*\*[^\n]+\*\* \d\d:\d\d [AP]M$", re.MULTILINE),
     LogFormat.HTML: re.compile(r"<li>[^<]* \d\d:\d\d [AP]M<br"),
 }
-_TITLES = {
-    MessageKind.SMS: "SMS conversation with {name}",
-    MessageKind.VOICEMAIL: "Voicemail left by {name}",
-    MessageKind.FAX: "Fax document sent from {name}",
-}
-_OUTGOING_FAX = "Fax document sent to {name}"
 _FIRST_WORD = {MessageKind.VOICEMAIL: "Voicemail ", MessageKind.FAX: "Fax "}
-
-
-def conversation_title(first: Message, contact_name: str, zone: tzinfo, date_format: str = "%y/%m/%d") -> str:
-    """``SMS conversation with Pat Lee - 25/03/04``, by the first message of the day."""
-    outgoing_fax = first.kind is MessageKind.FAX and first.direction is Direction.OUTBOUND
-    title = _OUTGOING_FAX if outgoing_fax else _TITLES[first.kind]
-    return f"{title.format(name=contact_name)} - {short_date(first.sent_at, zone, date_format)}"
 
 
 def compose_conversation(
@@ -92,29 +80,14 @@ def _conversation(
 
 
 def _alone(message: Message, title: str, log_format: LogFormat) -> str:
-    text = _special(message)
+    text = said(message)
     if log_format is LogFormat.HTML:
         return f"<br><b>{escape(title)}</b><br>{escape(text)} <br><br>{FOOTER}"
     return f"{text} \n\n{FOOTER}"
 
 
-def _special(message: Message) -> str:
-    if message.kind is MessageKind.VOICEMAIL:
-        return f"Voicemail recording link: {message.recording_link}"
-    return f"Fax document link: {message.fax_link}" if message.fax_link else message.text
-
-
-def _text(message: Message) -> str:
-    if message.kind is not MessageKind.SMS:
-        return _special(message)
-    links = [f"[Link]: {link}" for link in (message.image_link, message.video_link) if link]
-    return "\n".join([message.text, *links] if message.text or not links else links)
-
-
 def _entry(message: Message, contact: ContactRef, user_name: str, log_format: LogFormat, zone: tzinfo) -> str:
-    inbound = message.direction is Direction.INBOUND
-    sender = f"{contact.name} ({contact.phone})" if inbound else user_name
-    time, text = clock(message.sent_at, zone), _text(message)
+    sender, time, text = speaker(message, contact, user_name), clock(message.sent_at, zone), said(message)
     if log_format is LogFormat.HTML:
         return f"<li>{escape(sender)} {time}<br><b>{escape(text)}</b></li>"
     text = _RULE_LINE.sub(" ", text)
@@ -205,18 +178,18 @@ def _hints_at(body: str, messages: Sequence[Message], log_format: LogFormat) -> 
         body = unescape(_TAG.sub(" ", body))
     words = " ".join(body.split())
     # Links may be others in a retry: a CRM that keeps the file has an address of its own for it.
-    hints = [_FIRST_WORD.get(message.kind) or " ".join(message.text.split()) or "[Link]:" for message in messages]
+    hints = [_FIRST_WORD.get(message.kind) or " ".join(message.text.split()) or "[" for message in messages]
     return any(hint in words for hint in hints)
 
 
 def _occurrences(body: str, message: Message, entry: str, log_format: LogFormat) -> int:
     if log_format is LogFormat.HTML:
         count = body.count(entry)
-        alone = escape(_special(message))
+        alone = escape(said(message))
     else:
         ends = rf"(?=\s*(?:\Z|^{_RULE}$|{_HEADER[log_format].pattern}))"
         count = len(re.findall(rf"^{re.escape(entry.rstrip())}{ends}", body, re.MULTILINE))
-        alone = _special(message)
+        alone = said(message)
     if count or message.kind is MessageKind.SMS or not alone:
         return count
     return body.count(alone)  # the short form of a day's first voicemail or fax
