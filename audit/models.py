@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.fields import EncryptedTextField
+from audit.prepared import PreparedQuery
 
 
 class LogState(models.TextChoices):
@@ -113,16 +114,31 @@ class CallLog(OwnedLog):
         return int(self.contact_id) if self.contact_id_is_number else self.contact_id
 
 
+def _logs_of(platform: str, owner: str, extension: str, *session_ids: str) -> models.QuerySet[CallLog]:
+    own = Q(extension=extension) | Q(extension="")
+    return CallLog.objects.filter(own, platform=platform, owner=owner, session_id__in=session_ids).order_by(
+        "created_at"
+    )
+
+
+def _logs_of_anybody(platform: str, owner: str, *session_ids: str) -> models.QuerySet[CallLog]:
+    return CallLog.objects.filter(platform=platform, owner=owner, session_id__in=session_ids).order_by("created_at")
+
+
+_find_logs, _find_logs_of_anybody = PreparedQuery(_logs_of), PreparedQuery(_logs_of_anybody)
+
+
 def call_logs_for(*, platform: str, owner: str, session_ids: list[str], extension: str) -> dict[str, CallLog]:
     """The owner's call logs by session id: those of this extension first, else those without an extension.
 
     Without an ``extension`` any log of the session counts, as for rows written by old clients.
     """
     found: dict[str, CallLog] = {}
-    query = CallLog.objects.filter(platform=platform, owner=owner, session_id__in=session_ids)
     if extension:
-        query = query.filter(Q(extension=extension) | Q(extension=""))
-    for log in query.order_by("created_at"):
+        logs = _find_logs(platform, owner, extension, *session_ids)
+    else:
+        logs = _find_logs_of_anybody(platform, owner, *session_ids)
+    for log in logs:
         known = found.get(log.session_id)
         if known is None or (log.extension == extension and known.extension != extension):
             found[log.session_id] = log

@@ -155,16 +155,16 @@ MIDDLEWARE = [
     "audit.middleware.RequestIdMiddleware",
     "connectors.api.cors.WireCorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "connectors.api.paths.WirePathMiddleware",
+    "connectors.page_middleware.CSPMiddleware",
     "connectors.api.throttling.AddressThrottleMiddleware",
     "connectors.api.limits.RequestLimitsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "connectors.api.paths.WirePathMiddleware",
     "connectors.staff_sign_in.AdminReferrerMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "connectors.page_middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "connectors.page_middleware.AuthenticationMiddleware",
+    "connectors.page_middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -207,11 +207,14 @@ DATABASES: dict[str, Any] = {
 _database = DATABASES["default"]
 _database["ATOMIC_REQUESTS"] = False  # no transaction is open while a CRM is being called
 if _database["ENGINE"].endswith("sqlite3"):
+    _database["ENGINE"] = "connectors.sqlite"
+    _database["CONN_MAX_AGE"] = None
     # IMMEDIATE: a transaction that will write waits for its turn at the start instead of failing in the middle.
+    # FULL: what was committed survives a power cut; see audit.durability for what need not.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 elif _database["ENGINE"].endswith("postgresql"):
     _database["CONN_MAX_AGE"] = 0

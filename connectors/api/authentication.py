@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from audit.prepared import PreparedQuery
 from connectors.models import CrmUser
 
 _ALGORITHM = "HS256"
+_LAST_EPOCH = 2**31 - 1  # what the column holds
 _SEEN_EVERY = timedelta(minutes=5)
 
 
@@ -40,8 +44,24 @@ def issue_token(user: CrmUser) -> str:
     return jwt.encode(claims, settings.APP_SERVER_SECRET_KEY, algorithm=_ALGORITHM)
 
 
+def _of_session(wire_id: str, platform: str, epoch: int) -> QuerySet[CrmUser]:
+    return CrmUser.objects.filter(wire_id=wire_id, platform=platform, session_epoch=epoch)[:2]
+
+
+def _of_session_at(wire_id: str, platform: str, epoch: int, host: str) -> QuerySet[CrmUser]:
+    return CrmUser.objects.filter(wire_id=wire_id, platform=platform, session_epoch=epoch, identity_host=host)[:2]
+
+
+_users, _users_at = PreparedQuery(_of_session), PreparedQuery(_of_session_at)
+
+
 def _claims(token: str) -> dict[str, Any] | None:
-    for key in (settings.APP_SERVER_SECRET_KEY, *settings.APP_SERVER_SECRET_KEY_FALLBACKS):
+    return _verified(token, (settings.APP_SERVER_SECRET_KEY, *settings.APP_SERVER_SECRET_KEY_FALLBACKS))
+
+
+@lru_cache(maxsize=4096)  # a client shows the same token with every request
+def _verified(token: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    for key in keys:
         try:
             # Expiry is judged below: a query-token client has a grace period.
             options = {"verify_exp": False, "verify_iat": False, "verify_aud": False, "verify_sub": False}
@@ -63,12 +83,14 @@ def user_of_token(token: str, *, grace: timedelta = timedelta(0)) -> tuple[CrmUs
         if timezone.now().timestamp() > expires + grace.total_seconds():
             return None
     wire_id, platform, epoch = str(claims.get("id") or ""), claims.get("platform"), claims.get("epoch", 0)
-    if not wire_id or len(wire_id) > 255 or not isinstance(platform, str) or not isinstance(epoch, int):
+    if not wire_id or len(wire_id) > 255 or not isinstance(platform, str):
         return None
-    users = CrmUser.objects.filter(wire_id=wire_id, platform=platform, session_epoch=epoch)
+    if not isinstance(epoch, int) or not 0 <= epoch <= _LAST_EPOCH:
+        return None
     if "host" in claims:
-        users = users.filter(identity_host=str(claims["host"])[:255])
-    found = list(users[:2])
+        found = _users_at(wire_id, platform, epoch, str(claims["host"])[:255])
+    else:
+        found = _users(wire_id, platform, epoch)
     return (found[0], claims) if len(found) == 1 else None
 
 

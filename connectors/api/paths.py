@@ -5,24 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse
 
 
 @cache
-def _canonical() -> dict[str, str]:
-    from connectors.api import urls
+def _canonical() -> dict[str, tuple[str, bool]]:
+    """By path in lower case: the spelling in the URL table, and whether a viewset of the extension's API answers."""
+    from connectors.api import urls, wire
 
-    return {str(pattern.pattern).lower(): str(pattern.pattern) for pattern in urls.urlpatterns}
+    return {
+        (path := str(pattern.pattern)).lower(): (
+            f"/{path}",
+            issubclass(getattr(pattern.callback, "cls", object), wire.WireViewSet),
+        )
+        for pattern in urls.urlpatterns
+    }
+
+
+@cache
+def _policy() -> str:
+    return str(build_policy())
+
+
+def is_of_the_extension(request: HttpRequest) -> bool:
+    """Whether the request is for the extension's API, and not for a page."""
+    return getattr(request, "is_of_the_extension", False)
 
 
 class WirePathMiddleware:
-    """Rewrites the path of an API request to the spelling in the URL table; other paths pass as they are."""
+    """Rewrites the path of an API request to the spelling in the URL table; other paths pass as they are.
+
+    Replies of the API carry the policy of all pages, as a text that is made once.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        asked = request.path_info.strip("/").lower()
-        if (known := _canonical().get(asked)) is not None:
-            request.path_info = f"/{known}"
-        return self.get_response(request)
+        known = _canonical().get(request.path_info.strip("/").lower())
+        if known is None:
+            return self.get_response(request)
+        request.path_info, is_wire = known
+        if not is_wire:
+            return self.get_response(request)
+        vars(request)["is_of_the_extension"] = True
+        reply = self.get_response(request)
+        reply["Content-Security-Policy"] = _policy()
+        return reply

@@ -1,0 +1,1 @@
+"""Django's SQLite, fit for a server: see ``base``."""

@@ -1,0 +1,76 @@
+"""Queries whose SQL is made once give the rows that the same querysets give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db.models.sql.compiler import SQLCompiler
+
+from adapters.contract import Credentials
+from audit import models
+from audit.models import CallLog, LogState, call_logs_for
+from connectors.api import authentication
+from connectors.models import CrmUser
+from tests.factories import CrmUserFactory
+
+
+def _columns(row):
+    return {name: value for name, value in vars(row).items() if not name.startswith("_")}
+
+
+@pytest.mark.django_db
+def test_a_user_is_read_with_every_column():
+    users = [
+        CrmUserFactory(extra={"a": [1, None]}, settings={}, crm_user_id_is_number=True),
+        CrmUserFactory(last_seen_at=datetime(2026, 1, 2, 3, 4, 5, 678, UTC), session_epoch=7),
+    ]
+    users[1].set_credentials(Credentials(access_token="secret", expires_at=datetime(2027, 1, 1, tzinfo=UTC)))
+    users[1].save()
+    for user in users:
+        expected = CrmUser.objects.get(pk=user.pk)
+        found = authentication._users(user.wire_id, user.platform, user.session_epoch)
+        assert [_columns(row) for row in found] == [_columns(expected)]
+        assert found[0] == expected
+        assert found[0].credentials() == expected.credentials()
+        assert not found[0]._state.adding
+        assert authentication._users_at(user.wire_id, user.platform, user.session_epoch, user.identity_host) == found
+        assert authentication._users_at(user.wire_id, user.platform, user.session_epoch, "elsewhere") == []
+        assert authentication._users(user.wire_id, user.platform, user.session_epoch + 1) == []
+
+
+@pytest.fixture
+def logs():
+    user = CrmUserFactory()
+    common = {"platform": "testCRM", "owner": "o", "user": user, "state": LogState.LOGGED}
+    make = CallLog.objects.create
+    return {
+        "mine": make(**common, session_id="1", extension="me", started_at=datetime(2026, 1, 2, tzinfo=UTC)),
+        "old": make(**common, session_id="1", extension="", contact_id="5", contact_id_is_number=True),
+        "other's": make(**common, session_id="2", extension="you"),
+        "nobody's": make(**common, session_id="3", extension=""),
+        "tenant's": make(**{**common, "owner": "p"}, session_id="4", extension="me"),
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("extension", ["me", ""])
+def test_logs_are_read_with_every_column_whatever_their_number(logs, extension):
+    for ids in (["1"], ["1", "2", "3", "4"], ["x"], [str(number) for number in range(200)]):
+        found = call_logs_for(platform="testCRM", owner="o", session_ids=ids, extension=extension)
+        names = {"1": "mine" if extension else "old", "3": "nobody's"} | ({} if extension else {"2": "other's"})
+        expected = {key: CallLog.objects.get(pk=logs[name].pk) for key, name in names.items() if key in ids}
+        assert {key: _columns(row) for key, row in found.items()} == {k: _columns(v) for k, v in expected.items()}
+
+
+@pytest.mark.django_db
+def test_sql_is_made_once_for_each_number_of_sessions(logs, monkeypatch):
+    made = []
+    real = SQLCompiler.as_sql
+    monkeypatch.setattr(
+        SQLCompiler, "as_sql", lambda self, *args, **named: made.append(1) or real(self, *args, **named)
+    )
+    models._find_logs._prepared.clear()
+    for ids in (["1"], ["2"], ["x", "1"], ["3"], ["1", "2"]):
+        call_logs_for(platform="testCRM", owner="o", session_ids=ids, extension="me")
+    assert len(made) == 2
