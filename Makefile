@@ -1,29 +1,37 @@
 SHELL := /bin/bash
-PYTHON ?= python3
-BIN := .venv/bin
+.DEFAULT_GOAL := help
+# The environment; another folder for another Python: make test VENV=.venv-3.13 PYTHON=python3.13
+VENV ?= .venv
+BIN := $(VENV)/bin
+ifneq ($(origin PYTHON),undefined)
+export PYTHON
+endif
 export HOST PORT SANDBOX_PORT
+INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
+  || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
+  $(or $(PYTHON),python3) config/install.py $(VENV)
 
-.PHONY: run dev test check test-services test-browser chaos isolation fuzz requirements
+.PHONY: help run dev test check test-services test-browser chaos isolation fuzz requirements base-environment environment
 
-.venv/base: requirements/base.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
-	@touch $@
+help: ## what there is (this list)
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-.venv/dev: requirements/dev.txt .venv/base
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@touch $@
+base-environment:
+	$(INSTALL) base
 
-run: .venv/base
-	@$(BIN)/python -m config.launch
+environment:
+	$(INSTALL) dev
 
-dev: .venv/dev
-	@DEBUG=on LOG_FORMAT=console $(BIN)/python -m config.launch --reload
+run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and every variable of .env.example count
+	@exec $(BIN)/python -m config.launch
 
-test: .venv/dev
+dev: environment ## the same with DEBUG, starting anew when a file changes
+	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
+
+test: environment ## the whole suite on SQLite
 	$(BIN)/pytest -q -n 2
 
-check: .venv/dev
+check: environment ## format, lint, types, Django's checks, migrations up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	DEBUG=on $(BIN)/mypy adapters audit connectors config
@@ -33,29 +41,25 @@ check: .venv/dev
 	$(BIN)/bandit -q -ll -c pyproject.toml -r adapters audit config connectors manage.py
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
 
-test-services: .venv/dev
+test-services: environment ## the suite on PostgreSQL and Redis
 	@if $(BIN)/python -m tests.services; then \
 	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2; \
 	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
 
-# Kills servers and workers while calls are logged at a CRM that misbehaves; prints what was logged, lost and doubled.
-chaos: .venv/dev
-	$(BIN)/python -m tests.chaos --kills $${CHAOS_KILLS:-60} --calls $${CHAOS_CALLS:-500} --conversations 100
-
-# Every endpoint with one user's token against another user's records, as a table.
-isolation: .venv/dev
-	@ISOLATION_TABLE=on $(BIN)/pytest -q -p no:randomly tests/test_isolation.py
-
-# Requests made up from the description of the API, for SECONDS; fails on any 5xx or undescribed reply.
-SECONDS ?= 300
-fuzz: .venv/dev
-	@$(BIN)/python -m tests.fuzz $(SECONDS)
-
-test-browser: .venv/dev
+test-browser: environment ## the pages in Chromium
 	@if command -v chromium chromium-browser >/dev/null; then $(BIN)/pytest -q -m browser; \
 	else echo "SKIPPED: no Chromium (apt-get install chromium)"; fi
 
-# Compiles the pinned files anew from the *.in files.
-requirements: .venv/dev
+chaos: environment ## kills servers and workers while a CRM misbehaves; prints what was logged, lost and doubled
+	$(BIN)/python -m tests.chaos --kills $${CHAOS_KILLS:-60} --calls $${CHAOS_CALLS:-500} --conversations 100
+
+isolation: environment ## every endpoint with one user's token against another user's records, as a table
+	@ISOLATION_TABLE=on $(BIN)/pytest -q -p no:randomly tests/test_isolation.py
+
+SECONDS ?= 300
+fuzz: environment ## requests made up from the description of the API, for SECONDS
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+requirements: environment ## compiles the pinned files anew from the *.in files
 	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile -q --upgrade --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 $$set.in -o $$set.txt; done

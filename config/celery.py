@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-import django
 from celery import Celery
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup()
+from config.start import set_up
 
-from connectors.checks import refuse_if_unsafe  # noqa: E402 - needs the settings loaded above
-
-refuse_if_unsafe()
+set_up()
 
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")

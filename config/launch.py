@@ -1,175 +1,206 @@
-"""Starts everything for `make run`, from the secrets to the sandbox CRM; Ctrl-C stops all of it."""
+"""Starts everything for `make run`, from the secrets to the sandbox CRM; one Ctrl-C stops all of it."""
 
 from __future__ import annotations
 
-import base64
-import errno
 import os
-import re
-import secrets
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-import environ
+from config.environment import BASE_DIR, ENV_FILE, SECRETS_FILE, Environment, WrongFile, file_values, take_missing
+from config.environment import var_folder as folder_of
+from connectors import secrets_file, web_server
+from connectors.listening import problem_with_address, reachable_host
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-ENV_FILE = BASE_DIR / ".env"
-SECRETS_FILE = VAR_DIR / "secrets.env"
-_STOP_WITHIN = 10  # seconds
-
-
-def _made_secrets() -> dict[str, str]:
-    return {
-        "APP_SERVER_SECRET_KEY": secrets.token_urlsafe(48),
-        "CREDENTIAL_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
-        "HASH_KEY": secrets.token_urlsafe(32),
-    }
+#: Seconds in which everything has stopped; what has not by then is killed.
+_STOP_WITHIN = 2.5
+_ALIVE_WITHIN = 60
 
 
-def ensure_secrets(path: Path) -> dict[str, str]:
-    """The secrets kept in ``path``, made where missing; only the owner can read the file."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    kept = {}
-    if path.exists():
-        kept = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
-    missing = {name: value for name, value in _made_secrets().items() if name not in kept}
-    if missing:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a") as file:
-            file.writelines(f"{name}={value}\n" for name, value in missing.items())
-    return {**kept, **missing}
+class Stopped(Exception):
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
 
 
-def _of_env_file() -> dict[str, str]:
-    class File(environ.Env):  # type: ignore[misc] # untyped; by itself it writes into our own environment
-        ENVIRON: dict[str, str] = {}
+class Signals:
+    """Notes that we shall stop. It is asked for, not raised: an exception might come between a fork and its note."""
 
-    if ENV_FILE.exists():
-        File.read_env(ENV_FILE)
-    return File.ENVIRON
+    def __init__(self) -> None:
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, *_: object) -> None:
+        self._came = True
+
+    def wait(self, seconds: float) -> None:
+        """Raises ``Stopped``."""
+        give_up = time.monotonic() + seconds
+        while not self._came and (left := give_up - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+        if self._came:
+            raise Stopped
 
 
-def full_environment() -> dict[str, str]:
-    """What the processes are started with: the environment, then ``.env``, then secrets and addresses made here."""
-    environment = ensure_secrets(SECRETS_FILE)
-    for given in (_of_env_file(), os.environ):
-        # An empty variable counts as unset: make exports the names it knows whether they have a value or not.
-        environment.update({name: value for name, value in given.items() if value})
+def ensure_secrets(environment: dict[str, str], path: Path) -> list[str]:
+    """Adds the secrets that are missing, and keeps those that are made here in the file; the names of these."""
+    made = {name: secrets_file.make(name) for name in secrets_file.SECRETS if not environment.get(name)}
+    if made:
+        secrets_file.add(path, made)
+        environment.update(made)
+    return list(made)
+
+
+def full_environment(given: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What the processes are started with: ``given``, then ``.env``, then secrets and addresses made here.
+
+    And the names of the secrets that were made. An empty variable counts as unset: make exports the names it knows
+    whether they have a value or not. Raises ``WrongFile``, and ``OSError`` where secrets cannot be kept.
+    """
+    environment = {name: value for name, value in given.items() if value}
+    take_missing(environment, file_values(ENV_FILE))
+    secrets_path = folder_of(environment) / SECRETS_FILE
+    take_missing(environment, file_values(secrets_path))
+    made = ensure_secrets(environment, secrets_path)
     host, port = environment.setdefault("HOST", "127.0.0.1"), environment.setdefault("PORT", "8000")
-    environment.setdefault("APP_SERVER", f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}")  # noqa: S104
+    environment.setdefault("APP_SERVER", f"http://{reachable_host(host)}:{port}")
     environment.setdefault("SANDBOX", "on")
     environment.setdefault("SANDBOX_PORT", "8070")
+    environment.setdefault("SANDBOX_DATABASE", str(folder_of(environment) / "sandbox-crm.sqlite3"))
     environment.setdefault("TEST_CRM_URL", f"http://127.0.0.1:{environment['SANDBOX_PORT']}")
     environment["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    return environment
+    return environment, made
+
+
+def refuse_unusable_ports(environment: dict[str, str]) -> None:
+    """Ends the start with a sentence where a variable holds no port, or one that nobody can listen on."""
+    reader = Environment(environment)
+    ports = {"PORT": reader.whole("PORT", 8000, least=1, most=65535)}
+    if reader.switch("SANDBOX", False):
+        ports["SANDBOX_PORT"] = reader.whole("SANDBOX_PORT", 8070, least=1, most=65535)
+    if reader.problems:
+        sys.exit("\n".join(reader.problems))
+    for name, port in ports.items():
+        host = environment["HOST"] if name == "PORT" else "127.0.0.1"
+        if problem := problem_with_address(host, port):
+            sys.exit(f"{problem} Choose another one: make run {name}=<port>")
+
+
+class Processes:
+    """The processes of one start, each in a group of its own: Ctrl-C reaches only us, and none outlives us."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def start(self, name: str, *command: str, output: IO[str] | None = None) -> subprocess.Popen[str]:
+        self._running[name] = process = subprocess.Popen(  # noqa: S603 - our own commands
+            [sys.executable, *command],
+            env=self._environment,
+            cwd=BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            text=True,
+            process_group=0,
+        )
+        return process
+
+    def output_of(self, name: str, *command: str, signals: Signals) -> str:
+        """Runs a command to its end; what it printed. One that fails has said why, and ends the start."""
+        with tempfile.TemporaryFile("w+") as output:
+            process = self.start(name, *command, output=output)
+            while process.poll() is None:
+                signals.wait(0.05)
+            if process.returncode:
+                sys.exit(1)
+            del self._running[name]
+            output.seek(0)
+            return output.read().strip()
+
+    def ended(self) -> str:
+        """The name of a process that is not running any more; empty while all are."""
+        return next((name for name, process in self._running.items() if process.poll() is not None), "")
+
+    def stop(self) -> None:
+        """Asks all to stop, and kills what is left of them after a while."""
+        for process in self._running.values():
+            with suppress(ProcessLookupError):
+                process.terminate()
+        give_up = time.monotonic() + _STOP_WITHIN
+        for process in self._running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.01, give_up - time.monotonic()))
+        for process in self._running.values():
+            with suppress(ProcessLookupError, PermissionError):  # children that the process left behind, too
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _start_all(processes: Processes, environment: dict[str, str]) -> None:
+    reader = Environment(environment)
+    server = web_server.command(
+        host=environment["HOST"],
+        port=int(environment["PORT"]),
+        workers=reader.whole("WEB_WORKERS", 2, most=512),
+        threads=reader.whole("WEB_THREADS", 32, most=4096),
+        grace=2,
+        reload="--reload" in sys.argv,
+    )
+    processes.start("web server", *server[1:])
+    if environment.get("REDIS_URL"):
+        celery = ["-m", "celery", "-A", "config.celery", "worker", "--beat", "--pool", "threads"]
+        processes.start("delivery worker", *celery, "--concurrency", "8", "--loglevel", "WARNING")
+    else:
+        processes.start("delivery worker", "manage.py", "deliver", "--watch")
+    if _has_sandbox(environment):
+        sandbox = ["-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
+        processes.start("sandbox CRM", *sandbox, "--database", environment["SANDBOX_DATABASE"])
 
 
 def _has_sandbox(environment: dict[str, str]) -> bool:
-    return environment["SANDBOX"].lower() in ("on", "true", "yes", "1")
+    return Environment(environment).switch("SANDBOX", False)
 
 
-def refuse_unusable_port(name: str, environment: dict[str, str]) -> None:
-    """Ends the start with a sentence where the variable holds no port, or one that nobody can listen on."""
-    text, host = environment[name], environment["HOST"]
-    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
-        sys.exit(f"{name} must be a port number, not {text!r}.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _wait_until_alive(environment: dict[str, str], processes: Processes, signals: Signals) -> bool:
+    url = f"http://{reachable_host(environment['HOST'])}:{environment['PORT']}/isAlive"
+    give_up = time.monotonic() + _ALIVE_WITHIN
+    while time.monotonic() < give_up and not processes.ended():
         try:
-            probe.bind((host, int(text)))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                sys.exit(f"{host}:{text} is in use. Choose another one: make run {name}=<port>")
-            sys.exit(f"Cannot listen on {host}:{text}: {error.strerror}.")
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
-    done = subprocess.run(command, env=environment, cwd=BASE_DIR, capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        sys.exit(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{arguments[0]} failed")
-    return done.stdout.strip()
-
-
-def _processes(environment: dict[str, str]) -> list[list[str]]:
-    server = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application"]
-    server += ["--host", environment["HOST"], "--port", environment["PORT"], "--no-ws"]
-    server += ["--workers", environment.get("WEB_WORKERS", "2")]
-    server += ["--blocking-threads", environment.get("WEB_THREADS", "32")]
-    # A worker that is told to stop while it starts misses that, and would serve on for ever.
-    server += ["--workers-kill-timeout", str(_STOP_WITHIN - 2)]
-    server += ["--log-level", "warning", "--log-config", str(BASE_DIR / "config" / "server_log.json")]
-    if "--reload" in sys.argv:
-        server.append("--reload")
-    commands = [server, _worker(environment)]
-    if _has_sandbox(environment):
-        sandbox = [sys.executable, "-m", "adapters.testcrm.server", "--port", environment["SANDBOX_PORT"]]
-        commands.append(
-            [*sandbox, "--database", environment.get("SANDBOX_DATABASE", str(VAR_DIR / "sandbox-crm.sqlite3"))]
-        )
-    return commands
-
-
-def _worker(environment: dict[str, str]) -> list[str]:
-    """What sends kept changes: Celery where Redis carries its messages, else the worker on the database alone."""
-    if environment.get("REDIS_URL"):
-        celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--beat"]
-        return [*celery, "--pool", "threads", "--concurrency", "8", "--loglevel", "WARNING"]
-    return [sys.executable, str(BASE_DIR / "manage.py"), "deliver", "--watch"]
-
-
-def _wait_until_alive(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> bool:
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/isAlive", timeout=2) as reply:  # noqa: S310 - our own address
+            with urllib.request.urlopen(url, timeout=2) as reply:
                 return bool(reply.status == 200)
         except OSError:
-            time.sleep(0.1)
+            signals.wait(0.1)
     return False
 
 
-def main() -> None:
-    """Runs until Ctrl-C, SIGTERM, or until one of the processes ends."""
-    environment = full_environment()
-    host, port = environment["HOST"], environment["PORT"]
-    for name in ("PORT", "SANDBOX_PORT") if _has_sandbox(environment) else ("PORT",):
-        refuse_unusable_port(name, environment)
-    prepared = _manage(environment, "prepare")
-    running = [subprocess.Popen(command, env=environment, cwd=BASE_DIR) for command in _processes(environment)]  # noqa: S603
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+def run(signals: Signals) -> None:
+    """Runs until one of the processes ends, which it should not. Raises ``Stopped``."""
     try:
-        reachable = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
-        if not _wait_until_alive(f"http://{reachable}:{port}", running[0]):
-            print("The server did not start; see the lines above.", file=sys.stderr)  # noqa: T201
-            return
-        _announce(environment, prepared)
-        while all(process.poll() is None for process in running):
-            time.sleep(0.2)
-    except KeyboardInterrupt:
-        pass
+        environment, made = full_environment(dict(os.environ))
+    except WrongFile as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"VAR_DIR: {error.filename} cannot be written ({error.strerror}); give it to the user who runs this.")
+    refuse_unusable_ports(environment)
+    processes = Processes(environment)
+    try:
+        prepared = processes.output_of("prepare", "manage.py", "prepare", "--show-password", signals=signals)
+        _start_all(processes, environment)
+        if _wait_until_alive(environment, processes, signals):
+            _announce(environment, made, prepared)
+            while not processes.ended():
+                signals.wait(0.2)
+        sys.exit(f"The {processes.ended() or 'web server'} does not run; see the lines above.")
     finally:
-        for process in running:
-            process.terminate()
-        give_up = time.monotonic() + _STOP_WITHIN
-        for process in running:
-            try:
-                process.wait(max(0.1, give_up - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
+        processes.stop()
 
 
-def _announce(environment: dict[str, str], prepared: str) -> None:
+def _announce(environment: dict[str, str], made: list[str], prepared: str) -> None:
     url = environment["APP_SERVER"].rstrip("/")
     lines = [
         "",
@@ -179,7 +210,17 @@ def _announce(environment: dict[str, str], prepared: str) -> None:
     ]
     if _has_sandbox(environment):
         lines.append(f"  Sandbox CRM                  {environment['TEST_CRM_URL']}/")
-    print("\n".join([*lines, "", *prepared.splitlines(), "", "Ctrl-C stops everything."]), flush=True)  # noqa: T201
+    lines.append("")
+    if made:
+        file = folder_of(environment) / SECRETS_FILE
+        lines.append(f"Made {', '.join(made)}; kept in {file}. Keep a copy: stored logins cannot be opened without it.")
+    print("\n".join([*lines, *prepared.splitlines(), "", "Ctrl-C stops everything."]), flush=True)  # noqa: T201
+
+
+def main() -> None:
+    """Exit status 0 when it was told to stop, 1 when it could not start or go on."""
+    with suppress(Stopped):
+        run(Signals())
 
 
 if __name__ == "__main__":

@@ -1,137 +1,55 @@
-"""All settings, read top to bottom from the environment; a malformed value stops the start with one sentence."""
+"""All settings, read top to bottom from the environment; each wrong value stops the start with one sentence."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
-import re
+from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from config.environment import BASE_DIR, Environment, own_host, var_folder
 from config.logs import logging_settings
 from connectors.key_strength import DEVELOPMENT_KEY, DEVELOPMENT_SECRET
+from connectors.secrets_file import SECRETS
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(mode=0o700, exist_ok=True)
-
-env = environ.Env()
-env.smart_cast = False
-for _file in (BASE_DIR / ".env", VAR_DIR / "secrets.env"):  # the second is made by `make run`
-    if _file.exists():
-        environ.Env.read_env(_file)
-
-
-def number(name: str, default: float, *, least: float = 0) -> float:
-    """A number from the environment, not below ``least``."""
-    text = os.environ.get(name, "").strip()
-    try:
-        value = float(text) if text else float(default)
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a number, not {text!r}.") from None
-    if not least <= value < float("inf"):
-        raise ImproperlyConfigured(f"{name} must be at least {least:g}.")
-    return value
-
-
-def switch(name: str, default: bool) -> bool:
-    """A switch from the environment: on/off, true/false, yes/no, 1/0."""
-    text = os.environ.get(name, "").strip().lower()
-    if text in ("on", "true", "yes", "1"):
-        return True
-    if text in ("off", "false", "no", "0"):
-        return False
-    if text:
-        raise ImproperlyConfigured(f"{name} must be on or off, not {text!r}.")
-    return default
-
-
-def link(name: str, *, mail: bool = False) -> str:
-    """An address for people's browsers, or "" where none is set; with ``mail`` also ``mailto:``."""
-    text = os.environ.get(name, "").strip()
-    if text and not text.startswith(("https://", "http://", *(["mailto:"] if mail else []))):
-        kinds = "an https:// address" + (" or mailto:" if mail else "")
-        raise ImproperlyConfigured(f"{name} must be {kinds}, not {text!r}.")
-    return text
-
-
-def folders(name: str) -> list[str]:
-    """Comma-separated paths of folders that exist."""
-    found = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
-    if missing := next((path for path in found if not Path(path).is_dir()), None):
-        raise ImproperlyConfigured(f"{name} names {missing!r}, which is no folder.")
-    return found
-
-
-def rate(name: str, default: str) -> tuple[int, int]:
-    """A request rate such as ``30/min``, as requests and seconds."""
-    text = (os.environ.get(name, "") or default).strip()
-    match = re.fullmatch(r"([1-9]\d{0,8})/(s|sec|m|min|h|hour|d|day)", text, re.ASCII)
-    if not match:
-        raise ImproperlyConfigured(f"{name} must look like 30/min, not {text!r}.")
-    return int(match[1]), {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2][0]]
-
-
-def credential_keys(text: str) -> dict[str, bytes]:
-    """``<key id>:<base64url of 32 bytes>``, comma-separated; the first one encrypts."""
-    keys: dict[str, bytes] = {}
-    for part in filter(None, (item.strip() for item in text.split(","))):
-        key_id, _, encoded = part.partition(":")
-        try:
-            key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-        except (binascii.Error, ValueError):
-            key = b""
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", key_id) or len(key) != 32:
-            raise ImproperlyConfigured("CREDENTIAL_KEYS must be <key id>:<base64url of 32 bytes>, comma-separated.")
-        keys[key_id] = key
-    return keys
-
+env = Environment.of_process()
+VAR_DIR = var_folder(os.environ)
+env.text("VAR_DIR")
 
 # --- What this installation is -------------------------------------------------------------------
-DEBUG = switch("DEBUG", False)
-SANDBOX = switch("SANDBOX", False)
-CONSOLE = switch("CONSOLE", SANDBOX)
+DEBUG = env.switch("DEBUG", False)
+SANDBOX = env.switch("SANDBOX", False)
+CONSOLE = env.switch("CONSOLE", SANDBOX)
 #: The extension shows it, and the release notes of a version above the one it saw last. Those who come from the
 #: reference server last saw 1.6.38.
 VERSION = "2.0.0"
-APP_SERVER = env.str("APP_SERVER", default="http://127.0.0.1:8000").rstrip("/")
-OVERRIDE_APP_SERVER = env.str("OVERRIDE_APP_SERVER", default="").rstrip("/")
+APP_SERVER = env.url("APP_SERVER", "http://127.0.0.1:8000")
+OVERRIDE_APP_SERVER = env.url("OVERRIDE_APP_SERVER")
 #: The service that logs calls while nobody is signed in; it is offered to administrators only where there is one.
-SERVER_SIDE_LOGGING_URL = link("SERVER_SIDE_LOGGING_URL").rstrip("/")
+SERVER_SIDE_LOGGING_URL = env.url("SERVER_SIDE_LOGGING_URL")
 #: Where the extension's links lead in place of our own pages, see connectors.help.links.
 PUBLIC_LINKS = {
-    "AUTHOR_NAME": env.str("PUBLIC_LINKS_AUTHOR_NAME", default="") or "Switchboard",
+    "AUTHOR_NAME": env.text("PUBLIC_LINKS_AUTHOR_NAME", "Switchboard"),
     **{
-        name: link(f"PUBLIC_LINKS_{name}", mail=name == "SUPPORT")
+        name: env.link(f"PUBLIC_LINKS_{name}", mail=name == "SUPPORT")
         for name in ("AUTHOR", "SUPPORT", "FEEDBACK", "DOCUMENTATION", "RELEASE_NOTES", "REVIEW", "LOGO")
     },
 }
-ALLOWED_HOSTS = [host.strip() for host in env.str("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]").split(",")]
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", own_host(APP_SERVER)])
 REDIRECT_URI = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
 
 # --- Secrets -------------------------------------------------------------------------------------
-APP_SERVER_SECRET_KEY = env.str("APP_SERVER_SECRET_KEY", default=DEVELOPMENT_SECRET if DEBUG else "")
-if not APP_SERVER_SECRET_KEY:
-    raise ImproperlyConfigured("APP_SERVER_SECRET_KEY must be set when DEBUG is off.")
-APP_SERVER_SECRET_KEY_FALLBACKS = [
-    key.strip() for key in env.str("APP_SERVER_SECRET_KEY_FALLBACKS", default="").split(",") if key.strip()
-]
-SECRET_KEY = (
-    env.str("DJANGO_SECRET_KEY", default="") or hashlib.sha256(f"django:{APP_SERVER_SECRET_KEY}".encode()).hexdigest()
-)
-HASH_KEY = env.str("HASH_KEY", default="")
-CREDENTIAL_KEYS = credential_keys(env.str("CREDENTIAL_KEYS", default=""))
-if not CREDENTIAL_KEYS:
-    if not DEBUG:
-        raise ImproperlyConfigured("CREDENTIAL_KEYS must be set when DEBUG is off; `make run` generates one.")
-    CREDENTIAL_KEYS = {"development": DEVELOPMENT_KEY}
+APP_SERVER_SECRET_KEY = env.text("APP_SERVER_SECRET_KEY", DEVELOPMENT_SECRET if DEBUG else "")
+APP_SERVER_SECRET_KEY_FALLBACKS = env.texts("APP_SERVER_SECRET_KEY_FALLBACKS")
+SECRET_KEY = env.text("DJANGO_SECRET_KEY") or hashlib.sha256(f"django:{APP_SERVER_SECRET_KEY}".encode()).hexdigest()
+HASH_KEY = env.text("HASH_KEY")
+CREDENTIAL_KEYS = env.keys("CREDENTIAL_KEYS") or ({"development": DEVELOPMENT_KEY} if DEBUG else {})
+if not DEBUG and not env.problems and (missing := [name for name in SECRETS if not env.text(name)]):
+    env.wrong(", ".join(missing), "must be set when DEBUG is off; `manage.py make_secrets` makes what is missing.")
 
 # --- Application ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -192,7 +110,8 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+with suppress(OSError):  # what needs the folder says so; with PostgreSQL nothing does
+    STATIC_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -200,11 +119,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# --- Web server ----------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole("PORT", 8000, least=1, most=65535)
+WEB_WORKERS = env.whole("WEB_WORKERS", 2, least=1, most=512)
+WEB_THREADS = env.whole("WEB_THREADS", 32, least=1, most=4096)
+
 # --- Database and cache --------------------------------------------------------------------------
-DATABASES: dict[str, Any] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")
-}
-_database = DATABASES["default"]
+DATABASES: dict[str, Any] = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")}
+_database: dict[str, Any] = DATABASES["default"]
 _database["ATOMIC_REQUESTS"] = False  # no transaction is open while a CRM is being called
 if _database["ENGINE"].endswith("sqlite3"):
     _database["ENGINE"] = "connectors.sqlite"
@@ -218,9 +141,9 @@ if _database["ENGINE"].endswith("sqlite3"):
     }
 elif _database["ENGINE"].endswith("postgresql"):
     _database["CONN_MAX_AGE"] = 0
-    _database.setdefault("OPTIONS", {})["pool"] = {
+    _database["OPTIONS"]["pool"] = {
         "min_size": 1,
-        "max_size": int(number("WEB_THREADS", 32, least=1)) + 4,
+        "max_size": WEB_THREADS + 4,
         # There is one for every thread: a longer wait means that the server cannot be reached. Clients wait 30 seconds.
         "timeout": 4,
         "reconnect_timeout": 60,
@@ -228,9 +151,11 @@ elif _database["ENGINE"].endswith("postgresql"):
     _database["CONN_HEALTH_CHECKS"] = True  # connections that a restart of PostgreSQL broke are replaced, not used
     _database["OPTIONS"].setdefault("connect_timeout", 4)
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.redis("REDIS_URL")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES: dict[str, Any] = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    }
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BEAT_SCHEDULE = {"sweep": {"task": "connectors.sweep", "schedule": 2.0, "options": {"expires": 10}}}
     CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery-beat")
@@ -263,13 +188,13 @@ REST_FRAMEWORK = {
 }
 #: Requests and seconds; see connectors.api.throttling for what each counts.
 THROTTLES = {
-    "user": rate("THROTTLE_USER", "1200/min"),
-    "login": rate("THROTTLE_LOGIN", "30/min"),
-    "address": rate("THROTTLE_ADDRESS", "6000/min"),  # many users may share the address of one office
-    "hash": rate("THROTTLE_HASH", "600/min"),
-    "wrong_token": rate("THROTTLE_WRONG_TOKEN", "120/min"),
+    "user": env.rate("THROTTLE_USER", "1200/min"),
+    "login": env.rate("THROTTLE_LOGIN", "30/min"),
+    "address": env.rate("THROTTLE_ADDRESS", "6000/min"),  # many users may share the address of one office
+    "hash": env.rate("THROTTLE_HASH", "600/min"),
+    "wrong_token": env.rate("THROTTLE_WRONG_TOKEN", "120/min"),
 }
-TRUSTED_PROXIES = int(number("TRUSTED_PROXIES", 0))
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, most=20)
 #: Of a connected user; anybody else's is bounded in connectors.api.limits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 CORS_ALLOW_ALL_ORIGINS = True  # the extension's origin differs per browser and build; no cookies are used
@@ -286,33 +211,33 @@ CORS_ALLOW_HEADERS = [
     "x-rc-access-token",
 ]
 CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|jsi18n|$)).*$"
-JWT_LIFETIME = timedelta(days=number("JWT_LIFETIME_DAYS", 14, least=1))
-JWT_GRACE = timedelta(days=number("JWT_GRACE_DAYS", 90))
+JWT_LIFETIME = timedelta(days=env.number("JWT_LIFETIME_DAYS", 14, least=1, most=3650))
+JWT_GRACE = timedelta(days=env.number("JWT_GRACE_DAYS", 90, most=3650))
 #: Whether replies tell their times and counts to a connected user who asks with ``is-debug: true``.
-DEBUG_REPLIES = switch("DEBUG_REPLIES", False)
-CONTACT_CACHE = timedelta(seconds=number("CONTACT_CACHE_SECONDS", 600))
+DEBUG_REPLIES = env.switch("DEBUG_REPLIES", False)
+CONTACT_CACHE = timedelta(seconds=env.number("CONTACT_CACHE_SECONDS", 600, most=7 * 86400))
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
-RINGCENTRAL_SERVER = env.str("RINGCENTRAL_SERVER", default="https://platform.ringcentral.com").rstrip("/")
-ADMIN_EXTENSION_IDS = [
-    part.strip() for part in env.str("ADMIN_EXTENSION_ID_DEV_PASS_LIST", default="").split(",") if part.strip()
-]
+RINGCENTRAL_SERVER = env.url(
+    "RINGCENTRAL_SERVER", "https://platform.ringcentral.com", example="https://platform.ringcentral.com"
+)
+ADMIN_EXTENSION_IDS = env.texts("ADMIN_EXTENSION_ID_DEV_PASS_LIST")
 
 # --- Adapters and their way out ------------------------------------------------------------------
-ENABLED_ADAPTERS = [name.strip() for name in env.str("ENABLED_ADAPTERS", default="").split(",") if name.strip()]
+ENABLED_ADAPTERS = env.texts("ENABLED_ADAPTERS")
 #: Folders besides ``adapters/`` that hold one folder per CRM with ``manifest.json`` and ``definition.json``.
-ADAPTER_FOLDERS = folders("ADAPTER_FOLDERS")
+ADAPTER_FOLDERS = env.folders("ADAPTER_FOLDERS")
 #: The variables that manifests name are looked up here, and nowhere else.
 ADAPTER_VARIABLES = os.environ
-OUTBOUND_CONNECT_TIMEOUT = number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1)
-OUTBOUND_READ_TIMEOUT = number("OUTBOUND_READ_TIMEOUT", 10, least=0.1)
+OUTBOUND_CONNECT_TIMEOUT = env.number("OUTBOUND_CONNECT_TIMEOUT", 3.05, least=0.1, most=60)
+OUTBOUND_READ_TIMEOUT = env.number("OUTBOUND_READ_TIMEOUT", 10, least=0.1, most=300)
 #: Longer than the longest operation in the CRM; a lease that runs out belongs to a process that died in mid-write.
 #: A CRM with a read timeout of its own has longer ones, see ``connectors.services.leases``.
 DELIVERY_LEASE = 10 * timedelta(seconds=OUTBOUND_CONNECT_TIMEOUT + OUTBOUND_READ_TIMEOUT)
-DELIVERY_MAX_AGE_HOURS = number("DELIVERY_MAX_AGE_HOURS", 72)
-DELIVERY_RETRY_SECONDS = number("DELIVERY_RETRY_SECONDS", 5, least=0.1)
-OUTBOUND_CA_BUNDLE = env.str("OUTBOUND_CA_BUNDLE", default="")
-OUTBOUND_PROXY = env.str("OUTBOUND_PROXY", default="")
-OUTBOUND_ALLOW_PRIVATE_ADDRESSES = switch("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", False)
+DELIVERY_MAX_AGE_HOURS = env.number("DELIVERY_MAX_AGE_HOURS", 72, most=8760)
+DELIVERY_RETRY_SECONDS = env.number("DELIVERY_RETRY_SECONDS", 5, least=0.1, most=3600)
+OUTBOUND_CA_BUNDLE = env.certificates("OUTBOUND_CA_BUNDLE")
+OUTBOUND_PROXY = env.proxy("OUTBOUND_PROXY")
+OUTBOUND_ALLOW_PRIVATE_ADDRESSES = env.switch("OUTBOUND_ALLOW_PRIVATE_ADDRESSES", False)
 
 # --- Security of pages and logs ------------------------------------------------------------------
 _HTTPS = APP_SERVER.startswith("https://")
@@ -367,6 +292,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
-LOGGING = logging_settings(json_lines=env.str("LOG_FORMAT", default="json") == "json")
+LOGGING = logging_settings(json_lines=env.choice("LOG_FORMAT", ("json", "console")) == "json")
 LOGGING_CONFIG = "config.logs.configure"
 DEFAULT_EXCEPTION_REPORTER = "config.logs.TerseReporter"
+
+if env.problems:
+    raise ImproperlyConfigured("\n".join(env.problems))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from config.start import set_up
 
-import django
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup(set_prefix=False)
+set_up()
 
 from connectors.api.application import Application  # noqa: E402 - needs the settings loaded above
-from connectors.checks import refuse_if_unsafe  # noqa: E402
 
 application = Application()
-refuse_if_unsafe()

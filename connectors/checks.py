@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port, validate_host
 
+from adapters import registry
+from connectors.installation import problem_of_keys
 from connectors.key_strength import weakness_of_key, weakness_of_secret
 
-_GENERATE = "Generate one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-_GENERATE_KEY = (
-    "Generate one: python -c 'import base64, os; print(\"k1:\" + base64.urlsafe_b64encode(os.urandom(32)).decode())'"
-)
+_GENERATE = "Unset it: manage.py make_secrets then makes one, or prints one with --print."
 
 
 @register(Tags.security)
@@ -28,10 +29,28 @@ def check_security(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     return [] if _is_development() else [*_errors(), *_warnings()]
 
 
+@register(Tags.security, deploy=True)
+@register(Tags.database)
+def check_keys(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether the stored logins belong to these keys; looks into the database."""
+    problem = problem_of_keys()
+    return [Warning(problem, id="connectors.W009")] if problem else []
+
+
 def refuse_if_unsafe() -> None:
     """Raises ``ImproperlyConfigured`` naming every error: a server does not start on keys that anybody knows."""
-    if not _is_development() and (errors := [f"{error.msg} ({error.id})" for error in _errors()]):
-        raise ImproperlyConfigured(" ".join(errors))
+    found = [] if _is_development() else [f"{error.msg} ({error.id})" for error in _errors()]
+    if found := [*found, *_unknown_adapters()]:
+        raise ImproperlyConfigured("\n".join(found))
+
+
+def _unknown_adapters() -> Iterator[str]:
+    """Names in ENABLED_ADAPTERS that no folder has: not those of a broken adapter, which stops no other."""
+    broken = (Path(folder).name for folder in registry.broken())
+    there = {name.lower() for name in (*registry.shipped(), *registry.manifests(), *broken)}
+    for name in settings.ENABLED_ADAPTERS:
+        if name.lower() not in there:
+            yield f"ENABLED_ADAPTERS names {name!r}, which is not there; there are: {', '.join(registry.shipped())}."
 
 
 def _is_development() -> bool:
@@ -53,7 +72,7 @@ def _errors() -> Iterator[CheckMessage]:
         yield Error(f"DJANGO_SECRET_KEY {weakness}.", hint="Leave it out: it is derived.", id="connectors.E003")
     first, *_ = settings.CREDENTIAL_KEYS.items()
     if weakness := weakness_of_key(first[1]):
-        yield Error(f"CREDENTIAL_KEYS: key {first[0]} {weakness}.", hint=_GENERATE_KEY, id="connectors.E004")
+        yield Error(f"CREDENTIAL_KEYS: key {first[0]} {weakness}.", hint=_GENERATE, id="connectors.E004")
     if not settings.HASH_KEY:
         yield Error(
             "HASH_KEY must be set: without it anybody can compute the hashed RingCentral ids.",
@@ -100,6 +119,12 @@ def _warnings() -> Iterator[CheckMessage]:
         )
     if "*" in settings.ALLOWED_HOSTS:
         yield Warning("ALLOWED_HOSTS accepts every host name.", id="connectors.W006")
+    elif not validate_host(host := split_domain_port(urlsplit(settings.APP_SERVER).netloc)[0], settings.ALLOWED_HOSTS):
+        yield Warning(
+            f"ALLOWED_HOSTS lacks {host}, the host of APP_SERVER: every request there is refused.",
+            hint="Add it, or leave ALLOWED_HOSTS out: it then holds that host and this machine.",
+            id="connectors.W008",
+        )
     if _is_unverified_database(settings.DATABASES["default"]):
         yield Warning(
             "The connection to the database's host does not verify its certificate.",

@@ -18,6 +18,8 @@ from typing import Any
 import psycopg
 import requests
 
+from connectors import web_server
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -91,6 +93,7 @@ def server_environment(
     return {
         **{key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "VIRTUAL_ENV")},
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "VAR_DIR": str(folder),
         "APP_SERVER_SECRET_KEY": "a-secret-key-for-live-tests-0123456789",
         "CREDENTIAL_KEYS": "test:bGl2ZS1zZXJ2ZXItdGVzdHMtb25seS0wMTIzNDU2Nzg",
         "HASH_KEY": "a-hash-key-for-live-tests",
@@ -103,11 +106,7 @@ def server_environment(
 
 def server_command(port: int, *, workers: int, threads: int) -> list[str]:
     """The command that serves at that port of loopback."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "config.wsgi:application", "--no-ws"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    command += ["--blocking-threads", str(threads), "--log-level", "warning"]
-    command += ["--workers-kill-timeout", "8"]  # for a worker that is told to stop while it starts and misses that
-    return [*command, "--log-config", "config/server_log.json"]
+    return web_server.command(host="127.0.0.1", port=port, workers=workers, threads=threads, grace=8)
 
 
 def start_server(

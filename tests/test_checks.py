@@ -59,6 +59,7 @@ SPOILT = [
     ("connectors.W004", "TRUSTED_PROXIES", 0),
     ("connectors.W005", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES", True),
     ("connectors.W006", "ALLOWED_HOSTS", ["*"]),
+    ("connectors.W008", "ALLOWED_HOSTS", ["127.0.0.1"]),
 ]
 
 
@@ -104,6 +105,7 @@ def test_debug_at_an_address_for_others_does_not_excuse_keys_that_anybody_knows(
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
 def test_plain_http_is_fine_on_this_machine(production, url):
     production.APP_SERVER = url
+    production.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
     assert _ids() == []
 
 
@@ -144,6 +146,7 @@ def _environment(tmp_path, **changes):
         "APP_SERVER": "https://switchboard.example.com",
         "ALLOWED_HOSTS": "switchboard.example.com",
         "TRUSTED_PROXIES": "1",
+        "VAR_DIR": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path / 'database.sqlite3'}",
         **changes,
     }
