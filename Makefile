@@ -61,5 +61,5 @@ fuzz: environment ## requests made up from the description of the API, for SECON
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 requirements: environment ## compiles the pinned files anew from the *.in files
-	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile -q --upgrade --generate-hashes \
+	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 $$set.in -o $$set.txt; done

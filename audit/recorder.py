@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from audit.middleware import current_request_id
 from audit.models import AuditEvent
@@ -21,6 +21,20 @@ class Recording:
     #: Set for a failure that is not raised.
     error: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+class Listener(Protocol):
+    """Told of every event, as it is written."""
+
+    def __call__(self, *, action: str, platform: str, outcome: str) -> None: ...
+
+
+_listeners: list[Listener] = []
+
+
+def tell(listener: Listener) -> None:
+    """From now on; the trail itself imports nothing of those who want to know."""
+    _listeners.append(listener)
 
 
 def record(
@@ -38,6 +52,8 @@ def record(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Writes one event. ``detail``: counts, reasons and flags only."""
+    for listener in _listeners:
+        listener(action=action, platform=platform, outcome=outcome)
     AuditEvent.objects.create(
         request_id=current_request_id(),
         actor=actor[:255],

@@ -107,6 +107,13 @@ class Environment:
         """Comma-separated values."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()] or list(default)
 
+    def secret(self, name: str, *, least: int) -> str:
+        """A text nobody guesses, for a header: ASCII without spaces; never repeated."""
+        text = self.text(name)
+        if text and not re.fullmatch(rf"[!-~]{{{least},256}}", text):
+            self.wrong(name, f"must be {least} to 256 letters, digits and signs, without spaces.")
+        return text
+
     def switch(self, name: str, default: bool) -> bool:
         """on/off, true/false, yes/no, 1/0."""
         text = self.text(name).lower()

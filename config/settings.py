@@ -6,6 +6,7 @@ import hashlib
 import os
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -23,6 +24,8 @@ env.text("VAR_DIR")
 # --- What this installation is -------------------------------------------------------------------
 DEBUG = env.switch("DEBUG", False)
 SANDBOX = env.switch("SANDBOX", False)
+#: Set by deploy/aws_lambda.py: processes are frozen between requests.
+SERVERLESS = env.switch("SERVERLESS", False)
 CONSOLE = env.switch("CONSOLE", SANDBOX)
 #: The extension shows it, and the release notes of a version above the one it saw last. Those who come from the
 #: reference server last saw 1.6.38.
@@ -71,6 +74,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "audit.middleware.RequestIdMiddleware",
+    "connectors.observation.request_lines.RequestLineMiddleware",
     "connectors.api.cors.WireCorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "connectors.api.paths.WirePathMiddleware",
@@ -139,7 +143,11 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-elif _database["ENGINE"].endswith("postgresql"):
+elif SERVERLESS:  # one request at a time, and no thread may look after a pool
+    _database["CONN_MAX_AGE"] = 300
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database["OPTIONS"].setdefault("connect_timeout", 4)
+else:
     _database["CONN_MAX_AGE"] = 0
     _database["OPTIONS"]["pool"] = {
         "min_size": 1,
@@ -292,6 +300,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
+#: Opens ``/metrics`` to callers from elsewhere; 16 characters or more.
+METRICS_TOKEN = env.secret("METRICS_TOKEN", least=16)
+#: Where processes of one installation keep their counts, which ``/metrics`` sums up.
+METRICS_DIR = Path(env.text("METRICS_DIR", str(VAR_DIR / "metrics")))
 LOGGING = logging_settings(json_lines=env.choice("LOG_FORMAT", ("json", "console")) == "json")
 LOGGING_CONFIG = "config.logs.configure"
 DEFAULT_EXCEPTION_REPORTER = "config.logs.TerseReporter"

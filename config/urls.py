@@ -6,12 +6,16 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from connectors.admin import site
+from connectors.observation.exposition import metrics
+from connectors.observation.health import readiness
 
 _TO_ADMIN = RedirectView.as_view(pattern_name="admin:index")  # for people; no client asks for these paths
 
 urlpatterns = [
     path("", _TO_ADMIN),
     path("admin", _TO_ADMIN),
+    path("readyz", readiness),
+    path("metrics", metrics),
     path("", include("connectors.api.urls")),
     path("", include("connectors.help.pages")),
     path("api/", include("connectors.api.documentation")),

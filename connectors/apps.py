@@ -10,4 +10,10 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connected users"
 
     def ready(self) -> None:
+        from adapters.contract import call_count
+        from audit import recorder
         from connectors import checks  # noqa: F401 - registers them
+        from connectors.observation import metrics
+
+        recorder.tell(metrics.event_recorded)
+        call_count.tell(metrics.crm_request_ended)

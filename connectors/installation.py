@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from audit.fields import Undecipherable, unseal
+from connectors.models import CrmUser
 from connectors.services.key_rotation import encrypted_columns
 
 _SECONDS = 4
@@ -118,9 +120,13 @@ def _meaning_of(error: Exception) -> str:
 
 def missing_migrations() -> list[str]:
     """Migrations of this version that the database lacks, as ``app.name``. Raises ``DatabaseError``."""
-    on_disk = MigrationLoader(None).disk_migrations
     applied = MigrationRecorder(connection).applied_migrations()
-    return [f"{app}.{name}" for app, name in sorted(on_disk) if (app, name) not in applied]
+    return [f"{app}.{name}" for app, name in sorted(_migrations_on_disk()) if (app, name) not in applied]
+
+
+@cache
+def _migrations_on_disk() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def unreadable_secrets(*, sample: int = _SAMPLE) -> tuple[int, int]:
@@ -137,6 +143,19 @@ def unreadable_secrets(*, sample: int = _SAMPLE) -> tuple[int, int]:
                 unseal(sealed, place=field.place(model(pk=pk)))
             except Undecipherable:
                 unreadable += 1
+    return unreadable, seen
+
+
+def unreadable_logins(*, sample: int = 20) -> tuple[int, int]:
+    """The same of the users seen last, as cheaply as a health check wants it. Raises ``DatabaseError``."""
+    users = CrmUser.objects.exclude(access_token="").order_by("-last_seen_at").only("pk", "access_token")
+    unreadable = seen = 0
+    for user in users[:sample]:
+        seen += 1
+        try:
+            user.access_token  # noqa: B018 - decrypts
+        except Undecipherable:
+            unreadable += 1
     return unreadable, seen
 
 

@@ -64,7 +64,7 @@ def _known_name(typed: str) -> str:
 def counted_name(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
     """What failed attempts are counted and stored under: the name of a user, a keyed hash of anything else."""
     typed = str((credentials or request.POST).get("username") or "")
-    return _known_name(typed) or salted_hmac("connectors.staff_sign_in", typed).hexdigest()[:32]
+    return _known_name(typed) or salted_hmac("connectors.staff_sign_in", typed, algorithm="sha256").hexdigest()[:32]
 
 
 def locked_out(request: HttpRequest, original_response: HttpResponse | None, credentials: Any) -> HttpResponse:

@@ -47,6 +47,8 @@ EXCEPTIONS = {
     "config/celery.py": {"celery"},
     "config/logs.py": {"orjson"},
     "connectors/services/delivery_payloads.py": {"cattrs"},
+    "connectors/observation/exposition.py": {"prometheus_client"},
+    "connectors/observation/metrics.py": {"prometheus_client"},
     "connectors/tasks.py": {"celery"},
 }
 CRM_FOLDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/manifest.json"))

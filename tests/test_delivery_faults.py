@@ -211,7 +211,7 @@ def test_an_error_of_our_own_after_a_request_waits_until_the_record_would_be_fou
     from adapters.contract import call_count
 
     monkeypatch.setattr(deliveries, "_find_lag", lambda delivery: 500.0)
-    crm.on_create = lambda: (call_count.add_one(), Crm.raising(TypeError("our own fault"))())
+    crm.on_create = lambda: (call_count.begin(), Crm.raising(TypeError("our own fault"))())
     notice = log_call(user).notice
     assert "look whether it arrived" in notice.details[0]
     assert CallLog.objects.get().state == LogState.UNCERTAIN

@@ -25,7 +25,7 @@ _DATABASE = "write postgres://user:password@host:5432/name, or sqlite:////absolu
 #: Variable, wrong value, the sentence after its name.
 WRONG = [
     *[(name, "maybe", "must be on or off, not 'maybe'.") for name in (
-        "DEBUG", "SANDBOX", "CONSOLE", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
+        "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
     )],
     *[(name, value, f"{_WEB} {value!r}.")
       for name in ("APP_SERVER", "OVERRIDE_APP_SERVER", "SERVER_SIDE_LOGGING_URL")
@@ -76,11 +76,13 @@ WRONG = [
     ("OUTBOUND_PROXY", "proxy:3128", "must be an address such as http://proxy.example.com:3128."),
     ("OUTBOUND_PROXY", "socks5://u:secret@proxy:1080", "must be an address such as http://proxy.example.com:3128."),
     ("LOG_FORMAT", "xml", "must be json or console, not 'xml'."),
+    ("METRICS_TOKEN", "short", "must be 16 to 256 letters, digits and signs, without spaces."),
+    ("METRICS_TOKEN", "a secret with spaces in it", "must be 16 to 256 letters, digits and signs, without spaces."),
 ]  # fmt: skip
 #: Any text may stand there; or what is wrong with it is found later, by ``connectors.checks`` and ``prepare``.
 FREE = {
-    "VAR_DIR", "HOST", "APP_SERVER_SECRET_KEY", "APP_SERVER_SECRET_KEY_FALLBACKS", "HASH_KEY", "DJANGO_SECRET_KEY",
-    "ADMIN_EXTENSION_ID_DEV_PASS_LIST", "ENABLED_ADAPTERS", "PUBLIC_LINKS_AUTHOR_NAME",
+    "VAR_DIR", "METRICS_DIR", "HOST", "APP_SERVER_SECRET_KEY", "APP_SERVER_SECRET_KEY_FALLBACKS", "HASH_KEY",
+    "DJANGO_SECRET_KEY", "ADMIN_EXTENSION_ID_DEV_PASS_LIST", "ENABLED_ADAPTERS", "PUBLIC_LINKS_AUTHOR_NAME",
 }  # fmt: skip
 
 

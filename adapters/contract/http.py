@@ -245,7 +245,7 @@ class HttpClient:
         error: ConnectorError | None = None
         reply = Reply(status=0, headers={}, body=None, method=str(prepared.method), url=str(prepared.url))
         transport = transport_for(self._policy, is_read=is_read)
-        call_count.add_one()
+        call_count.begin()
         try:
             timeout = (self._policy.connect_timeout, self._read_timeout)
             with contextlib.closing(transport.send(prepared, stream=True, timeout=timeout)) as response:
@@ -267,7 +267,9 @@ class HttpClient:
         }
         if error is not None:
             line["error"] = type(error).__name__
-        _log.info("%(method)s %(host)s%(template)s -> %(status)s in %(milliseconds)s ms", line, extra=line)
+        call_count.end(self._adapter, reply.status, time.monotonic() - started)
+        level = logging.INFO if 0 < reply.status < 500 else logging.WARNING
+        _log.log(level, "%(method)s %(host)s%(template)s -> %(status)s in %(milliseconds)s ms", line, extra=line)
         if error is not None:
             raise error
         return reply

@@ -26,6 +26,13 @@ class Utf8Request(WSGIRequest):
 
 
 class Application(WSGIHandler):
-    """What the web server calls."""
+    """What the web server calls. ``/healthz`` is answered here, where nothing is waited for: no database, no count."""
 
     request_class = Utf8Request
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO") == "/healthz" and environ.get("REQUEST_METHOD") in ("GET", "HEAD"):
+            body = b"ok" if environ["REQUEST_METHOD"] == "GET" else b""
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+            return [body]
+        return super().__call__(environ, start_response)

@@ -26,6 +26,7 @@ from adapters.contract import (
 from adapters.opening import construct
 from audit.fields import Undecipherable
 from connectors.models import CrmUser
+from connectors.observation import metrics
 from connectors.services.account_cache import SharedAccountCache
 from connectors.services.leases import longest_renewal
 from connectors.services.settings import effective_options
@@ -163,7 +164,21 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     with _renewing(user, is_done=lambda: user.access_token != used) as keep:
         if keep:
             adapter = _adapter_of(user)
-            keep(adapter.refresh(adapter.credentials, keep=keep))
+            with _counted(user.platform):
+                keep(adapter.refresh(adapter.credentials, keep=keep))
+
+
+@contextmanager
+def _counted(platform: str) -> Iterator[None]:
+    outcome = "failure"
+    try:
+        yield
+        outcome = "success"
+    except CredentialsRejected as error:
+        outcome = "ended" if error.final else "failure"
+        raise
+    finally:
+        metrics.login_renewed(platform, outcome)
 
 
 def change_server_logging(user: CrmUser, fields: Mapping[str, str]) -> tuple[bool, Notice]:

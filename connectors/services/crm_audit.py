@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from adapters.contract.http import count_calls
 from audit.recorder import Recording, audited
 from connectors.models import CrmUser
+from connectors.observation import metrics
 
 
 @contextmanager
@@ -19,3 +20,5 @@ def audited_at_crm(action: str, *, user: CrmUser, actor: str = "", subject: str 
             yield event
         finally:
             event.crm_calls = calls.value
+            if action == "contact.find":
+                metrics.looked_up(user.platform, calls.rounds)

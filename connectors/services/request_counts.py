@@ -20,6 +20,7 @@ from django.db.models import F
 from redis.exceptions import RedisError
 
 from connectors.models import RequestCount
+from connectors.observation import metrics
 
 log = logging.getLogger("switchboard.throttle")
 
@@ -62,7 +63,10 @@ def seconds_to_wait(scope: str, caller: str, *, now: float | None = None) -> flo
         with _lock:
             if window.number == number:
                 window.shared[key] = max(count, window.shared.get(key, 0))
-    return None if count <= limit else (number + 1) * seconds - now
+    if count <= limit:
+        return None
+    metrics.throttled(scope)
+    return (number + 1) * seconds - now
 
 
 def forget_counts() -> None:
