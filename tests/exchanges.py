@@ -376,7 +376,8 @@ def text_of(reply: Mapping[str, Any]) -> str:
 
 
 def headers_of(reply: Mapping[str, Any]) -> dict[str, str]:
-    return {"Content-Type": "application/json" if "json" in reply else "text/html", **reply.get("headers", {})}
+    kind = "application/json" if "json" in reply else "text/html" if reply.get("text") else ""
+    return {**({"Content-Type": kind} if kind else {}), **reply.get("headers", {})}
 
 
 def _noted(request: requests.PreparedRequest, outcome: Outcome, reply: Mapping[str, Any], is_failed: bool) -> Sent:

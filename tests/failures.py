@@ -7,9 +7,11 @@ from typing import Any
 
 from adapters.contract import (
     AccessDenied,
+    BodyTooLong,
     ConnectorError,
     CredentialsRejected,
     CrmUnavailable,
+    ErrorKind,
     RateLimited,
     RecordNotFound,
     Reply,
@@ -24,21 +26,30 @@ MARKER = "marker-0123456789abcdef0123456789abcdef-secret"
 Answer = Mapping[str, Any]
 _WRONG_SHAPES = "shape: "
 #: Failures after which it is unknown whether a write was carried out.
-_IN_DOUBT = ("timeout", "drop", "500", "503", "empty", "html")
+_IN_DOUBT = ("timeout", "drop", "500", "503", "empty", "html", "408", "409")
+_PAGE = {"text": "<!DOCTYPE html><title>Just a moment...</title><h1>Not here</h1>", "headers": {"Server": "proxy"}}
 
+#: In an answer of the CRM's own.
 _BY_STATUS: dict[int, type[ConnectorError]] = {
+    400: RequestRejected,
     401: CredentialsRejected,
     403: AccessDenied,
     404: RecordNotFound,
     410: RecordNotFound,
+    413: BodyTooLong,
+    422: RequestRejected,
+}
+#: Whoever says it.
+_PASSING: dict[int, type[ConnectorError]] = {
+    408: CrmUnavailable,
+    409: CrmUnavailable,
+    423: RateLimited,
+    425: RateLimited,
     429: RateLimited,
+    477: RateLimited,
 }
-#: Token endpoints and file servers have no records, and a file server's 401 says nothing about the login.
-_ELSEWHERE: dict[tuple[str, int], type[ConnectorError]] = {
-    ("token", 404): RequestRejected,
-    ("token", 410): RequestRejected,
-    ("media", 401): RequestRejected,
-}
+#: What an adapter may know better than the table: its own limits, logins, and whose fault it is.
+_KNOWN_BETTER = (ErrorKind.LIMIT, ErrorKind.DOWN, ErrorKind.IN_DOUBT, ErrorKind.LOGIN_OVER, ErrorKind.MISCONFIGURED)
 
 
 def failures(private: str) -> Iterator[Failure]:
@@ -64,6 +75,30 @@ def failures(private: str) -> Iterator[Failure]:
     yield Failure("html", lambda recorded: {"status": 200, "text": f"<html><body>{said}</body></html>"})
     for name, twist in _TWISTS.items():
         yield Failure(_WRONG_SHAPES + name, lambda recorded, twist=twist: _twisted(recorded, twist))
+
+
+def passing_failures() -> Iterator[Failure]:
+    """Refusals that pass by themselves, and answers of whatever stands before the CRM."""
+    said: Answer = {"json": {"message": "Not now", "error": "Not now"}}
+    table: dict[str, Answer] = {
+        "408": {"status": 408, **said},
+        "409": {"status": 409, **said},
+        "423 with Retry-After": {"status": 423, "headers": {"Retry-After": "2"}, **said},
+        "425": {"status": 425, **said},
+        "477 with Retry-After": {"status": 477, "headers": {"Retry-After": "5"}, **said},
+        "403 with Retry-After": {"status": 403, "headers": {"Retry-After": "5"}, **said},
+        "302": {"status": 302, "headers": {"Location": "https://status.example.com/maintenance"}},
+        "400 page": {"status": 400, **_PAGE},
+        "403 page": {"status": 403, **_PAGE},
+        "404 page": {"status": 404, **_PAGE},
+        "404 empty": {"status": 404, "text": ""},
+        "405": {"status": 405, **said},
+        "410": {"status": 410, **said},
+        "413 page": {"status": 413, **_PAGE},
+        "too long": {"status": 422, "json": {"message": "'body' must be a text of at most 100000 characters."}},
+    }
+    for name, answer in table.items():
+        yield Failure(name, lambda recorded, answer=answer: answer)
 
 
 def _twisted(recorded: Answer, twist: Callable[[Any], Any]) -> Answer:
@@ -122,32 +157,72 @@ def explained(sent: Sent, outcome: Outcome) -> ConnectorError | None:
     """What the adapter's own ``explain`` makes of the answer to a request."""
     if "error" in sent.answer or sent.kind != "api" or outcome.adapter is None:
         return None
-    text = text_of(sent.answer)
-    return outcome.adapter.explain(
-        Reply(
-            status=sent.answer.get("status", 200),
-            headers={name.lower(): value for name, value in headers_of(sent.answer).items()},
-            body=sent.answer.get("json"),
-            text=text,
-            is_json="json" in sent.answer,
-            method=sent.method,
-            url=sent.url,
-        )
+    return outcome.adapter.explain(_reply(sent))
+
+
+def _reply(sent: Sent) -> Reply:
+    return Reply(
+        status=sent.answer.get("status", 200),
+        headers={name.lower(): value for name, value in headers_of(sent.answer).items()},
+        body=sent.answer.get("json"),
+        text=text_of(sent.answer),
+        is_json="json" in sent.answer,
+        method=sent.method,
+        url=sent.url,
     )
 
 
+def is_verdict(sent: Sent, outcome: Outcome) -> bool:
+    """Whether the answer to a request is the CRM's own word on it: nothing was written then."""
+    status = sent.answer.get("status", 200)
+    error = explained(sent, outcome)
+    return error is not None and not error.maybe_applied and status not in _PASSING
+
+
 def _errors_for(sent: Sent, outcome: Outcome, *, is_login: bool) -> set[type[ConnectorError]]:
-    if error := explained(sent, outcome):
-        return {type(error)}
     if "error" in sent.answer:
         return {CrmUnavailable}
     status = sent.answer.get("status", 200)
-    if status >= 500:
-        return {CrmUnavailable}
-    if status >= 400:
-        return {_ELSEWHERE.get((sent.kind, status), _BY_STATUS.get(status, RequestRejected))}
-    if status >= 300 or sent.failed:
-        # A token reply without a token means that the login is over; one with an ``error`` is a refusal.
-        refusal = {RequestRejected} if sent.kind == "token" else set()
-        return {UnexpectedResponse, *refusal, *({CredentialsRejected} if is_login else ())}
-    return set()
+    if 200 <= status < 300 and not sent.failed:
+        return set()
+    if sent.kind == "token":
+        said = outcome.adapter.explain(_reply(sent)) if outcome.adapter else None
+        return _token_errors(sent, status, said, is_login=is_login)
+    if sent.kind == "media":
+        return {_passing_error(sent, status) or _elsewhere(status) or RequestRejected}
+    said, is_own = explained(sent, outcome), outcome.adapter is not None and outcome.adapter.is_own(_reply(sent))
+    if said is not None and (said.kind in _KNOWN_BETTER or status < 300):
+        return {type(said)}
+    if error := _passing_error(sent, status):
+        return {error}
+    if said is not None and said.kind is ErrorKind.NOT_UNDERSTOOD:
+        return {UnexpectedResponse}
+    if not is_own and status not in (401, 413):
+        return {_elsewhere(status) or UnexpectedResponse}
+    if said is not None and is_own:
+        return {type(said), BodyTooLong} if type(said) is RequestRejected else {type(said)}
+    found = _elsewhere(status) or _BY_STATUS.get(status, UnexpectedResponse)
+    if found is RecordNotFound and sent.method == "POST":  # a collection: no record is named
+        found = RequestRejected if status == 404 else UnexpectedResponse
+    login = {CredentialsRejected} if is_login and status < 300 else set()
+    return {found, *login, *({BodyTooLong} if found is RequestRejected else ())}
+
+
+def _passing_error(sent: Sent, status: int) -> type[ConnectorError] | None:
+    has_wait = 400 <= status < 500 and status != 401 and "Retry-After" in headers_of(sent.answer)
+    return _PASSING.get(status) or (RateLimited if has_wait else None)
+
+
+def _elsewhere(status: int) -> type[ConnectorError] | None:
+    return CrmUnavailable if status >= 500 else UnexpectedResponse if status < 400 else None
+
+
+def _token_errors(sent: Sent, status: int, said: ConnectorError | None, *, is_login: bool) -> set[type[ConnectorError]]:
+    """A token endpoint decides on the login only, and only in clear words, which none of the table has."""
+    if said is not None and said.kind is ErrorKind.LIMIT and status < 500:
+        return {type(said)}
+    if error := (_passing_error(sent, status) if status < 500 else None):
+        return {error}
+    if status < 300:  # a reply without a token; one with an ``error`` is a refusal
+        return {UnexpectedResponse, RequestRejected, *({CredentialsRejected} if is_login else ())}
+    return {_elsewhere(status) or (RequestRejected if "json" in sent.answer else UnexpectedResponse)}

@@ -10,7 +10,6 @@ from adapters.contract import (
     LogResult,
     RateLimited,
     RequestRejected,
-    UnexpectedResponse,
     dig,
 )
 from adapters.contract.errors import ConnectorError
@@ -93,7 +92,7 @@ def test_a_write_in_doubt_that_is_denied_is_noticed(acme, broken):
 
     faults = _faults_with_failures(acme, "create_call_log__success")
 
-    assert [fault.partition(":")[0] for fault in faults] == ["timeout", "drop", "500", "503"]
+    assert [fault.partition(":")[0] for fault in faults] == ["timeout", "drop", "500", "503", "408", "409"]
     assert all("denies maybe_applied" in fault for fault in faults)
 
 
@@ -101,14 +100,14 @@ def test_doubt_about_a_write_that_was_never_sent_is_noticed(acme, broken):
     def update_message_log(self, ref, change):
         try:
             return sound.update_message_log(self, ref, change)
-        except UnexpectedResponse as error:
+        except CrmUnavailable as error:
             error.maybe_applied = True
             raise
 
     sound = broken(update_message_log=update_message_log)
 
     assert any(
-        "html: UnexpectedResponse" in fault and "nothing can have been written" in fault
+        "html: CrmUnavailable" in fault and "nothing can have been written" in fault
         for fault in _faults_with_failures(acme, "update_message_log__appended")
     )
 
@@ -190,7 +189,8 @@ def test_a_write_that_is_sent_again_is_noticed(acme, broken):
     faults = _faults_with_failures(acme, "create_call_log__success")
 
     assert faults == [
-        f"{name}: POST https://api.acme.example/v1/calls was sent 2 times" for name in ("timeout", "drop", "500", "503")
+        f"{name}: POST https://api.acme.example/v1/calls was sent 2 times"
+        for name in ("timeout", "drop", "500", "503", "408", "409")
     ]
 
 

@@ -11,11 +11,11 @@ import responses
 from responses.matchers import urlencoded_params_matcher
 
 from adapters.contract.errors import (
-    AccessDenied,
     CredentialsRejected,
     CrmUnavailable,
     RateLimited,
     RequestRejected,
+    ServerMisconfigured,
     UnexpectedResponse,
 )
 from adapters.contract.http import HttpClient, count_calls
@@ -166,10 +166,11 @@ def test_a_refused_refresh_token_ends_the_login_for_good(crm, status):
     [
         (400, {"error": "invalid_request"}, RequestRejected),
         (400, {"message": "no"}, RequestRejected),
-        (401, {"error": "invalid_client"}, RequestRejected),
-        (403, {"message": "forbidden"}, AccessDenied),
+        (401, {"error": "invalid_client"}, ServerMisconfigured),
+        (400, {"error": "unauthorized_client"}, ServerMisconfigured),
+        (403, {"message": "forbidden"}, RequestRejected),
         (404, {}, RequestRejected),
-        (401, {}, CredentialsRejected),
+        (401, {}, RequestRejected),
         (302, {}, UnexpectedResponse),
         (500, {"error": "invalid_grant"}, CrmUnavailable),
         (503, {}, CrmUnavailable),
@@ -191,7 +192,7 @@ def test_no_other_failure_ends_the_login_for_good(crm, status, body, kind):
 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
-    [(200, "<html>", UnexpectedResponse), (400, "<html>", RequestRejected), (502, "<html>", CrmUnavailable)],
+    [(200, "<html>", UnexpectedResponse), (400, "<html>", UnexpectedResponse), (502, "<html>", CrmUnavailable)],
 )
 def test_a_reply_that_is_not_json_is_an_error_of_ours(crm, status, body, kind):
     crm.post(TOKEN_URL, status=status, body=body)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.errors import UnexpectedResponse
-from adapters.contract.payload import dig, nothing_written, require, require_id, rows
+from adapters.contract.payload import dig, require, require_id, rows
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -118,10 +118,3 @@ def test_a_surprise_names_the_path_and_never_the_value(text, kind):
         require({"data": [value]}, "data.0", kind)
     assert "'data.0'" in caught.value.reason
     assert value not in f"{caught.value} {caught.value.reason} {caught.value!r}"
-
-
-def test_a_read_before_a_write_leaves_nothing_in_doubt():
-    with pytest.raises(UnexpectedResponse) as caught, nothing_written():
-        require({}, "data.id", int)
-    assert not caught.value.maybe_applied
-    assert "'data.id'" in caught.value.reason

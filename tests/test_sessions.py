@@ -14,7 +14,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from adapters import registry
-from adapters.contract import Credentials, CredentialsRejected, UserProfile
+from adapters.contract import Credentials, CredentialsRejected, CrmUnavailable, UserProfile
 from audit.fields import Undecipherable, seal, unseal
 from connectors.api.authentication import issue_token, user_of_token
 from connectors.models import CrmUser
@@ -267,7 +267,7 @@ def test_a_renewal_has_time_for_every_answer_that_may_be_waited_for(monkeypatch,
 def test_a_refused_refresh_ends_the_session_and_passing_trouble_does_not(monkeypatch):
     user, calls = _expired_user(), []
     monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls, CredentialsRejected(final=False)))
-    with pytest.raises(CredentialsRejected):
+    with pytest.raises(CrmUnavailable):
         opening.refresh_credentials(user, used="old")
     assert CrmUser.objects.get(pk=user.pk).is_connected
     monkeypatch.setattr(opening, "_adapter_of", lambda row: _Refreshing(row, calls, CredentialsRejected(final=True)))

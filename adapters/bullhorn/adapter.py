@@ -44,7 +44,7 @@ from adapters.contract import (
     UnsupportedOperation,
     UserProfile,
     dig,
-    nothing_written,
+    precondition,
     require,
     require_id,
     text_or_null,
@@ -283,10 +283,15 @@ class Adapter(CrmAdapter):
         kind = search.kind_of(marker.contact.type)
         if kind is None:
             raise UnsupportedOperation("finding a log without the contact's type")
-        reply = self.http.get(
-            f"entity/{kind.entity}/{notes.record_id(marker.contact.id)}/notes",
-            params={"fields": "id,externalID,dateAdded", "orderBy": "-dateAdded", "count": str(search.PAGE)},
-        )
+        try:
+            reply = self.http.get(
+                f"entity/{kind.entity}/{notes.record_id(marker.contact.id)}/notes",
+                params={"fields": "id,externalID,dateAdded", "orderBy": "-dateAdded", "count": str(search.PAGE)},
+            )
+        except RequestRejected as error:
+            if error.status not in (404, 410):
+                raise
+            raise UnsupportedOperation("finding a log whose contact is gone") from None
         wanted = notes.external_id(marker.marker)
         return next(
             (require_id(row, "id") for row in search.found_rows(reply) if row.get("externalID") == wanted), None
@@ -315,7 +320,7 @@ class Adapter(CrmAdapter):
         note_id = notes.note_id(ref)
         body = change.body
         if body is None:
-            with nothing_written():
+            with precondition(reads_the_record=True):
                 reply = self.http.get(f"entity/Note/{note_id}", params={"fields": "id,comments"})
                 current = text_or_null(require(reply, "data", dict), "comments")
             body = change.append(current, change.messages)
@@ -390,5 +395,5 @@ def _settings_refused(why: str) -> Notice:
 def _id_or_error(ref: LogRef) -> int | ConnectorError:
     try:
         return notes.note_id(ref)
-    except RecordNotFound as error:
+    except RequestRejected as error:
         return error

@@ -18,7 +18,6 @@ from adapters.contract import (
     LoggedCall,
     LogRef,
     MessageLogEntry,
-    RecordNotFound,
     RequestRejected,
     dig,
     rows,
@@ -98,7 +97,7 @@ def record_id(value: Id) -> int:
     if isinstance(value, int):
         return value
     if not (value.isascii() and value.isdigit()):
-        raise RecordNotFound()
+        raise RequestRejected("This is not a Bullhorn record.", reason="an id is not a number")
     return int(value)
 
 
@@ -118,7 +117,7 @@ def author(assignee: Assignee | None) -> dict[str, Any]:
 
 
 def note_id(ref: LogRef) -> int:
-    """The note's id. Raises ``RecordNotFound`` for a text that cannot be one: it goes into the path."""
+    """The note's id. Raises ``RequestRejected`` for a text that cannot be one: it goes into the path."""
     return record_id(ref.log_id)
 
 

@@ -19,8 +19,8 @@ from adapters.contract import (
     RecordNotFound,
     RequestRejected,
     dig,
-    nothing_written,
     offset_name,
+    precondition,
     require_id,
 )
 
@@ -86,7 +86,7 @@ def _placeholder_company(http: HttpClient, cache: AccountCache, *, deleted: Any 
 
 
 def _found_or_made_company(http: HttpClient, cache: AccountCache) -> Id:
-    with nothing_written():
+    with precondition():
         reply = http.post(
             "search/ClientCorporation",
             params={"fields": "id,name", "count": str(PAGE)},

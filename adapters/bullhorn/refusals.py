@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from adapters.bullhorn.sign_in import Redirected
+from adapters.bullhorn.sign_in import TOKEN_PATH, Redirected
 from adapters.contract import (
     AccessDenied,
     ConnectorError,
@@ -17,12 +17,17 @@ from adapters.contract import (
     RequestRejected,
     dig,
 )
+from adapters.contract.token_errors import token_error
+from adapters.contract.url_template import ends_in_id
 
 _REASON_LENGTH = 200
 
 
 def explain(reply: Reply) -> ConnectorError | None:
     """The error for answers where the status alone misleads; None: the standard table applies."""
+    path = urlsplit(reply.url).path
+    if path.endswith(TOKEN_PATH) and reply.status not in (302, 307):
+        return token_error(reply)
     if reply.status < 300:
         return None
     key = dig(reply.body, "errorMessageKey", str, "")
@@ -32,13 +37,6 @@ def explain(reply: Reply) -> ConnectorError | None:
         return CredentialsRejected(status=reply.status)
     if reply.status == 400 and key == "errors.authentication.invalidOAuthToken":
         return CredentialsRejected(status=reply.status)  # a login with an access token older than ten minutes
-    if reply.status in (400, 401) and dig(reply.body, "error", str, "") == "invalid_grant":
-        return CredentialsRejected(final=True, status=reply.status)  # code or refresh token spent or revoked
-    if dig(reply.body, "error", str, "") in ("invalid_client", "unauthorized_client"):
-        return RequestRejected(  # 401, but nothing that a new login of the user could mend
-            "Bullhorn does not accept this server's client id and secret. Tell your administrator.",
-            status=reply.status,
-        )
     if reply.status == 403:
         return AccessDenied(
             "Your Bullhorn account does not have the permission that this needs. Ask your Bullhorn administrator.",
@@ -48,11 +46,13 @@ def explain(reply: Reply) -> ConnectorError | None:
     if fields := _refused_fields(reply):
         # Older clusters answer 500 with the same list: a clear refusal all the same.
         return RequestRejected(f"Bullhorn refused the field: {fields}.", reason=key, status=reply.status)
-    if 400 <= reply.status < 500 and _is_search(reply) and reply.status not in (401, 404, 410, 429):
+    if reply.status in (400, 422) and _is_search(reply):
         # The message repeats the query, and the query holds the number or name.
         return RequestRejected("Bullhorn refused the search.", reason=key, status=reply.status)
-    if reply.status in (404, 410):
+    if reply.status in (404, 410) and ends_in_id(reply.url):
         return RecordNotFound("The record no longer exists in Bullhorn.", status=reply.status)
+    if reply.status in (404, 410):  # a PUT makes a record: something it refers to is not there
+        return RequestRejected("Bullhorn does not know what this refers to.", reason=key, status=reply.status)
     return None
 
 

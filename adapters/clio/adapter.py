@@ -37,9 +37,10 @@ from adapters.contract import (
     PhoneNumber,
     Reply,
     RequestRejected,
+    ServerMisconfigured,
     UserProfile,
     dig,
-    nothing_written,
+    precondition,
     require,
     require_id,
     text_or_null,
@@ -69,14 +70,15 @@ class Adapter(CrmAdapter):
     # --- login and logout --------------------------------------------------------------------------
 
     def oauth_app(self, hostname: str) -> OAuthApp:
-        """The application registered in the host's region. Raises ``RequestRejected`` for a host that is not Clio's."""
+        """The application registered in the host's region. Raises ``RequestRejected`` for a host that is not Clio's,
+        ``ServerMisconfigured`` for a region without one."""
         if hostname not in self.manifest.server.hosts:
             raise RequestRejected("This is not a Clio address. Open Clio in the browser and connect again.")
         infix = _REGIONS.get(hostname.split(".", 1)[0], "")
         client_id = self.secrets.get(f"CLIO_{infix}CLIENT_ID", "")
         client_secret = self.secrets.get(f"CLIO_{infix}CLIENT_SECRET", "")
         if not client_id or not client_secret:
-            raise RequestRejected("This server is not set up for your Clio region. Ask its operator.")
+            raise ServerMisconfigured("This server is not set up for your Clio region. Tell your administrator.")
         return OAuthApp(
             client_id=client_id,
             client_secret=client_secret,
@@ -215,7 +217,7 @@ class Adapter(CrmAdapter):
             return LogResult(log_id=log_id)
         if not change.messages:
             return LogResult(log_id=log_id)
-        with nothing_written():
+        with precondition(reads_the_record=True):
             body = text_or_null(self._read(ref, "id,body"), "body")
         are_there = change.append(body, change.messages) == body  # from an attempt whose end nobody saw
         if not are_there:

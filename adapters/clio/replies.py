@@ -39,25 +39,27 @@ _NOUNS = {
 def explain(reply: Reply) -> ConnectorError | None:
     """The error behind a non-2xx answer, saying what the user can do; None: the standard table applies.
 
-    Source: Clio API v4 documentation, "Errors": ``{"error": {"type", "message"}}``; 401 has the OAuth shape.
+    Source: Clio API v4 documentation, "Errors": ``{"error": {"type", "message"}}``; 401 has the OAuth shape; 404 also
+    for a matter, contact or user that a new record refers to; 410 for an API version that is offered no more.
     """
     reason = reason_of(dig(reply.body, "error.message", str, ""))  # may name a phone number
     if reply.status == 403:
         return AccessDenied(_permission(reply), reason=reason, status=403)
-    if reply.status == 404:
-        return RecordNotFound(_missing(reply), reason=reason, status=404)
-    if reply.status == 410:  # said of an unknown API version, never of a record
-        return RequestRejected("Clio no longer offers what this needs.", reason=reason, status=410)
-    if reply.status in (400, 412, 422):
+    if reply.status == 410 and "version" in reason.lower():
+        return UnexpectedResponse("Clio no longer offers what this needs.", reason=reason, status=410)
+    if reply.status in (404, 410):
+        return _missing(reply, reason)
+    if reply.status in (400, 422):
         return RequestRejected("Clio refused the request.", reason=reason, status=reply.status)
     return None
 
 
-def _missing(reply: Reply) -> str:
+def _missing(reply: Reply, reason: str) -> ConnectorError:
     """A 404 to a POST is about a record that the new one refers to."""
     if reply.method == "POST":
-        return "The contact, matter or user of this log no longer exists in Clio. Choose another one."
-    return "This record no longer exists in Clio."
+        message = "The contact, matter or user of this log no longer exists in Clio. Choose another one."
+        return RequestRejected(message, reason=reason, status=reply.status)
+    return RecordNotFound("This record no longer exists in Clio.", reason=reason, status=reply.status)
 
 
 def _permission(reply: Reply) -> str:
@@ -103,11 +105,11 @@ def data_rows(payload: Any) -> list[dict[str, Any]]:
 def record_id(value: Id) -> int:
     """A record id, which Clio keeps as a number and others as text; stored log ids may have a suffix after a dot.
 
-    Raises ``RecordNotFound`` for a text that cannot be one: it goes into paths.
+    Raises ``RequestRejected`` for a text that cannot be one: it goes into paths.
     """
     text = str(value).split(".", 1)[0]
     if not _NUMBER.fullmatch(text):
-        raise RecordNotFound("This record no longer exists in Clio.")
+        raise RequestRejected("This is not a Clio record.", reason="an id is not a number")
     return int(text)
 
 

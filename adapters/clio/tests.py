@@ -26,6 +26,7 @@ from adapters.contract import (
     ContactRef,
     Credentials,
     CredentialsRejected,
+    CrmUnavailable,
     Direction,
     HttpClient,
     LoggedCall,
@@ -465,7 +466,7 @@ def test_time_entries_that_are_switched_off_are_not_asked_for_either(vendor):
 def test_an_answer_not_understood_before_the_write_leaves_no_doubt_about_the_write(vendor):
     vendor.get(f"{API}/communications/9001.json", json={"data": []})
     change = MessageLogChange(contact=CONTACT, messages=(message(text="One"),), ended_at=SENT_AT)
-    with pytest.raises(UnexpectedResponse) as raised:
+    with pytest.raises(CrmUnavailable) as raised:
         clio().update_message_log(LogRef(log_id="9001"), change)
     assert raised.value.maybe_applied is False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.contract.adapter import AdapterContext, CrmAdapter
 from adapters.contract.errors import (
     AccessDenied,
+    AddressNotPublic,
     AlreadyLogged,
     BodyTooLong,
     ConnectorError,
@@ -23,9 +24,10 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.payload import dig, is_deleted, nothing_written, require, require_id, rows, text_or_null
+from adapters.contract.payload import dig, is_deleted, require, require_id, rows, text_or_null
 from adapters.contract.phone import digits_of, fill_format, is_same_number
 from adapters.contract.phone import parse as parse_phone
+from adapters.contract.preconditions import precondition
 from adapters.contract.references import (
     Dispensable,
     contact_gone,
@@ -82,6 +84,7 @@ __all__ = [
     "AccessDenied",
     "AccountCache",
     "AdapterContext",
+    "AddressNotPublic",
     "AlreadyLogged",
     "Assignee",
     "Attachment",
@@ -151,9 +154,9 @@ __all__ = [
     "is_deleted",
     "is_same_number",
     "log_written",
-    "nothing_written",
     "offset_name",
     "parse_phone",
+    "precondition",
     "reference_gone",
     "require",
     "require_id",

@@ -87,7 +87,7 @@ class CrmAdapter(ABC):
     lacking: frozenset[str] = frozenset()
 
     def __init__(self, *, http: HttpClient, context: AdapterContext) -> None:
-        self.http = http.explained_by(self.explain)
+        self.http = http.explained_by(self.explain, self.is_own)
         self.context = context
         self.manifest = context.manifest
         self.user = context.user
@@ -111,8 +111,18 @@ class CrmAdapter(ABC):
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def explain(self, reply: Reply) -> ConnectorError | None:
-        """The error behind a vendor's non-2xx (or misleading 2xx) answer; None: the standard table applies."""
+        """What the adapter makes of an answer, whatever its status; None: the standard table applies.
+
+        Asked for answers of token endpoints, too. A refusal (``RequestRejected``, ``AccessDenied``, ``RecordNotFound``)
+        need not be told from a page of a proxy or a passing one: only what ``is_own`` is believed, and 408, 409, 423,
+        425, 429, 477 and ``Retry-After`` go before. A refusal for the length of a text is ``BodyTooLong``; the common
+        wordings are known without being explained.
+        """
         return None
+
+    def is_own(self, reply: Reply) -> bool:
+        """Whether the CRM itself wrote an answer, not a proxy, firewall or status page before it; default: JSON."""
+        return reply.is_json
 
     # --- login and logout --------------------------------------------------------------------------
 

@@ -98,6 +98,16 @@ class RequestRejected(ConnectorError):
     """The CRM refused the request."""
 
 
+class AddressNotPublic(RequestRejected):
+    """The name of the CRM's host leads to no public address at the moment.
+
+    A name server, or what stands in its place, answers so; nothing was sent, and it may pass.
+    """
+
+    try_later = True
+    kind_if_not_applied = ErrorKind.DOWN
+
+
 class BodyTooLong(RequestRejected):
     """The text is too long for the CRM.
 
@@ -115,6 +125,12 @@ class ServerMisconfigured(ConnectorError):
     """
 
     kind_if_not_applied = ErrorKind.MISCONFIGURED
+
+    def sentence(self, crm: str) -> str:
+        """What anybody but the operator is told; ``crm``: the CRM's name."""
+        if self.message != type(self)().message:
+            return self.message
+        return f"This server's credentials for {crm} are wrong; tell your administrator."
 
 
 class ReferenceGone(RequestRejected):
@@ -141,10 +157,15 @@ class RateLimited(ConnectorError):
     kind_if_not_applied = ErrorKind.LIMIT
 
     def __init__(
-        self, message: str = "", *, retry_after: float | None = None, reason: str = "", status: int = 429
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        reason: str = "",
+        status: int = 429,
+        advice: str = "",
     ) -> None:
-        """``retry_after``: seconds after which the vendor accepts requests again; None when it did not say."""
-        super().__init__(message, reason=reason, status=status)
+        super().__init__(message, reason=reason, status=status, advice=advice)
         self.retry_after = retry_after
 
 
@@ -168,7 +189,6 @@ class CrmUnavailable(ConnectorError):
         status: int = 0,
         advice: str = "",
     ) -> None:
-        """``retry_after``: as for ``RateLimited``."""
         super().__init__(message, reason=reason, maybe_applied=maybe_applied, status=status, advice=advice)
         self.retry_after = retry_after
 

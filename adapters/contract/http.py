@@ -7,7 +7,6 @@ import copy
 import json as json_text
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,23 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
-from urllib3.exceptions import (
-    ClosedPoolError,
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-)
+from urllib3.exceptions import HTTPError
 
 from adapters.contract import call_count, pacing, write_fence
 from adapters.contract.call_count import count_calls
-from adapters.contract.errors import ConnectorError, CrmUnavailable, RateLimited, RequestRejected, UnexpectedResponse
+from adapters.contract.errors import (
+    ConnectorError,
+    CrmUnavailable,
+    ErrorKind,
+    RateLimited,
+    RequestRejected,
+    UnexpectedResponse,
+)
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.outbound_guard import AddressRefused, refusal
 from adapters.contract.payload import storable
-from adapters.contract.reply_errors import error_for, media_error_for, retry_after_of, without_echo
+from adapters.contract.reply_errors import error_of, media_error_for, without_echo
 from adapters.contract.transport import OutboundPolicy, transport_for
+from adapters.contract.transport_errors import failure_of
 from adapters.contract.types import Reply
 from adapters.contract.url_template import request_id_of, template_of
 
@@ -45,6 +45,7 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retry warnings print
 _log = logging.getLogger("switchboard.outbound")
 
 Explain = Callable[[Reply], ConnectorError | None]
+IsOwn = Callable[[Reply], bool]
 
 _MAX_BODY = 8 * 1024 * 1024
 _TEXT_KEPT = 4096
@@ -58,19 +59,23 @@ _READS = frozenset({"GET", "HEAD"})
 _USUAL_POLICY = OutboundPolicy()
 #: How often a request is sent again after refusals that the pace has patience for.
 _TRIES_AFTER_REFUSAL = 2
+#: Refusals about one record or the account's plan: they say nothing of other requests.
+_OF_ONE_REQUEST = (402, 423, 425)
 
 
 class HttpClient:
     """Requests to one CRM on behalf of one user.
 
     ``hosts``: where requests may go, see ``outbound_guard.refusal``. ``headers``: sent with every request, the login
-    among them. ``pace`` with ``pace_key``: the vendor's limit and whom it counts for. ``explain``: asked first what
-    an answer means, whatever its status; None: the standard table applies. ``clock``: from which the expiry of a token
-    is counted.
+    among them. ``pace`` with ``pace_key``: the vendor's limit and whom it counts for. ``explain``: what the adapter
+    makes of an answer, whatever its status; None: the standard table applies. ``is_own``: whether the CRM itself wrote
+    an answer; default: JSON. ``clock``: from which the expiry of a token is counted.
 
-    Raises ``ConnectorError`` only: 401 ``CredentialsRejected``, 403 ``AccessDenied``, 404 and 410 ``RecordNotFound``,
-    429 ``RateLimited``, other 4xx and our own guard ``RequestRejected``, 5xx, timeout and no connection
-    ``CrmUnavailable``, redirects and answers that are not JSON ``UnexpectedResponse``.
+    Raises ``ConnectorError`` only, by the table of ``reply_errors``: 401 ``CredentialsRejected``; 408 and 409
+    ``CrmUnavailable``, in doubt for a write; 423, 425, 429, 477 and any other 4xx with ``Retry-After`` ``RateLimited``;
+    413 ``BodyTooLong``; in the CRM's own words 403 ``AccessDenied``, 404 and 410 ``RecordNotFound``, 400 and 422
+    ``RequestRejected``; 5xx, timeout and no connection ``CrmUnavailable``; redirects, pages for people and all else
+    ``UnexpectedResponse``. Our own guard raises ``RequestRejected``.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class HttpClient:
         pace: Pace | None = None,
         pace_key: str = "",
         explain: Explain | None = None,
+        is_own: IsOwn = lambda reply: reply.is_json,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._base_url = base_url
@@ -98,12 +104,14 @@ class HttpClient:
         self._pace = pace
         self._pace_key = pace_key
         self._explain = explain
+        self._is_own = is_own
         self._clock = clock
 
-    def explained_by(self, explain: Explain) -> HttpClient:
-        """A copy that asks the adapter first what an answer means."""
+    def explained_by(self, explain: Explain, is_own: IsOwn | None = None) -> HttpClient:
+        """A copy that asks the adapter what an answer means, and whether it is the CRM's own."""
         client = copy.copy(self)
         client._explain = explain
+        client._is_own = is_own or self._is_own
         return client
 
     def paced(self, pace: Pace, *, share: str) -> HttpClient:
@@ -166,7 +174,7 @@ class HttpClient:
                 return reply
             error.reason = without_echo(error.reason, headers=self._headers, payload=[json, data, params])
             wait = error.retry_after if isinstance(error, RateLimited) else None
-            if wait:
+            if wait and error.status not in _OF_ONE_REQUEST:
                 limiter.close_for(wait)
             if not wait or wait > patience or not tries_left:
                 raise error
@@ -180,7 +188,7 @@ class HttpClient:
             request = requests.Request(method, url, data=data, params=dict(params), headers=sent_headers)
             return self._exchange(request, is_read=False, hosts=self._hosts, template=None)
 
-        return OAuthClient(app, send=send, retry_after=retry_after_of, clock=self._clock)
+        return OAuthClient(app, send=send, explain=self._explain, report=self._report, clock=self._clock)
 
     def download(self, url: str, *, hosts: Sequence[str], max_bytes: int) -> bytes:
         """A file from one of ``hosts``, without the CRM's credentials.
@@ -191,7 +199,7 @@ class HttpClient:
         kept: list[bytes] = []
         request = requests.Request("GET", url, headers={**_DEFAULT_HEADERS, "Accept": "*/*"})
         reply = self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
-        if error := media_error_for(reply, is_read=True):
+        if error := media_error_for(reply):
             raise error
         return kept[0]
 
@@ -199,16 +207,21 @@ class HttpClient:
         """Sends a file to a signed URL at one of ``upload_hosts``, with exactly these headers and no credentials."""
         request = requests.Request(method.upper(), url, data=data, headers=dict(headers))
         reply = self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
-        if error := media_error_for(reply, is_read=False):
+        if error := media_error_for(reply):
             raise error
 
     def _meaning_of(self, reply: Reply, *, is_read: bool) -> ConnectorError | None:
-        error = self._explain(reply) if self._explain else None
-        if error is None and not 200 <= reply.status < 300:
-            error = error_for(reply, is_read=is_read)
+        said = self._explain(reply) if self._explain else None
+        error = error_of(reply, said, is_read=is_read, is_own=self._is_own(reply))
         if error is not None:
-            error.status = error.status or reply.status
+            self._report(error)
         return error
+
+    def _report(self, error: ConnectorError) -> None:
+        """What only the operator can mend is an error in the log; it names the adapter, and nothing that was sent."""
+        if error.kind is ErrorKind.MISCONFIGURED:
+            line = {"adapter": self._adapter, "status": error.status}
+            _log.error("%(adapter)s does not accept the credentials of this server", line, extra=line)
 
     def _json(self, method: str, url: str, options: Mapping[str, Any]) -> Any:
         reply = self.send(method, url, **options)
@@ -259,7 +272,7 @@ class HttpClient:
             kind = UnexpectedResponse if keep is None else RequestRejected
             error = kind(reason="the answer is too large", maybe_applied=not is_read)
         except (requests.RequestException, HTTPError, AddressRefused, OSError, ValueError) as failure:
-            error = _failure(failure, is_read=is_read, status=reply.status)
+            error = failure_of(failure, is_read=is_read, status=reply.status)
         line |= {
             "status": reply.status,
             "milliseconds": round((time.monotonic() - started) * 1000),
@@ -322,42 +335,6 @@ def _with_body(reply: Reply, body: bytes) -> Reply:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-def _failure(failure: Exception, *, is_read: bool, status: int) -> ConnectorError:
-    """What a transport failure means; its text, which may hold the URL, is not passed on."""
-    if isinstance(failure, AddressRefused):
-        return RequestRejected(reason="the host's address is not a public one")
-    if isinstance(failure, requests.exceptions.InvalidHeader):  # of the answer: ours were checked before
-        return UnexpectedResponse(reason="the answer's headers are malformed", maybe_applied=not is_read)
-    return CrmUnavailable(maybe_applied=not is_read and not _was_never_sent(failure), status=status)
-
-
-def _was_never_sent(failure: BaseException) -> bool:
-    """Whether the failure happened before the request left: no connection, no tunnel, no trust in the certificate.
-
-    What broke behind a proxy counts by its cause: urllib3 calls a connection lost after the request left a proxy error
-    too.
-    """
-    seen: list[Any] = [failure]
-    while seen:
-        cause = seen.pop()
-        if isinstance(
-            cause,
-            requests.ConnectTimeout
-            | ClosedPoolError
-            | ConnectTimeoutError
-            | NewConnectionError
-            | ssl.SSLCertVerificationError,
-        ):
-            return True
-        if isinstance(cause, ProxyError) and type(cause.original_error) is OSError:  # "Tunnel connection failed"
-            return True
-        if isinstance(cause, MaxRetryError):
-            seen.append(cause.reason)
-        if isinstance(cause, requests.RequestException | HTTPError):
-            seen += [argument for argument in cause.args if isinstance(argument, Exception)]
-    return False
 
 
 def _present(headers: Mapping[str, str | None]) -> dict[str, str]:

@@ -13,24 +13,15 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 from authlib.oauth2.rfc7009.parameters import prepare_revoke_token_request
 
-from adapters.contract.errors import (
-    AccessDenied,
-    ConnectorError,
-    CredentialsRejected,
-    CrmUnavailable,
-    RateLimited,
-    RequestRejected,
-    UnexpectedResponse,
-)
+from adapters.contract.errors import ConnectorError, CredentialsRejected, UnexpectedResponse
+from adapters.contract.payload import dig
+from adapters.contract.token_errors import token_error
 from adapters.contract.types import Credentials, Reply
 
 _FORM = "application/x-www-form-urlencoded"
 _CLIENT_AUTH = {"basic": "client_secret_basic", "post": "client_secret_post", "query": "client_secret_post"}
 #: A lifetime beyond this is a vendor's way of saying "for ever"; it also keeps the date within the calendar.
 _LONGEST_LIFETIME = timedelta(days=3650).total_seconds()
-#: RFC 6749 section 5.2: errors of the application's registration, not of the user's login.
-_APPLICATION_ERRORS = ("invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request")
-_ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +60,15 @@ class OAuthClient:
         app: OAuthApp,
         *,
         send: Transport,
-        retry_after: Callable[[Reply], float | None],
+        explain: Callable[[Reply], ConnectorError | None] | None = None,
+        report: Callable[[ConnectorError], None] = lambda error: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``explain``: what the adapter makes of an answer. ``report``: told of each error before it is raised."""
         self._app = app
         self._send = send
-        self._retry_after = retry_after
+        self._explain = explain
+        self._report = report
         self._clock = clock
 
     def exchange(
@@ -93,9 +87,9 @@ class OAuthClient:
     def refresh(self, credentials: Credentials) -> Credentials:
         """Fresh credentials; refresh token, hostname and extras are kept where the reply has none.
 
-        Raises ``CredentialsRejected(final=True)`` on ``invalid_grant``, ``RateLimited``, ``CrmUnavailable``,
-        ``RequestRejected`` with the error code as reason, ``UnexpectedResponse``. An error that says
-        ``maybe_applied`` may have used the refresh token up.
+        Raises by ``token_error``: ``CredentialsRejected(final=True)`` when the login is over, ``ServerMisconfigured``,
+        ``RateLimited``, ``CrmUnavailable``, ``RequestRejected`` with the error code as reason, ``UnexpectedResponse``.
+        An error that says ``maybe_applied`` may have used the refresh token up.
         """
         if not credentials.refresh_token:
             raise CredentialsRejected(final=True, reason="no refresh token")
@@ -111,8 +105,8 @@ class OAuthClient:
             return
         body, headers = prepare_revoke_token_request(token, hint or None, "", {})
         reply = self._request(self._app.revoke_url, body, headers)
-        if error := self._error(reply):
-            raise error
+        if not 200 <= reply.status < 300 or dig(reply.body, "error", object, None):  # "token revoked" is no error here
+            self._raise_error_of(reply)
 
     def _request(self, url: str, body: str, headers: Mapping[str, str]) -> Reply:
         auth = ClientAuth(self._app.client_id, self._app.client_secret, _CLIENT_AUTH[self._app.token_auth])
@@ -123,8 +117,7 @@ class OAuthClient:
         return self._send("POST", url, headers=sent_headers, data=body, params={})
 
     def _credentials(self, reply: Reply, old: Credentials) -> Credentials:
-        if error := self._error(reply):
-            raise error
+        self._raise_error_of(reply)
         if not isinstance(reply.body, dict):
             raise UnexpectedResponse(reason="the token reply is not a JSON object", maybe_applied=True)
         token = reply.body
@@ -150,24 +143,7 @@ class OAuthClient:
             return None
         return self._clock() + timedelta(seconds=min(max(expires_in, 0), _LONGEST_LIFETIME))
 
-    def _error(self, reply: Reply) -> ConnectorError | None:
-        code = reply.body.get("error") if isinstance(reply.body, dict) else None
-        reason = code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
-        status = reply.status
-        if status >= 500:
-            return CrmUnavailable(retry_after=self._retry_after(reply), status=status, maybe_applied=True)
-        if status == 429:
-            return RateLimited(retry_after=self._retry_after(reply))
-        if reason == "invalid_grant":
-            return CredentialsRejected(final=True, reason=reason, status=status)
-        if 200 <= status < 300:
-            return RequestRejected(reason=reason, status=status) if reason else None
-        if status < 400:
-            return UnexpectedResponse(reason="redirect refused", status=status)
-        if reason in _APPLICATION_ERRORS:
-            return RequestRejected(reason=reason, status=status)
-        if status == 401:
-            return CredentialsRejected(reason=reason, status=status)
-        if status == 403:
-            return AccessDenied(reason=reason, status=status)
-        return RequestRejected(reason=reason, status=status)
+    def _raise_error_of(self, reply: Reply) -> None:
+        if error := token_error(reply, self._explain(reply) if self._explain else None):
+            self._report(error)
+            raise error

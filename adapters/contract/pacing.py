@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Seconds a request may wait for its turn; someone is waiting for the reply.
 LONGEST_WAIT = 8.0
+#: Seconds after which a vendor is asked again, whatever wait it asked for: it may have erred, and nobody at the phone
+#: is kept out for hours by it. What waits in the background keeps to what the vendor asked for.
+LONGEST_CLOSED = 900.0
 _KEPT_LIMITERS = 4096
 
 
@@ -52,9 +55,13 @@ class Limiter:
                 self._condition.notify()
 
     def close_for(self, seconds: float) -> None:
-        """The vendor accepts nothing for so many seconds: requests until then fail or wait here."""
+        """The vendor accepts nothing for so many seconds: requests until then fail or wait here.
+
+        For ``LONGEST_CLOSED`` at most.
+        """
+        until = time.monotonic() + min(seconds, LONGEST_CLOSED)
         with self._condition:
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+            self._closed_until = max(self._closed_until, until)
             self._condition.notify_all()
 
     def _enter(self, pace: Pace | None) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from adapters.contract.errors import UnexpectedResponse
@@ -110,12 +108,3 @@ def is_deleted(record: Any) -> bool:
     return any(flag is True or flag == 1 or str(flag).lower() == "true" for flag in flags) or any(
         isinstance(record.get(name), str | int) and record[name] for name in _DELETED_TIMES
     )
-
-
-@contextmanager
-def nothing_written() -> Iterator[None]:
-    """For reads that precede a write: a surprise in them does not leave the write in doubt."""
-    try:
-        yield
-    except UnexpectedResponse as error:
-        raise UnexpectedResponse(error.message, reason=error.reason, status=error.status) from error

@@ -20,6 +20,12 @@ def template_of(url: str, template: str | None) -> dict[str, str]:
     return {"host": parts.netloc, "template": template}
 
 
+def ends_in_id(url: str) -> bool:
+    """Whether the last part of the path is no word, so the id of a record: ``/notes/7``, ``/notes/7.json``."""
+    last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return bool(last) and not _WORD.fullmatch(last)
+
+
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The vendor's own id of the request, for its support; empty when it gave none."""
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), "")

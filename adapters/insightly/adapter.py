@@ -42,6 +42,7 @@ from adapters.contract import (
     dig,
     digits_of,
     fan_out_outcomes,
+    precondition,
     require_id,
     rows,
 )
@@ -78,6 +79,9 @@ class Adapter(CrmAdapter):
 
     def explain(self, reply: Reply) -> ConnectorError | None:
         return replies.explain(reply)
+
+    def is_own(self, reply: Reply) -> bool:
+        return replies.is_own(reply)
 
     # --- login and logout --------------------------------------------------------------------------
 
@@ -170,7 +174,8 @@ class Adapter(CrmAdapter):
         return [_logged_call(ref, records) for ref in refs]
 
     def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
-        current = change.current or self.get_call_log(ref)
+        with precondition(reads_the_record=True):
+            current = change.current or self.get_call_log(ref)
         return self._write_change(ref, events.changes(change, current))
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
@@ -178,7 +183,8 @@ class Adapter(CrmAdapter):
         choices = links.chosen(disposition.fields)
         if not choices:
             return None
-        event = self._event(ref)
+        with precondition(reads_the_record=True):
+            event = self._event(ref)
         moves = links.moves(event, choices)
         outcomes = fan_out_outcomes(lambda move: self._carry_out(ref, move), moves)
         failed = [
@@ -210,7 +216,8 @@ class Adapter(CrmAdapter):
         if change.is_shared:
             body = {} if change.body is None else {"DETAILS": change.body, "END_DATE_UTC": events.utc(change.ended_at)}
             return self._write_change(ref, body)
-        event = self._event(ref)
+        with precondition(reads_the_record=True):
+            event = self._event(ref)
         result = self._write_change(ref, events.with_messages(change, event))
         contact = change.contact
         wanted = links.wanted_links("" if links.person(event) else contact.type, contact.id, change.submission)
@@ -291,7 +298,7 @@ class Adapter(CrmAdapter):
             self.http.post(path, json=move.add)
         for link_id in move.remove:
             try:
-                self.http.send("DELETE", f"{path}/{quote(str(link_id), safe='')}")
+                self.http.delete(f"{path}/{quote(str(link_id), safe='')}")
             except RecordNotFound:  # somebody else removed it
                 continue
 

@@ -11,7 +11,7 @@ from adapters.contract import (
     Reply,
     RequestRejected,
 )
-from adapters.contract.reply_errors import reason_of, retry_after_of
+from adapters.contract.reply_errors import names_a_record, reason_of, retry_after_of
 
 #: A burst is over after a second; the daily quota returns at a time no header names: ask again in an hour.
 BURST_WAIT = 1.0
@@ -29,8 +29,9 @@ def explain(reply: Reply) -> ConnectorError | None:
             status=401,
         )
     if reply.status == 402:
-        return RequestRejected(
-            "Your Insightly plan's record limit is reached. Ask your Insightly administrator.",
+        return RateLimited(  # it says nothing about the request, and passes when there is room again
+            "Your Insightly plan's record limit is reached.",
+            advice="Ask your Insightly administrator.",
             reason=reason,
             status=402,
         )
@@ -40,9 +41,18 @@ def explain(reply: Reply) -> ConnectorError | None:
             reason=reason,
             status=403,
         )
-    if reply.status == 404:
-        return RecordNotFound("This record no longer exists in Insightly.", reason=reason, status=404)
+    if reply.status in (404, 410) and names_a_record(reply):
+        return RecordNotFound("This record no longer exists in Insightly.", reason=reason, status=reply.status)
+    if reply.status in (404, 410):
+        return RequestRejected(
+            "A record that this refers to no longer exists in Insightly.", reason=reason, status=reply.status
+        )
     return _limited(reply, reason) if reply.status == 429 else None
+
+
+def is_own(reply: Reply) -> bool:
+    """Whether the API wrote an answer: its refusals are JSON or have no body at all (API help, "Errors")."""
+    return reply.is_json or not reply.text
 
 
 def _limited(reply: Reply, reason: str) -> RateLimited:

@@ -77,7 +77,7 @@ def test_page_links_use_only_hosts_of_insightly() -> None:
     ("status", "kind", "words"),
     [
         (401, CredentialsRejected, "Connect again"),
-        (402, RequestRejected, "record limit"),
+        (402, RateLimited, "record limit"),
         (403, AccessDenied, "permission"),
         (404, RecordNotFound, "no longer exists"),
     ],

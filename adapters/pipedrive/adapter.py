@@ -36,13 +36,14 @@ from adapters.contract import (
     OAuthCallback,
     PhoneNumber,
     Reply,
+    RequestRejected,
     RouteReply,
     RouteRequest,
     UnsupportedOperation,
     UserProfile,
     dig,
     fan_out_outcomes,
-    nothing_written,
+    precondition,
     require,
     require_id,
     rows,
@@ -254,7 +255,7 @@ class Adapter(CrmAdapter):
             if change.body is not None:
                 body["note"] = change.body
         elif change.messages:
-            with nothing_written():
+            with precondition(reads_the_record=True):
                 note = text_or_null(records.activity(self.http, ref.log_id), "note")
             extended = change.append(note, change.messages)
             if extended != note:
@@ -293,12 +294,16 @@ class Adapter(CrmAdapter):
         """
         types = activity_types.kept(self.cache)
         person = activities.number(contact.id)
-        with nothing_written():
+        with precondition():
             if types is not None and activity_types.is_settled(types, keyword=keyword, options=self.options):
                 organisation = records.organisation(self.http, person)
             else:
                 answers: list[Any] = run_together(partial(records.organisation, self.http, person), self._fetch_types)
                 organisation, types = answers[0], activity_types.keep_or_fall_back(self.cache, answers[1])
+        if organisation is None:
+            raise RequestRejected(
+                "The contact no longer exists in Pipedrive. Search for the contact again.", status=404
+            )
         type_key = activity_types.choose(types, keyword=keyword, options=self.options)
         if not type_key:
             raise activity_types.missing(keyword)

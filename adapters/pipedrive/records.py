@@ -48,9 +48,12 @@ def names(http: HttpClient, people: Sequence[Id]) -> dict[int, str]:
     return {require(row, "id", int): dig(row, "name", str, "") for row in rows(payload, "data")}
 
 
-def organisation(http: HttpClient, person: int) -> dict[str, int]:
-    """``{"org_id": ...}`` where the person has an organisation, else nothing."""
-    record = require(http.get(f"/api/v2/persons/{person}"), "data", dict)
+def organisation(http: HttpClient, person: int) -> dict[str, int] | None:
+    """``{"org_id": ...}`` where the person has an organisation, else nothing in it; None: there is no such person."""
+    try:
+        record = require(http.get(f"/api/v2/persons/{person}"), "data", dict)
+    except RecordNotFound:
+        return None
     found = dig(record, "org_id", int, 0)
     return {"org_id": found} if found else {}
 

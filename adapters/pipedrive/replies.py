@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from adapters.contract import (
     AccessDenied,
@@ -11,9 +12,10 @@ from adapters.contract import (
     RecordNotFound,
     Reply,
     RequestRejected,
+    UnexpectedResponse,
     dig,
 )
-from adapters.contract.reply_errors import reason_of, retry_after_of
+from adapters.contract.reply_errors import names_a_record, reason_of, retry_after_of
 
 #: Length of the vendor's burst window in seconds (developer documentation, "Rate limiting").
 BURST_WINDOW = 2.0
@@ -30,17 +32,21 @@ def explain(reply: Reply) -> ConnectorError | None:
     if 200 <= reply.status < 300 and not dig(reply.body, "success", bool, True):
         return RequestRejected(reason=reason, status=reply.status)
     if reply.status == 402:
-        return AccessDenied(
-            "The Pipedrive company account is not open. Ask its administrator to check the subscription.",
+        return RateLimited(  # it says nothing about the request, and passes when the account is paid
+            "The Pipedrive company account is not open.",
+            advice="Ask its administrator to check the subscription.",
             reason=reason,
             status=402,
         )
     if reply.status == 403:
         return _refused(reply, reason)
+    if reply.status == 410 and urlsplit(reply.url).path.startswith("/v1/"):  # said of retired v1 endpoints
+        return UnexpectedResponse("Pipedrive no longer offers what this needs.", reason=reason, status=410)
+    if reply.status in (404, 410) and names_a_record(reply):
+        return RecordNotFound("This record no longer exists in Pipedrive.", reason=reason, status=reply.status)
     if reply.status == 404:
-        return RecordNotFound("This record no longer exists in Pipedrive.", reason=reason, status=404)
-    if reply.status == 410:  # "Gone" is said of retired v1 endpoints, not of records
-        return RequestRejected("Pipedrive no longer offers what this needs.", reason=reason, status=410)
+        message = "A record that this refers to no longer exists in Pipedrive."
+        return RequestRejected(message, reason=reason, status=404)
     if reply.status == 429:
         return _limited(reply, reason)
     return None
@@ -59,10 +65,10 @@ def is_missing_scope(error: AccessDenied) -> bool:
     return error.status == 403 and "scope" in error.reason.lower()
 
 
-def _refused(reply: Reply, reason: str) -> ConnectorError | None:
+def _refused(reply: Reply, reason: str) -> ConnectorError:
     # Sending on after 429s makes the vendor's gateway answer 403 with an HTML page instead of JSON.
     if not reply.is_json and "<" in reply.text:
-        return RateLimited("Rate limit exceeded", status=403)
+        return RateLimited("Rate limit exceeded", retry_after=retry_after_of(reply), status=403)
     if "scope" in reason.lower():
         return AccessDenied(
             "The RingCentral app lacks a permission in Pipedrive. "

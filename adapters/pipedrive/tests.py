@@ -38,6 +38,7 @@ from adapters.contract import (
     Reply,
     RequestRejected,
     RouteRequest,
+    UnexpectedResponse,
     UserProfile,
     parse_phone,
 )
@@ -57,7 +58,7 @@ class FakeHttp:
         self.answers = answers
         self.asked: list[tuple[str, Any]] = []
 
-    def explained_by(self, explain: Any) -> FakeHttp:
+    def explained_by(self, explain: Any, is_own: Any) -> FakeHttp:
         return self
 
     def paced(self, pace: Any, *, share: str) -> FakeHttp:
@@ -536,13 +537,20 @@ def test_tokens_never_go_to_a_host_that_is_not_a_companys(hostname: str):
         (403, {"success": False, "error": "Scope and URL mismatch"}, "Install it again"),
         (403, {"success": False, "error": "Not allowed"}, "permission"),
         (404, {"success": False, "error": "Not found"}, "no longer exists in Pipedrive"),
-        (410, {"success": False, "error": "Gone"}, "no longer offers"),
+        (410, {"success": False, "error": "Gone"}, "no longer exists in Pipedrive"),
     ],
 )
 def test_refusals_say_what_the_user_can_do(status: int, body: Any, word: str):
     error = adapter({}).explain(Reply(status=status, headers={}, body=body, is_json=True))
     assert error is not None
-    assert word in error.message
+    assert word in f"{error.message} {error.advice}"
+
+
+def test_an_endpoint_that_was_retired_is_not_taken_for_a_record_that_is_gone():
+    retired = Reply(
+        status=410, headers={}, body={"success": False}, is_json=True, url="https://x.pipedrive.com/v1/users"
+    )
+    assert isinstance(adapter({}).explain(retired), UnexpectedResponse)
 
 
 def test_a_number_in_the_vendors_explanation_is_not_passed_on():

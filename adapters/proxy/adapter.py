@@ -46,11 +46,11 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out,
-    nothing_written,
+    precondition,
     require,
     require_id,
 )
-from adapters.contract.reply_errors import error_for
+from adapters.contract.reply_errors import verdict_of
 from adapters.proxy import variables
 from adapters.proxy.contacts import contact_of, contacts_with_number
 from adapters.proxy.definition import Definition, Operation
@@ -90,12 +90,11 @@ class DeclarativeAdapter(CrmAdapter):
         return {}
 
     def explain(self, reply: Reply) -> ConnectorError | None:
-        """The standard table's error for a refusal, with the CRM's own words from where the definition finds them."""
+        """The standard table's verdict, with the CRM's own words from where the definition finds them."""
         path = self.definition.error_message_path
         if not path or not 400 <= reply.status < 500:
             return None
-        message = dig({"body": reply.body}, place(path), str, "")
-        return error_for(replace(reply, body=message), is_read=False)
+        return verdict_of(replace(reply, body=dig({"body": reply.body}, place(path), str, "")))
 
     def _sender_for(self, credentials: Credentials) -> Sender:
         common = variables.common(self.context, credentials, host_of(self.context))
@@ -276,7 +275,7 @@ class DeclarativeAdapter(CrmAdapter):
         body = change.body
         if body is None and "getMessageLog" in self._operations:
             operation = self._operations["getMessageLog"]
-            with nothing_written():
+            with precondition(reads_the_record=True):
                 reply = self._sender.send(operation, variables.existing(ref, "existingMessageLog"))
                 present = written_text({"body": reply.body}, operation.mapping.get("fullBodyPath", "body.note"))
             body = change.append(present, change.messages)

@@ -16,6 +16,7 @@ from adapters.contract import (
     ContactRef,
     Credentials,
     CredentialsRejected,
+    CrmUnavailable,
     Direction,
     Disposition,
     LoggedCall,
@@ -683,7 +684,7 @@ def test_a_shared_conversation_is_written_whole_without_reading(adapter, crm):
 
 def test_an_unreadable_conversation_is_not_overwritten(adapter, crm):
     crm.will_answer({"body": "elsewhere"})
-    with pytest.raises(UnexpectedResponse):
+    with pytest.raises(CrmUnavailable):
         adapter(threads(t="{{composedLogDetails}}")).update_message_log(
             REF, MessageLogChange(contact=PIA, messages=messages(1), append=lambda body, new: "new", ended_at=START)
         )

@@ -166,6 +166,8 @@ def find_activity(http: HttpClient, marker: LogMarker, *, user_id: int | None) -
             found += listing.page(http, number)[0]
     except AccessDenied:
         raise UnsupportedOperation("finding logs without the permission to list them") from None
+    except RecordNotFound:
+        raise UnsupportedOperation("finding a log whose contact is gone") from None
     return next((require_id(row, "id") for row in found if _is_log_of(row, marker, user_id)), None)
 
 

@@ -40,6 +40,7 @@ from adapters.contract import (
     RequestRejected,
     UserProfile,
     dig,
+    precondition,
     require,
     require_id,
 )
@@ -216,7 +217,8 @@ class Adapter(CrmAdapter):
             if change.body and change.body.strip():
                 changed |= {"description": change.body, "end_date": activities.timestamp(change.ended_at)}
         elif change.messages:
-            activity = activities.read_activity(self.http, ref)
+            with precondition(reads_the_record=True):
+                activity = activities.read_activity(self.http, ref)
             body = activities.description(activity)
             extended = change.append(body, change.messages)
             if extended != body:

@@ -81,6 +81,8 @@ def _written(write: Callable[[], Any], is_there: Callable[[], bool]) -> None:
     except (CrmUnavailable, UnexpectedResponse) as error:
         if error.maybe_applied and is_there():
             return
+        if isinstance(error, UnexpectedResponse) and not error.maybe_applied:  # a page instead of an answer
+            raise
         write()
 
 

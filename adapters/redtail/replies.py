@@ -21,6 +21,7 @@ from adapters.contract import (
     RecordNotFound,
     Reply,
     RequestRejected,
+    ServerMisconfigured,
     UnexpectedResponse,
     dig,
     rows,
@@ -52,19 +53,19 @@ def explain(reply: Reply) -> ConnectorError | None:
             f"Your Redtail user may not {verb} {many}. Ask your Redtail administrator for the permission.",
             reason=reason,
         )
-    if status in (404, 410):
-        if part and re.search(rf"/{part}/[0-9]+", path):
-            return RecordNotFound(f"This {one} no longer exists in Redtail.", reason=reason)
-        return RequestRejected(
-            "Redtail does not offer this address. Ask the operator of this server to check REDTAIL_API_SERVER.",
-            reason=reason,
-        )
-    if status in (400, 422) and part == "activities" and "contact" in reason.lower():
+    names_one = part and re.search(rf"/{part}/[0-9]+", path)
+    if status in (404, 410) and names_one:
+        return RecordNotFound(f"This {one} no longer exists in Redtail.", reason=reason)
+    if status in (400, 404, 422) and part == "activities" and "contact" in reason.lower():
         return RequestRejected(
             "Redtail refused the contact: it may have been deleted or merged. Search for the contact again.",
             reason=reason,
         )
-    if 400 <= status < 500 and status != 429:
+    if status in (404, 410) and (reply.is_json or not part):
+        return ServerMisconfigured(
+            "Redtail does not offer this address. Tell your administrator to check REDTAIL_API_SERVER.", reason=reason
+        )
+    if status in (400, 422):
         return RequestRejected("Redtail refused the request.", reason=reason)
     return None
 
@@ -102,11 +103,11 @@ class PagedList:
 def record_id(value: Id, *, noun: str) -> int:
     """A record id as the JSON number Redtail uses; it also goes into paths.
 
-    Raises ``RecordNotFound`` for a text that cannot be one.
+    Raises ``RequestRejected`` for a text that cannot be one.
     """
     text = str(value)
     if not _NUMBER.fullmatch(text):
-        raise RecordNotFound(f"This {noun} no longer exists in Redtail.")
+        raise RequestRejected(f"This is not a Redtail {noun}.", reason="an id is not a number")
     return int(text)
 
 

@@ -53,7 +53,6 @@ from adapters.contract import (
     MessageLogEntry,
     NewContactOffer,
     PhoneNumber,
-    RecordNotFound,
     Reply,
     UnexpectedResponse,
     UnsupportedOperation,
@@ -62,7 +61,7 @@ from adapters.contract import (
     is_deleted,
     is_same_number,
     log_written,
-    nothing_written,
+    precondition,
     reference_gone,
     require,
     require_id,
@@ -274,7 +273,7 @@ class Adapter(CrmAdapter):
         """Reads the present body, so that what somebody wrote into it in the CRM stays; a shared one is replaced."""
         body = change.body
         if body is None:
-            with nothing_written():
+            with precondition(reads_the_record=True):
                 current = text_or_null(self._activity(ref), "body")
             body = change.append(current, change.messages)
         return self._change(ref, {"body": body, **_form_values(change.submission)}, done="Message logged")

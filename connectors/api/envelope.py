@@ -20,6 +20,7 @@ from rest_framework.settings import api_settings
 from adapters import registry
 from adapters.contract import (
     AccessDenied,
+    AddressNotPublic,
     AlreadyLogged,
     ConnectorError,
     CredentialsRejected,
@@ -28,6 +29,7 @@ from adapters.contract import (
     NoticeLevel,
     RateLimited,
     RecordNotFound,
+    ServerMisconfigured,
     UnexpectedResponse,
     UnsupportedOperation,
 )
@@ -123,6 +125,11 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
     message, ttl = title, 5000
     if error.advice:
         message, ttl, lines = error.message, 3000, [line for line in (error.advice, error.reason) if line]
+    elif isinstance(error, ServerMisconfigured):
+        message, lines = error.sentence(crm), [line for line in (error.reason,) if line]
+    elif isinstance(error, RateLimited) and error.status not in (0, 403, 429):
+        wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in a minute"
+        lines.append(f"{crm} does not take this at the moment. Please try again {wait}.")
     elif isinstance(error, RateLimited):
         message = "Rate limit exceeded"
         wait = f"in {max(1, round(error.retry_after))} seconds" if error.retry_after else "in the next minute"
@@ -140,7 +147,7 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
         lines = [advice, *lines]
     elif isinstance(error, AlreadyLogged):
         return return_message(error.message, ttl=3000)
-    elif isinstance(error, CrmUnavailable):
+    elif isinstance(error, CrmUnavailable | AddressNotPublic):
         lines.append(f"{crm} could not be reached or had trouble answering. Please try again later.")
     elif isinstance(error, AccessDenied):
         lines.append(advice)

@@ -17,10 +17,11 @@ from adapters.contract import (
     ConnectorError,
     CredentialsRejected,
     CrmUnavailable,
-    ErrorKind,
     LoginForm,
     NoticeLevel,
     OAuthCallback,
+    ServerMisconfigured,
+    UnexpectedResponse,
     UnsupportedOperation,
 )
 from connectors.api.authentication import issue_token
@@ -78,9 +79,11 @@ def _refused(error: ConnectorError, crm: str) -> dict[str, Any]:
     message = error.message if error.message else "Could not load user information"
     if error.advice:
         lines.append(error.advice)
-    elif error.kind is ErrorKind.MISCONFIGURED:
-        message = f"{crm} does not accept this server, so nobody can log in. Your own login is not the reason."
-        lines.append("Please tell your administrator.")
+    elif isinstance(error, ServerMisconfigured):
+        message = error.sentence(crm)
+        lines.append("Your own login is not the reason.")
+    elif isinstance(error, UnexpectedResponse):
+        lines.append(f"{crm} did not answer as it should. Please try again later.")
     elif isinstance(error, CrmUnavailable):
         lines.append(f"{crm} could not be reached. Please try again later.")
     elif isinstance(error, AccessDenied):

@@ -18,8 +18,8 @@ from adapters.contract import (
     LogRef,
     LogResult,
     RecordNotFound,
-    UnexpectedResponse,
     UnsupportedOperation,
+    precondition,
 )
 from audit.models import CallLog, Delivery, DeliveryKind, LogState
 from connectors.log_body import CallDetails, compose_call, update_call
@@ -127,10 +127,8 @@ def update(delivery: Delivery, edit: CallEdit) -> CallUpdate:
     log = _logged(delivery)
 
     def write(adapter: CrmAdapter) -> CallUpdate:
-        try:
+        with precondition(reads_the_record=True):
             current = adapter.get_call_log(ref_of(log))
-        except UnexpectedResponse as error:  # a page for people, say, while the CRM is closed
-            raise CrmUnavailable(reason=error.reason, status=error.status) from error
         body = _recomposed(adapter, edit, current)
         change = replace(edit.change, current=current, body=None if body == current.body else body)
         result = adapter.update_call_log(ref_of(log), change)

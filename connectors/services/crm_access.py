@@ -22,6 +22,7 @@ from adapters.contract import (
     Notice,
     Options,
     UserProfile,
+    precondition,
 )
 from adapters.opening import construct
 from audit.fields import Undecipherable
@@ -111,9 +112,15 @@ def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
         credentials=credentials,
         options=effective_options(user),
         owner=user.owner,
-        pace_key=str(user.pk),
+        pace_key=pace_key_of(user),
         read_anew=read_anew,
     )
+
+
+def pace_key_of(user: CrmUser) -> str:
+    """Whom a CRM's request limit counts for. A new login begins anew: what shut the old one out may not concern it."""
+    login = user.connected_at.timestamp() if user.connected_at else 0
+    return f"{user.pk}:{login}"
 
 
 def open_adapter(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
@@ -159,13 +166,14 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     """Replaces the access token ``used``, once over all processes; ``user`` is up to date afterwards.
 
     One process holds the lease and asks the CRM, the others wait and take what it stored. No transaction is open
-    meanwhile. Raises ``SessionEnded`` after ``invalid_grant``, other ``ConnectorError``s for passing trouble.
+    meanwhile. Raises ``SessionEnded`` where the CRM says that the login is over, ``ServerMisconfigured``,
+    ``RateLimited``, and ``CrmUnavailable`` for everything else that the CRM may answer.
     """
     with _renewing(user, is_done=lambda: user.access_token != used) as keep:
         if keep:
             adapter = _adapter_of(user)
-            with _counted(user.platform):
-                keep(adapter.refresh(adapter.credentials, keep=keep))
+            with _counted(user.platform), precondition():
+                keep(_refreshed(adapter, keep))
 
 
 @contextmanager
@@ -174,11 +182,21 @@ def _counted(platform: str) -> Iterator[None]:
     try:
         yield
         outcome = "success"
-    except CredentialsRejected as error:
-        outcome = "ended" if error.final else "failure"
+    except CredentialsRejected:  # final: nothing else comes out of a renewal
+        outcome = "ended"
         raise
     finally:
         metrics.login_renewed(platform, outcome)
+
+
+def _refreshed(adapter: CrmAdapter, keep: Keep) -> Credentials:
+    try:
+        return adapter.refresh(adapter.credentials, keep=keep)
+    except CredentialsRejected as error:
+        if error.final:
+            raise
+        # Neither a token nor a word that the login is over: a status page, a gateway, a slip of the vendor's.
+        raise CrmUnavailable(reason=error.reason, status=error.status) from error
 
 
 def change_server_logging(user: CrmUser, fields: Mapping[str, str]) -> tuple[bool, Notice]:

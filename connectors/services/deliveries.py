@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import (
+    AddressNotPublic,
     ConnectorError,
     Credentials,
     CredentialsRejected,
@@ -24,6 +25,7 @@ from adapters.contract import (
     Notice,
     NoticeLevel,
     RateLimited,
+    ServerMisconfigured,
     UnexpectedResponse,
     UnsupportedOperation,
 )
@@ -35,7 +37,7 @@ from audit.recorder import Recording
 from connectors.models import CrmUser
 from connectors.services import call_writes, circuits, delivery_queue, message_writes
 from connectors.services.call_writes import CallEdit, CallSubmission, NotInCrmYet, Undecidable
-from connectors.services.crm_access import SessionEnded, build_adapter
+from connectors.services.crm_access import SessionEnded, build_adapter, pace_key_of
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.delivery_payloads import UnreadablePayload, from_json
 from connectors.services.message_writes import Conversation
@@ -47,6 +49,10 @@ _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
 _DOWN = (0, 502, 503, 504)
 #: Attempts of one change whose failure counts against the CRM.
 _TELLS_OF_THE_CRM = 3
+#: Attempts answered by something else than the CRM, a page of a proxy, say; then a person has to look.
+_TRIES_NOT_UNDERSTOOD = 8
+#: Errors that say nothing about the change: it waits, whoever is told.
+_KEPT = (ErrorKind.NOT_UNDERSTOOD, ErrorKind.MISCONFIGURED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +78,11 @@ def _revoke(delivery: Delivery, credentials: Credentials) -> None:
     """Ends a login at the CRM that is gone here already."""
     user = delivery.user
     adapter = build_adapter(
-        platform=user.platform, user=user.profile(), credentials=credentials, owner=user.owner, pace_key=str(user.pk)
+        platform=user.platform,
+        user=user.profile(),
+        credentials=credentials,
+        owner=user.owner,
+        pace_key=pace_key_of(user),
     )
     with contextlib.suppress(CredentialsRejected, UnsupportedOperation):  # useless already, or not to be made so
         adapter.revoke()
@@ -287,7 +297,7 @@ def _failed(
         _finish(delivery, result, event)
         return Outcome(result=result)
     event.error = name
-    asked_for = (isinstance(error, RateLimited | CrmUnavailable) and error.retry_after) or 0.0
+    asked_for = error.retry_after or 0.0
     if isinstance(error, CredentialsRejected):
         _park_until_login(delivery, error=name)
     elif isinstance(error, Undecidable):
@@ -296,9 +306,11 @@ def _failed(
         delivery_queue.postpone(
             delivery, error=name, state=LogState.UNCERTAIN, seconds=max(_find_lag(delivery), asked_for)
         )
-    elif error.try_later or (isinstance(error, UnexpectedResponse) and not tells_user):  # a page for people, say
+    elif error.kind is ErrorKind.NOT_UNDERSTOOD and delivery.attempts > _TRIES_NOT_UNDERSTOOD:
+        delivery_queue.park(delivery, WaitsFor.PERSON, error=name, state=_state_before(delivery))
+    elif error.try_later or error.kind in _KEPT:
         delivery_queue.postpone(delivery, error=name, state=_state_before(delivery), seconds=asked_for)
-    elif tells_user or delivery.kind == DeliveryKind.REVOKE_SESSION:
+    elif (tells_user and _state_before(delivery) != LogState.UNCERTAIN) or delivery.kind == DeliveryKind.REVOKE_SESSION:
         delivery_queue.drop(delivery, error=name, state=_state_before(delivery, certain=LogState.FAILED))
         raise error
     else:
@@ -331,20 +343,28 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
     if isinstance(error, Undecidable):
         message = f"{what} saved, but {they} may be in {crm} already. Please look there."
         reason = f"{crm} did not confirm {them}, and cannot be asked. Your administrator sees {them} too."
+    elif error is not None and error.kind in (ErrorKind.REFUSED, ErrorKind.GONE):  # the look for an earlier attempt
+        message = f"{what} saved, but {they} may be in {crm} already. Please look there."
+        reason = f"{crm} did not confirm {them}, and could not be asked: {error.message}"
     elif error is not None and error.advice:
         reason = error.advice
     elif isinstance(error, RateLimited):
         reason = f"{crm} accepts no more requests at the moment."
+    elif isinstance(error, ServerMisconfigured):
+        message = f"{what} saved. {they.capitalize()} will be sent later."
+        reason = error.sentence(crm)
     elif error is not None and error.maybe_applied:
         reason = f"{crm} did not confirm {them}; before anything is sent again we look whether {they} arrived."
     elif isinstance(error, OwnFault):
         message = f"{what} saved. {they.capitalize()} will be sent later."
         reason = f"An error on this server kept {them} from being sent. Your administrator sees {them} too."
-    elif isinstance(error, CrmUnavailable) and not isinstance(error, NotInCrmYet):
+    elif isinstance(error, UnexpectedResponse):
+        reason = f"{crm} could not be reached: what answered was not understood."
+    elif isinstance(error, CrmUnavailable | AddressNotPublic) and not isinstance(error, NotInCrmYet):
         reason = f"{crm} could not be reached."
     else:
         reason = "An earlier change has to be sent first."
     details = [reason]
-    if isinstance(error, UnexpectedResponse) and error.reason:
-        details.append(f"Its answer was not understood: {error.reason}.")
+    if isinstance(error, UnexpectedResponse | CrmUnavailable) and error.reason:
+        details.append(f"It answered: {error.reason}.")
     return Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=tuple(details))

@@ -31,7 +31,7 @@ from adapters.contract import (
     UserProfile,
     dig,
     is_same_number,
-    nothing_written,
+    precondition,
     require,
     require_id,
     rows,
@@ -124,7 +124,7 @@ class Adapter(CrmAdapter):
         """Reads the present body, so that what a person wrote into it in the CRM stays; a shared one is replaced."""
         body = change.body
         if body is None:
-            with nothing_written():
+            with precondition(reads_the_record=True):
                 found = self.http.get(_path("conversations", ref), template="/conversations/{id}")
                 current = require(found, "body", str)
             body = change.append(current, change.messages)

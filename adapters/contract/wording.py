@@ -1,0 +1,105 @@
+"""What vendors say in words: the login is over, the application is unknown, the text is too long.
+
+Codes and sentences are looked for wherever they stand in a body, since every vendor puts them somewhere else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_SENTENCES = 200
+_LENGTH = 1000
+_DEPTH = 8
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NO_WORD = re.compile(r"[^a-z0-9%<>='()]+")
+_TAG = re.compile(r"<[^<>]*>")
+_PAGE = re.compile(r"<!doctype|<html|<head|<body", re.IGNORECASE)
+
+_FILLER = (
+    r"(?:(?:that|which|you|was|were|is|are|has|have|had|been|be|provided|supplied|given|sent|passed|specified|submitted|"
+    r"presented|either|already|or|and|the|this|your|now|probably|malformed|expired|invalid|revoked) )*"
+)
+_ENDED = (
+    r"(?:invalid|expired|revoked|inactive|unknown|unrecogni[sz]ed|blacklisted|disabled|deleted|consumed|used|"
+    r"not valid|no longer valid|not found|not active|not recogni[sz]ed|does not exist|doesn t exist|not exist)"
+)
+_TOKEN = r"(?:access )?refresh ?token"  # noqa: S105 - words
+#: RFC 6749 section 5.2 and what vendors make of it; then the codes of OpenID Connect for "the user has to come".
+_LOGIN_OVER = re.compile(
+    rf"\binvalid ?grant\b|\bbad {_TOKEN}\b"
+    rf"|\b{_ENDED} (?:(?:or|and) \w+ )?{_TOKEN}s?\b"
+    rf"|\b{_TOKEN}s? {_FILLER}{_ENDED}\b"
+    rf"|\b(?:token|grant|authori[sz]ation|consent|access) (?:has been |was |is )?(?:expired or )?revoked\b"
+    rf"|\b(?:interaction|login|consent) required\b"
+)
+#: RFC 6749 section 5.2, for errors of the application's registration.
+_CLIENT_REFUSED = re.compile(
+    r"\b(?:invalid|unauthori[sz]ed|unknown|bad) (?:oauth ?)?client\b(?! (?:request|error))"
+    r"|\bbad client credentials\b|\bclient authentication failed\b"
+    r"|\b(?:invalid|incorrect|wrong|bad|unknown) client ?(?:id|secret|credentials)\b"
+    r"|\bclient ?(?:id|secret|credentials) (?:(?:provided|given|and|or|client|secret|id) )*"
+    r"(?:is|are|was|were) (?:invalid|incorrect|wrong|not valid|unknown|expired|revoked)\b"
+)
+#: RFC 6749 section 4.1.2.1, which vendors use at the token endpoint too.
+_PASSING = re.compile(r"\b(?:temporarily unavailable|server error|slow down|try again later)\b")
+_TOO_LONG = re.compile(
+    r"(?<!took )(?<!taking )(?<!takes )\btoo long\b|\btoo many characters\b|\bwould be truncated\b|\bdata too long\b"
+    r"|\b(?:payload|entity|body|text|content|note|notes|description|comment|comments|message|value|field) (?:is |was )?"
+    r"too (?:large|big)\b"
+    r"|\b(?:at most|no more than|not more than|less than|fewer than|greater than|up to|longer than|more than|exceeds?|"
+    r"maximum of|limited to|limit of|max) [0-9]+ (?:characters|chars|bytes|letters)\b"
+    r"|\b[0-9]+ (?:characters|chars|bytes) (?:or less|or fewer|at most|maximum|limit|allowed)\b"
+    r"|\b(?:exceed|exceeds|exceeded|exceeding|over|above) (?:\w+ ){0,3}(?:length|size|character limit)\b"
+    r"|\bmax(?:imum)? ?(?:allowed )?(?:length|size|characters)\b"
+    r"|\b(?:length|size) (?:\w+ ){0,3}(?:exceed|at most|less than|no more than|<=?)"
+)
+
+
+def says_login_over(body: Any, text: str = "") -> bool:
+    """Whether a token endpoint's answer, JSON or text, says that the grant or refresh token is good no more.
+
+    A page for people never does: it may show what was sent.
+    """
+    return _says(_LOGIN_OVER, body, text)
+
+
+def says_client_refused(body: Any, text: str = "") -> bool:
+    """Whether it says that the application itself, its id or its secret, is not accepted."""
+    return _says(_CLIENT_REFUSED, body, text)
+
+
+def says_passing(body: Any) -> bool:
+    """Whether it says that it cannot answer at the moment."""
+    return _says(_PASSING, body, "")
+
+
+def says_too_long(body: Any) -> bool:
+    """Whether a refusal in JSON is about the length of a text, in the words of a vendor or its database."""
+    return _says(_TOO_LONG, body, "")
+
+
+def _says(meaning: re.Pattern[str], body: Any, text: str) -> bool:
+    if body is None and not _PAGE.search(text):  # plain text, a form, XML
+        body = _TAG.sub(" ", text)
+    return any(meaning.search(_plain(found)) for found in itertools.islice(_texts(body, "", 0), _SENTENCES))
+
+
+def _texts(value: Any, name: str, depth: int) -> Iterator[str]:
+    """The texts of a JSON body, each behind the name of its member."""
+    if isinstance(value, str):
+        yield f"{name} {value[:_LENGTH]}".strip()
+    elif depth < _DEPTH and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, str(key)[:_LENGTH], depth + 1)
+    elif depth < _DEPTH and isinstance(value, list):
+        for item in value:
+            yield from _texts(item, name, depth + 1)
+
+
+def _plain(text: str) -> str:
+    """Words in lower case with one blank between them; codes in whatever spelling become words."""
+    return _NO_WORD.sub(" ", _CAMEL.sub(" ", text).lower()).strip()
