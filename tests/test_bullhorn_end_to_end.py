@@ -549,7 +549,8 @@ def test_a_wrong_client_secret_is_told_and_logs_nobody_out(me, vendor):
     vendor.call("end", "access_tokens", me.username)
     vendor.fail({"path": "/oauth/token", "status": 401, "body": {"error": "invalid_client"}})
     failed = me.json("GET", "/contact?phoneNumber=+16505550112&isExtension=false")
-    assert "client id and secret" in str(failed["returnMessage"]["details"])
+    told = "This server's credentials for Bullhorn are wrong; tell your administrator."
+    assert failed["returnMessage"]["message"] == told
     vendor.fail()
     assert me.look_up("+16505550112")["successful"]
 

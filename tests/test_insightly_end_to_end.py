@@ -388,7 +388,7 @@ def test_lookups_at_once_stay_within_the_vendors_limits(me, vendor):
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(402, "record limit"), (403, "permission"), (400, "TITLE is required."), (401, "Connect again")],
+    [(403, "permission"), (400, "TITLE is required."), (401, "Connect again")],
 )
 def test_a_refusal_names_what_the_user_can_do(me, vendor, status, words):
     ida = _person(vendor, "Ida", phone="+16505550146")
@@ -400,6 +400,16 @@ def test_a_refusal_names_what_the_user_can_do(me, vendor, status, words):
     vendor.fail()
     assert me.log_call(call(f"refused-{status}", ida))["successful"] is True
     assert len(_titled(vendor, "Inbound Call from Ida Fox")) >= 1
+
+
+def test_a_call_is_kept_while_the_limit_of_the_plan_is_reached(me, vendor):
+    ida = _person(vendor, "Ida", phone="+16505550147")
+    vendor.fail({"method": "POST", "path": ".*/Events", "status": 402, "body": {"Message": "Limit reached."}})
+    kept = me.log_call(call("limit-1", ida))
+    assert kept["returnMessage"]["message"].startswith("Call log saved.")
+    assert "record limit" in str(kept["returnMessage"]["details"])
+    vendor.fail()
+    assert me.log_call(call("limit-1", ida))["successful"] is True
 
 
 @pytest.mark.parametrize(

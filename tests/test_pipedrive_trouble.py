@@ -227,7 +227,6 @@ def test_the_gateways_page_for_those_who_go_on_counts_as_a_limit(company):
 @pytest.mark.parametrize(
     ("status", "error", "detail"),
     [
-        (402, "Company is closed", "subscription"),
         (403, "Scope and URL mismatch", "Install it again"),
         (400, "Validation failed: subject", "Validation failed: subject"),
         (422, "limit of plan", "limit of plan"),
@@ -243,6 +242,18 @@ def test_a_refusal_says_what_the_user_can_do_and_leaves_the_call_to_be_logged(co
     assert detail in str(refused["returnMessage"]["details"])
     assert company.records("activities") == []
     assert me.log_call(call("4", company.dana))["successful"] is True
+
+
+def test_a_call_is_kept_while_the_companys_account_is_not_paid(company):
+    me = company.login()
+    body = {"success": False, "error": "Company is closed"}
+    company.vendor.fail({"method": "POST", "path": "/api/v2/activities", "status": 402, "body": body, "times": 1})
+    kept = me.log_call(call("4", company.dana))
+    assert kept["returnMessage"]["message"].startswith("Call log saved.")
+    assert "subscription" in str(kept["returnMessage"]["details"])
+    assert company.records("activities") == []
+    assert me.log_call(call("4", company.dana))["successful"] is True
+    assert len(company.records("activities")) == 1
 
 
 def test_the_daily_budget_is_told_apart_from_a_burst(company):

@@ -347,7 +347,7 @@ def kept_notice(user: CrmUser, what: str, error: ConnectorError | None) -> Notic
         message = f"{what} saved, but {they} may be in {crm} already. Please look there."
         reason = f"{crm} did not confirm {them}, and could not be asked: {error.message}"
     elif error is not None and error.advice:
-        reason = error.advice
+        reason = f"{error.message} {error.advice}"
     elif isinstance(error, RateLimited):
         reason = f"{crm} accepts no more requests at the moment."
     elif isinstance(error, ServerMisconfigured):
