@@ -53,6 +53,7 @@ from adapters.contract import (
     MessageLogEntry,
     NewContactOffer,
     PhoneNumber,
+    RecordNotFound,
     Reply,
     UnexpectedResponse,
     UnsupportedOperation,
