@@ -238,12 +238,10 @@ def test_a_wrong_secret_of_this_server_is_not_blamed_on_the_user(client, monkeyp
     else:
         reply = client.get("/oauth-callback?callbackUri=https://x.test/?code=c&state=platform=testCRM")
     told = reply.json()["returnMessage"]
-    assert told["message"] == (
-        "Test CRM does not accept this server, so nobody can log in. Your own login is not the reason."
-    )
+    assert told["message"] == "This server's credentials for Test CRM are wrong; tell your administrator."
     assert [item["text"] for item in told["details"][0]["items"]] == [
         "invalid_client",
-        "Please tell your administrator.",
+        "Your own login is not the reason.",
     ]
     assert not CrmUser.objects.exists()
 
