@@ -8,6 +8,7 @@ import os
 import re
 import warnings
 from collections.abc import MutableMapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -129,6 +130,14 @@ class Environment:
             return text
         self.wrong(name, f"must be {' or '.join(choices)}, not {_shown(text)}.")
         return choices[0]
+
+    def country(self, name: str, default: str) -> str:
+        """An ISO country of two letters."""
+        text = self.text(name, default).upper()
+        if f"\n{text}\t" in files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text("utf-8"):
+            return text
+        self.wrong(name, f"must be an ISO country of two letters, such as US or GB, not {_shown(text)}.")
+        return default
 
     def number(self, name: str, default: float, *, least: float = 0, most: float) -> float:
         text = self.text(name)

@@ -224,6 +224,8 @@ JWT_GRACE = timedelta(days=env.number("JWT_GRACE_DAYS", 90, most=3650))
 #: Whether replies tell their times and counts to a connected user who asks with ``is-debug: true``.
 DEBUG_REPLIES = env.switch("DEBUG_REPLIES", False)
 CONTACT_CACHE = timedelta(seconds=env.number("CONTACT_CACHE_SECONDS", 600, most=7 * 86400))
+#: The country whose way of writing numbers is assumed where a user's time zone does not tell the country.
+PHONE_REGION = env.country("PHONE_REGION", "US")
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
 RINGCENTRAL_SERVER = env.url(
     "RINGCENTRAL_SERVER", "https://platform.ringcentral.com", example="https://platform.ringcentral.com"

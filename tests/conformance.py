@@ -53,7 +53,7 @@ REQUIRED = (
     "update_message_log",
 )
 #: Methods with a default that need a case only where an adapter has its own.
-_WHERE_OVERRIDDEN = ("get_call_logs", "setting_options", "handle_route")
+_WHERE_OVERRIDDEN = ("new_contact_offer", "get_call_logs", "setting_options", "handle_route")
 _FURTHER_CASES = {
     "find_contacts": ("none", "several"),
     "find_contacts_by_name": ("none", "several"),

@@ -42,6 +42,7 @@ EXCEPTIONS = {
     "adapters/contract/oauth.py": {"authlib"},
     "adapters/contract/outbound_guard.py": {"urllib3"},
     "adapters/contract/phone.py": {"phonenumbers"},
+    "adapters/contract/phone_lines.py": {"phonenumbers"},
     "adapters/contract/transport.py": {"requests", "urllib3"},
     "adapters/contract/transport_errors.py": {"requests", "urllib3"},
     "audit/fields.py": {"cryptography"},

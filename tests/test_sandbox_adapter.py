@@ -228,10 +228,6 @@ def test_people_who_share_a_number_are_all_found(sandbox: Sandbox) -> None:
     assert [contact.name for contact in matches.contacts] == ["Orla Finch", "Pell Finch"]
 
 
-def test_a_withheld_number_matches_nobody(sandbox: Sandbox) -> None:
-    assert connect(sandbox, "lookup-key").find_contacts(parse_phone("anonymous")).contacts == ()
-
-
 def test_a_new_contact_is_found_by_number_and_by_name(sandbox: Sandbox) -> None:
     adapter = connect(sandbox, "create-key")
     phone = parse_phone("+12125550177")

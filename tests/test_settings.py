@@ -53,6 +53,7 @@ WRONG = [
     ("JWT_LIFETIME_DAYS", "1e300", "must be a number from 1 to 3650, not '1e300'."),
     ("JWT_LIFETIME_DAYS", "nan", "must be a number from 1 to 3650, not 'nan'."),
     ("JWT_GRACE_DAYS", "inf", "must be a number from 0 to 3650, not 'inf'."),
+    ("PHONE_REGION", "UK", "must be an ISO country of two letters, such as US or GB, not 'UK'."),
     ("CONTACT_CACHE_SECONDS", "-5", "must be a number from 0 to 604800, not '-5'."),
     ("OUTBOUND_CONNECT_TIMEOUT", "0", "must be a number from 0.1 to 60, not '0'."),
     ("OUTBOUND_READ_TIMEOUT", "ten", "must be a number from 0.1 to 300, not 'ten'."),

@@ -34,6 +34,7 @@ from adapters.contract import (
     LogResult,
     MessageLogChange,
     MessageLogEntry,
+    NewContactOffer,
     Notice,
     NoticeLevel,
     OAuthCallback,
@@ -177,11 +178,11 @@ class Adapter(CrmAdapter):
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
         """One round: three searches, and the choices for forms where they are not cached."""
-        if not phone.is_valid:
-            raise RequestRejected(
-                "Invalid phone number format", advice="Check the number and its country code, and try again."
-            )
         return lookup.by_phone(self.http, self.cache, phone)
+
+    def new_contact_offer(self) -> NewContactOffer:
+        """The choices for forms, read where they are not cached."""
+        return lookup.offer(self.http, self.cache)
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         """One round; a second, wider one only where several words find nobody together."""
@@ -200,7 +201,7 @@ class Adapter(CrmAdapter):
             id=created,
             name=person["name"],
             type=kind.type,
-            phone=person["phone"],
+            phone=person.get("phone", ""),
             additional_info=lists.contact_info(),
         )
 

@@ -21,6 +21,8 @@ from adapters.contract import (
     NoticeLevel,
     PhoneNumber,
     fan_out_outcomes,
+    require_id,
+    sort_hits,
 )
 
 
@@ -32,15 +34,33 @@ def by_phone(http: HttpClient, cache: AccountCache, phone: PhoneNumber) -> Conta
     found, failed = _answered(outcomes[: len(searches)])
     lists.take(outcomes[len(searches) :])
     info = lists.contact_info()
-    matched = [search.matched_contact(kind, row, phone, info) for kind, row in found]
-    contacts = search.without_repeats(match for match in matched if isinstance(match, Contact))
+    chosen = sort_hits(phone, found, numbers=lambda hit: search.numbers(*hit), key=lambda hit: require_id(hit[1], "id"))
+    contacts = search.without_repeats(
+        search.contact_of(kind, row, match.number, info) for (kind, row), match in chosen.shown
+    )
     _no_false_none(contacts, failed)
     return ContactMatches(
         contacts=contacts,
-        new_contact=None if contacts else NewContactOffer(additional_info=lists.offer_info(), default_type="Lead"),
+        new_contact=None if contacts else _offer(lists),
         notice=_incomplete(failed),
-        dropped=tuple(match for match in matched if not isinstance(match, Contact)),
+        dropped=chosen.dropped,
+        by_ending=chosen.by_ending,
     )
+
+
+def offer(http: HttpClient, cache: AccountCache) -> NewContactOffer:
+    """The offer to create a contact; choices that cannot be read are left out, but a login that is over is told."""
+    lists = AccountLists(http, cache)
+    outcomes = fan_out_outcomes(lambda read: read(), lists.missing_reads())
+    for outcome in outcomes:
+        if isinstance(outcome, CredentialsRejected):
+            raise outcome
+    lists.take(outcomes)
+    return _offer(lists)
+
+
+def _offer(lists: AccountLists) -> NewContactOffer:
+    return NewContactOffer(additional_info=lists.offer_info(), default_type="Lead")
 
 
 def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
@@ -58,7 +78,7 @@ def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
         found, failed = _answered(fan_out_outcomes(lambda call: call(), wider))
     info = lists.contact_info()
     contacts = search.without_repeats(
-        search.contact_of(kind, row, search.first_number(kind, row), info) for kind, row in found
+        search.contact_of(kind, row, next(iter(search.numbers(kind, row)), ""), info) for kind, row in found
     )
     _no_false_none(contacts, failed)
     return ContactMatches(

@@ -19,6 +19,7 @@ from adapters.contract import (
     RecordNotFound,
     RequestRejected,
     dig,
+    last_first,
     offset_name,
     precondition,
     require_id,
@@ -42,12 +43,14 @@ def new_person(draft: ContactDraft) -> dict[str, Any]:
     """The fields of a new person. All three names are sent, since Bullhorn derives none from the others."""
     phone = draft.phone.e164 or draft.phone.raw
     words = draft.name.split() or [phone]
+    first, last = last_first(draft.name) or (words[0], " ".join(words[1:]))
     person: dict[str, Any] = {
-        "name": " ".join(words)[:_NAME_LENGTH],
-        "firstName": words[0][:_PART_LENGTH],
-        "lastName": " ".join(words[1:])[:_PART_LENGTH],  # may be empty, but a candidate's must not be null
-        "phone": phone[:_PHONE_LENGTH],
+        "name": f"{first} {last}".strip()[:_NAME_LENGTH],
+        "firstName": first[:_PART_LENGTH],
+        "lastName": last[:_PART_LENGTH],  # may be empty, but a candidate's must not be null
     }
+    if phone:
+        person["phone"] = phone[:_PHONE_LENGTH]
     status = dig(draft.submission, "status", str, "")
     if status and status != "none":
         person["status"] = status

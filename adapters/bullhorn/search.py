@@ -13,14 +13,12 @@ from typing import Any
 
 from adapters.contract import (
     Contact,
-    DroppedHit,
     HttpClient,
     PhoneNumber,
     RequestRejected,
     UnexpectedResponse,
     dig,
     digits_of,
-    is_same_number,
     require_id,
     rows,
 )
@@ -97,11 +95,15 @@ def jpql_text(text: str) -> str:
 
 def number_forms(phone: PhoneNumber) -> tuple[str, ...]:
     """The ways a number may stand in the index, which keeps a country code or trunk zero as part of the digits."""
-    trunk = digits_of(phone.national_format)  # 020 7946 0106 -> 02079460106
+    abroad = f"00{digits_of(phone.e164)}" if phone.from_home else ""
     forms = (
         phone.national,
         digits_of(phone.e164),
-        trunk,
+        digits_of(phone.national_format),  # 020 7946 0106 -> 02079460106
+        *phone.endings,
+        *map(digits_of, phone.twins),
+        digits_of(phone.from_home),  # 011 44 20 7946 0106
+        abroad,
         phone.e164,
         phone.national_format,
         phone.international_format,
@@ -159,17 +161,6 @@ def found_rows(reply: Any) -> list[dict[str, Any]]:
     return rows(reply, "data")
 
 
-def matched_contact(
-    kind: PersonKind, row: Mapping[str, Any], phone: PhoneNumber, info: Mapping[str, Any]
-) -> Contact | DroppedHit:
-    """The contact with the number that matched, or why the row is not shown."""
-    stored = (dig(row, name, str, "") for name in kind.phone_fields)
-    number = next((number for number in stored if number and is_same_number(phone, number)), None)
-    if number is None:
-        return DroppedHit(id=require_id(row, "id"), reason=f"{kind.type}: no stored number equals the one looked up")
-    return contact_of(kind, row, number, info)
-
-
 def contact_of(kind: PersonKind, row: Mapping[str, Any], number: str, info: Mapping[str, Any]) -> Contact:
     """A contact as shown to the user."""
     dates = [moment for name in kind.activity_fields if (moment := moment_of(row, name))]
@@ -185,9 +176,9 @@ def contact_of(kind: PersonKind, row: Mapping[str, Any], number: str, info: Mapp
     )
 
 
-def first_number(kind: PersonKind, row: Mapping[str, Any]) -> str:
-    """The first phone number of a row; empty when it has none."""
-    return next((number for name in kind.phone_fields if (number := dig(row, name, str, ""))), "")
+def numbers(kind: PersonKind, row: Mapping[str, Any]) -> list[str]:
+    """The phone numbers of a row."""
+    return [number for name in kind.phone_fields if (number := dig(row, name, str, ""))]
 
 
 def moment_of(row: Mapping[str, Any], field: str) -> datetime | None:

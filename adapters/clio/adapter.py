@@ -40,6 +40,7 @@ from adapters.contract import (
     ServerMisconfigured,
     UserProfile,
     dig,
+    natural_name,
     precondition,
     require,
     require_id,
@@ -123,13 +124,17 @@ class Adapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        if phone.is_extension:
-            return ContactMatches()
-        offer = NewContactOffer(additional_info=new_contact_info())
-        if not phone.raw.strip():  # an empty query would return the first page of all contacts
-            return ContactMatches(new_contact=offer)
         found = self._lookup().by_phone(phone)
-        return ContactMatches(contacts=found.contacts, new_contact=offer, notice=found.notice, dropped=found.dropped)
+        return ContactMatches(
+            contacts=found.contacts,
+            new_contact=self.new_contact_offer(),
+            notice=found.notice,
+            dropped=found.dropped,
+            by_ending=found.by_ending,
+        )
+
+    def new_contact_offer(self) -> NewContactOffer:
+        return NewContactOffer(additional_info=new_contact_info())
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         if not name.strip():
@@ -138,15 +143,16 @@ class Adapter(CrmAdapter):
         return ContactMatches(contacts=found.contacts, notice=found.notice)
 
     def create_contact(self, draft: ContactDraft) -> Contact:
-        phone = draft.phone.e164 or draft.phone.raw.strip()
+        phone = draft.phone.e164 or draft.phone.raw
         contact_type = draft.type or "Person"
-        data: dict[str, Any] = {"name": draft.name, "type": contact_type}
+        name = natural_name(draft.name) if contact_type == "Person" else draft.name  # Clio splits a person's name
+        data: dict[str, Any] = {"name": name, "type": contact_type}
         if phone:
             data["phone_numbers"] = [{"name": "Work", "number": phone, "default_number": True}]
         payload = self.http.post("contacts.json", params={"fields": "id,name"}, json={"data": data})
         return Contact(
             id=require_id(payload, "data.id"),
-            name=dig(payload, "data.name", str, "") or draft.name,
+            name=dig(payload, "data.name", str, "") or name,
             type=contact_type,
             phone=phone,
             additional_info=form_info(self.options),

@@ -26,9 +26,10 @@ from adapters.contract import (
     dig,
     fan_out,
     fan_out_outcomes,
-    is_same_number,
+    match_number,
     require,
     require_id,
+    sort_hits,
 )
 from adapters.contract.types import Info
 
@@ -65,6 +66,8 @@ class Found:
 
     contacts: tuple[Contact, ...] = ()
     dropped: tuple[DroppedHit, ...] = ()
+    #: Those of which only the last digits of a number are known to match.
+    by_ending: tuple[Id, ...] = ()
     notice: Notice | None = None
 
 
@@ -81,22 +84,17 @@ class Lookup:
 
     def by_phone(self, phone: PhoneNumber) -> Found:
         """Contacts that really have the number: Clio also searches names, notes and custom fields for it."""
-        asked = phone.e164 or phone.raw.strip()
-        variants = [text for text in dict.fromkeys((asked, *phone.formats)) if text.strip()]
+        asked = phone.e164 or phone.raw
+        variants = list(dict.fromkeys((asked, *phone.twins, *phone.formats)))
         hits: dict[Id, Mapping[str, Any]] = {}
         for row in self._search(variants, phone):
             hits.setdefault(require_id(row, "id"), row)
-        verified = [row for row in hits.values() if _has_number(row, phone)]
-        dropped = tuple(
-            DroppedHit(id=key, reason="no stored number equals the one looked up")
-            for key, row in hits.items()
-            if not _has_number(row, phone)
-        )
-        contacts = [_contact(row, phone=asked) for row in verified]
+        chosen = sort_hits(phone, hits.values(), numbers=_numbers, key=lambda row: require_id(row, "id"))
+        contacts = [_contact(row, phone=asked) for row, _ in chosen.shown]
         found = self._with_matters(contacts[:MOST_CONTACTS], show_status=True)
         reason = f"only the first {MOST_CONTACTS} contacts are shown"
         left_out = tuple(DroppedHit(id=contact.id, reason=reason) for contact in contacts[MOST_CONTACTS:])
-        return replace(found, dropped=(*dropped, *left_out))
+        return replace(found, dropped=(*chosen.dropped, *left_out), by_ending=chosen.by_ending)
 
     def by_name(self, name: str) -> Found:
         """Contacts with that name, those with an e-mail address first."""
@@ -119,7 +117,8 @@ class Lookup:
             answers = []
             for variant in variants:
                 answers.append(self._search_one(variant))
-                if any(_has_number(row, phone) for row in replies.data_rows(answers[-1].body)):
+                found = replies.data_rows(answers[-1].body)
+                if any(match_number(phone, text) for row in found for text in _numbers(row)):
                     break
         left = min((left for answer in answers if (left := _requests_left(answer)) is not None), default=_FEW_LEFT)
         if left < _FEW_LEFT:
@@ -181,9 +180,8 @@ class Lookup:
         return self.options.flag("clioSeeClosedMatters")
 
 
-def _has_number(row: Mapping[str, Any], phone: PhoneNumber) -> bool:
-    numbers = dig(row, "phone_numbers", list, [])
-    return any(is_same_number(phone, dig(number, "number", str, "")) for number in numbers)
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    return [dig(number, "number", str, "") for number in dig(row, "phone_numbers", list, [])]
 
 
 def _requests_left(reply: Reply) -> int | None:

@@ -25,8 +25,10 @@ from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.payload import dig, is_deleted, require, require_id, rows, text_or_null
-from adapters.contract.phone import digits_of, fill_format, is_same_number
+from adapters.contract.person_name import last_first, natural_name
+from adapters.contract.phone import digits_of, fill_format
 from adapters.contract.phone import parse as parse_phone
+from adapters.contract.phone_matching import Match, match_number, sort_hits
 from adapters.contract.preconditions import precondition
 from adapters.contract.references import (
     Dispensable,
@@ -78,7 +80,7 @@ from adapters.contract.types import (
     UserProfile,
     UserToForget,
 )
-from adapters.contract.zones import offset_name, zone_of
+from adapters.contract.zones import offset_name, region_of, zone_of
 
 __all__ = [
     "AccessDenied",
@@ -118,6 +120,7 @@ __all__ = [
     "LoginForm",
     "Manifest",
     "ManifestError",
+    "Match",
     "Message",
     "MessageKind",
     "MessageLogChange",
@@ -152,18 +155,22 @@ __all__ = [
     "fan_out_outcomes",
     "fill_format",
     "is_deleted",
-    "is_same_number",
+    "last_first",
     "log_written",
+    "match_number",
+    "natural_name",
     "offset_name",
     "parse_phone",
     "precondition",
     "reference_gone",
+    "region_of",
     "require",
     "require_id",
     "rows",
     "run_together",
     "said_gone",
     "send_without_gone",
+    "sort_hits",
     "text_or_null",
     "without_keys",
     "zone_of",

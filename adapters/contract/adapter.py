@@ -30,6 +30,7 @@ from adapters.contract.types import (
     LogResult,
     MessageLogChange,
     MessageLogEntry,
+    NewContactOffer,
     Notice,
     OAuthCallback,
     Options,
@@ -172,7 +173,17 @@ class CrmAdapter(ABC):
 
     @abstractmethod
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        """People with this number. Never called for an extension. At most two rounds of requests."""
+        """People with this number, hits taken apart by ``sort_hits``. At most two rounds of requests.
+
+        Never called for a withheld number, nor for an extension unless ``finds_extensions`` says so.
+        """
+
+    def new_contact_offer(self) -> NewContactOffer | None:
+        """The offer to create a contact where nobody could be looked for; None: not offered here.
+
+        Override where the form needs choices. A choice that cannot be read is left out: the call has to be logged.
+        """
+        return NewContactOffer()
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         """People with this name; ``name`` is not blank."""
@@ -180,7 +191,7 @@ class CrmAdapter(ABC):
 
     @abstractmethod
     def create_contact(self, draft: ContactDraft) -> Contact:
-        """Creates a person or company."""
+        """Creates a person or company; without a number where ``draft.phone.raw`` is empty."""
 
     # --- call logs ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Telephone numbers: what was dialled, the ways it may be stored, and whether two notations are one number."""
+"""Telephone numbers: what was dialled, and the ways it may be stored."""
 
 from __future__ import annotations
 
@@ -6,47 +6,70 @@ import re
 from collections.abc import Sequence
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumberFormat
 
+from adapters.contract.phone_lines import MEXICO, Line, endings_of, line_of, twins_of
 from adapters.contract.types import PhoneNumber
+from adapters.contract.withheld import dialled, is_spelt_word
 
 _PLACEHOLDER = re.compile(r"[#*]")
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 #: libphonenumber's "region" of numbers that belong to no country (+800, +882 ...).
 _NO_COUNTRY = "001"
+#: Digits without a plus sign that are fewer are a short code or an extension, not a number of a country.
+_SHORTEST_WITHOUT_PLUS = 7
 
 
 def parse(
-    raw: str, *, formats: str | Sequence[str] = "", is_extension: bool = False, default_region: str = "US"
+    raw: str, *, formats: str | Sequence[str] = "", is_extension: bool = False, home_region: str = "US"
 ) -> PhoneNumber:
-    """The number as the client sent it, read. Never raises: what is not a valid number has ``is_valid`` False.
+    """The number as the client sent it, read. Never raises.
+
+    A number counts (``is_valid``) when its country code is known and its length possible. A withheld number, and what
+    else names nobody, gives an empty ``raw``.
 
     ``raw``: E.164; its plus sign may have become a blank in a query string. Numbers without a plus are taken to be
-    of ``default_region`` (ISO country). ``formats``: the user's templates, a comma-joined text or a list, see
+    of ``home_region`` (ISO country). ``formats``: the user's templates, a comma-joined text or a list, see
     ``fill_format``; those that do not fit the number are left out.
     """
-    text = "+" + raw.strip() if raw[:1] == " " and raw.strip()[:1].isdigit() else raw.strip()
+    had_blank = raw[:1] == " " and raw.strip()[:1].isdigit()
+    text = dialled(f"+{raw.strip()}" if had_blank else raw)
     digits = digits_of(text)
-    if is_extension:
-        return PhoneNumber(raw=text, is_extension=True, national=digits)
-    number = _valid_number(text, default_region)
-    if number is None and text.startswith("+") and not raw.startswith("+"):  # the blank was only a blank
-        number = _valid_number(text[1:], default_region)
-    if number is None:
-        return PhoneNumber(raw=text, national=digits)
+    if is_extension or not text:
+        return PhoneNumber(raw=text, is_extension=is_extension, national=digits, home_region=home_region)
+    found = _number_and_line(text, home_region)
+    if had_blank and not (found and phonenumbers.is_valid_number(found[0])):
+        at_home = _number_and_line(text[1:], home_region)  # the blank may have been only a blank
+        if found is None or (at_home and phonenumbers.is_valid_number(at_home[0])):
+            found = at_home
+    if found is None:
+        if is_spelt_word(digits) or _has_letters(text):  # john.smith2, the sender "Info2Go"
+            text = digits = ""
+        return PhoneNumber(raw=text, national=digits, home_region=home_region)
+    number, line = found
     region = phonenumbers.region_code_for_number(number) or ""
     national = phonenumbers.national_significant_number(number)
+    e164 = f"+{number.country_code}{national}"
+    if e164 not in (twins := twins_of(line)):  # written with 044, or with both 9 and 15
+        e164 = twins[-1] if twins else e164
+    if twins:  # Mexico's old 1 is kept in E.164 only
+        number = phonenumbers.parse(f"+{line.digits}" if line.country_code == MEXICO else e164)
+        national = phonenumbers.national_significant_number(number)
     templates = formats.split(",") if isinstance(formats, str) else formats
-    filled = (fill_format(template.strip(), national) for template in templates)
+    filled = (fill_format(form.strip(), national) or fill_format(form.strip(), line.national) for form in templates)
     return PhoneNumber(
         raw=text,
-        e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
+        e164=e164,
         national=national,
         national_format=phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),
         international_format=phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL),
-        country_code=number.country_code or 0,
+        from_home=_dialled_from(home_region, number),
+        country_code=line.country_code,
         region="" if region == _NO_COUNTRY else region,
+        home_region=home_region,
         formats=tuple(dict.fromkeys(form for form in filled if form)),
+        endings=endings_of(line),
+        twins=tuple(twin for twin in twins if twin != e164),
     )
 
 
@@ -58,33 +81,32 @@ def fill_format(template: str, digits: str) -> str | None:
     return _PLACEHOLDER.sub(lambda _: next(remaining), template)
 
 
-def is_same_number(phone: PhoneNumber, stored: str) -> bool:
-    """Whether a CRM's text, in any notation, is this number.
-
-    A stored number without country code counts as one of the country of ``phone``; an extension behind it is
-    ignored. Where ``phone`` is not a valid number, the digits have to be equal.
-    """
-    if not phone.is_valid:
-        digits = digits_of(phone.raw)
-        return bool(digits) and digits == digits_of(stored)
-    number = _parsed(stored, phone.region or None)
-    return number is not None and phonenumbers.format_number(number, PhoneNumberFormat.E164) == phone.e164
-
-
 def digits_of(text: str) -> str:
     """The ASCII digits of a text, nothing else."""
     return _NOT_A_DIGIT.sub("", text)
 
 
-def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+def _number_and_line(text: str, region: str) -> tuple[phonenumbers.PhoneNumber, Line] | None:
+    is_short = len(digits_of(text)) < _SHORTEST_WITHOUT_PLUS and not _has_letters(text)  # 1-800-FLOWERS is none
+    if is_short and not text.lstrip("(").startswith("+"):
+        return None
     try:
         number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
+    except NumberParseException:
         return None
     number.extension = None
-    return number
+    line = line_of(number)
+    return (number, line) if line else None
 
 
-def _valid_number(text: str, region: str) -> phonenumbers.PhoneNumber | None:
-    number = _parsed(text, region)
-    return number if number is not None and phonenumbers.is_valid_number(number) else None
+def _has_letters(text: str) -> bool:
+    return any(char.isalpha() for char in text)
+
+
+def _dialled_from(home_region: str, number: phonenumbers.PhoneNumber) -> str:
+    """``011 44 20 7946 0106``; empty for a number of the home country, or of a country unknown."""
+    if home_region in ("", *phonenumbers.region_codes_for_country_code(number.country_code or 0)):
+        return ""
+    if home_region not in phonenumbers.SUPPORTED_REGIONS:
+        return ""
+    return phonenumbers.format_out_of_country_calling_number(number, home_region)

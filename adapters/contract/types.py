@@ -74,24 +74,43 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneNumber:
-    """What was dialled, and the forms of it worth searching for. Made by ``contract.phone.parse``."""
+    """What was dialled, and the forms of it worth searching for. Made by ``contract.phone.parse``.
 
+    A number counts when its country code is known and its length possible, even if its area code is not known.
+    """
+
+    #: The number as it came, to be stored where there is no ``e164``. Empty: withheld, or no number at all.
     raw: str
     #: True for an internal extension: only adapters are asked that say ``finds_extensions``.
     is_extension: bool = False
-    #: ``+16505551212``; empty when the number is not a valid one.
+    #: ``+16505551212``; empty when it does not count as a number: a short code, say.
     e164: str = ""
-    #: National significant number, digits only: ``6505551212``; the digits as received when invalid.
+    #: National significant number, digits only: ``6505551212``; the digits as received where there is no ``e164``.
     national: str = ""
-    #: As printed inside the country: ``(650) 555-1212``; empty when invalid.
+    #: As printed inside the country: ``(650) 555-1212``; empty without ``e164``.
     national_format: str = ""
-    #: As printed abroad: ``+1 650-555-1212``; empty when invalid.
+    #: As printed abroad: ``+1 650-555-1212``; empty without ``e164``.
     international_format: str = ""
-    #: Calling code (1, 44, ...) and ISO country (``US``); 0 and empty when invalid.
+    #: As dialled in the user's country: ``011 44 20 7946 0106``; empty for a number of that country.
+    from_home: str = ""
+    #: Calling code (1, 44, ...); 0 without ``e164``.
     country_code: int = 0
+    #: ISO country (``US``); empty where the area code is not known to belong to one.
     region: str = ""
+    #: The user's own country: numbers written without a country are read as numbers of it, and of this number's.
+    home_region: str = "US"
     #: The user's overriding formats with the digits of ``national`` filled in, in the user's order.
     formats: tuple[str, ...] = ()
+    #: The digits in which all its notations end: ``("6505551212",)``, for CRMs that find a part of a number. Two for an
+    #: Argentine number, which may be stored with 15 behind its area code.
+    endings: tuple[str, ...] = ()
+    #: E.164 of the same line in older or newer notation: with or without Mexico's 1, or Argentina's 9.
+    twins: tuple[str, ...] = ()
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether this is nobody's number. ``find_contacts`` is not asked for it, nothing is stored as a number."""
+        return not self.raw
 
     @property
     def is_valid(self) -> bool:
@@ -99,8 +118,13 @@ class PhoneNumber:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """E.164, national digits, then the user's formats; without repeats or empty texts."""
-        return tuple(dict.fromkeys(text for text in (self.e164, self.national, *self.formats) if text))
+        """E.164, national digits, twins and what they end in, then the user's formats; no repeats, no empty texts.
+
+        For CRMs that compare whole texts.
+        """
+        short = self.endings[:1] if self.twins else ()
+        texts = (self.e164, self.national, *self.twins, *short, *self.formats)
+        return tuple(dict.fromkeys(text for text in texts if text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +181,8 @@ class ContactMatches:
     #: Says what went only half well ("Leads could not be searched ..."); None when all is well.
     notice: Notice | None = None
     dropped: tuple[DroppedHit, ...] = ()
+    #: Contacts shown although only the last digits of a number are known to be the same; for support.
+    by_ending: tuple[Id, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,8 @@ from adapters.contract import (
     UnexpectedResponse,
     UserProfile,
     dig,
-    digits_of,
     fan_out_outcomes,
+    natural_name,
     precondition,
     require_id,
     rows,
@@ -117,12 +117,14 @@ class Adapter(CrmAdapter):
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
         """Every notation in every phone field, compared whole by the vendor: E.164 is among them by default."""
         numbers = phone.variants if phone.is_valid else tuple(dict.fromkeys((phone.raw, phone.national)))
-        if not digits_of(phone.raw):  # withheld; a search for nothing could return everybody
-            return ContactMatches(new_contact=NewContactOffer())
         lookup = self._lookup()
         contacts = lookup.contacts(lookup.search_numbers(phone, numbers, self._phone_fields()))
         return ContactMatches(
-            contacts=contacts, new_contact=NewContactOffer(), notice=lookup.notice, dropped=tuple(lookup.dropped)
+            contacts=contacts,
+            new_contact=NewContactOffer(),
+            notice=lookup.notice,
+            dropped=tuple(lookup.dropped),
+            by_ending=tuple(lookup.by_ending),
         )
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
@@ -139,10 +141,14 @@ class Adapter(CrmAdapter):
         phone = draft.phone.e164 or draft.phone.raw
         record = self.http.post(kind.path, json=people.new_person(kind, draft.name, phone))
         new_id = require_id(record, kind.id_field)
-        key = created_key(draft.phone)
-        created = self.cache.get(key, max_age=CREATED_MAX_AGE) or []
-        self.cache.put(key, [*created, [kind.type, new_id]])
-        return replace(people.contact(kind, record, phone=phone, choices={}), name=people.name_of(record) or draft.name)
+        if phone:
+            key = created_key(draft.phone)
+            created = self.cache.get(key, max_age=CREATED_MAX_AGE) or []
+            self.cache.put(key, [*created, [kind.type, new_id]])
+        return replace(
+            people.contact(kind, record, phone=phone, choices={}),
+            name=people.name_of(record) or natural_name(draft.name),
+        )
 
     # --- call logs ---------------------------------------------------------------------------------
 

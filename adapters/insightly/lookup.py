@@ -27,9 +27,9 @@ from adapters.contract import (
     UnexpectedResponse,
     dig,
     fan_out_outcomes,
-    is_same_number,
     require_id,
     rows,
+    sort_hits,
 )
 from adapters.insightly import people
 from adapters.insightly.links import COLLECTIONS, OBJECTS, linked
@@ -85,6 +85,8 @@ class Lookup:
     user_id: Id
     notice: Notice | None = None
     dropped: list[DroppedHit] = field(default_factory=list)
+    #: Those of which only the last digits of a number are known to match.
+    by_ending: list[Id] = field(default_factory=list)
 
     def search_numbers(
         self, phone: PhoneNumber, numbers: Sequence[str], fields: Sequence[tuple[Kind, str, bool]]
@@ -103,10 +105,10 @@ class Lookup:
                 for number in numbers[start : start + size]
                 for kind, name, is_extra in fields
             ]
-            hits = [hit for hit in self.search(searches, careful=careful) if self._is_verified(phone, hit)]
+            hits = self._verified(phone, self.search(searches, careful=careful))
             if hits:
                 break
-        return [*hits, *(hit for hit in self._created_here(phone, hits) if self._is_verified(phone, hit))]
+        return [*hits, *self._verified(phone, self._created_here(phone, hits))]
 
     def search(self, searches: Sequence[Search], *, careful: bool = False) -> list[Hit]:
         """What the searches found, in their order, each person as often as found.
@@ -202,12 +204,14 @@ class Lookup:
             raise UnexpectedResponse(reason="the answer is not JSON", status=reply.status)
         return reply
 
-    def _is_verified(self, phone: PhoneNumber, hit: Hit) -> bool:
-        """Whether the value that matched is the number: whatever a search returns, no wrong person is shown."""
-        if is_same_number(phone, hit.phone) or hit.phone.strip() in (phone.raw, phone.national, *phone.formats):
-            return True
-        self.dropped.append(DroppedHit(id=people.key_of(hit.kind, hit.record)[1], reason="has another number"))
-        return False
+    def _verified(self, phone: PhoneNumber, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits whose value is the number: whatever a search returns, no wrong person is shown."""
+        chosen = sort_hits(
+            phone, hits, numbers=lambda hit: [hit.phone], key=lambda hit: people.key_of(hit.kind, hit.record)[1]
+        )
+        self.dropped += chosen.dropped
+        self.by_ending += chosen.by_ending
+        return [replace(hit, phone=match.number) for hit, match in chosen.shown]
 
     def _weigh(self, failed: Sequence[Failure], *, asked: Sequence[Search], is_empty: bool) -> None:
         for _, error in failed:

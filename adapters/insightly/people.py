@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract import Choice, Contact, Id, RequestRejected, UnexpectedResponse, dig, require_id
+from adapters.contract import Choice, Contact, Id, RequestRejected, UnexpectedResponse, dig, last_first, require_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,8 @@ def contact(
 
 def new_person(kind: Kind, name: str, phone: str) -> dict[str, str]:
     """The body that creates a person. A contact must have a first name, a lead a last one; each gets what there is."""
-    first, _, last = " ".join(name.split()).partition(" ")
+    words = name.split()
+    first, last = last_first(name) or (" ".join(words[:1]), " ".join(words[1:]))
     if not first:
         raise RequestRejected("Enter a name for the new contact.")
     if not last and kind is LEAD:

@@ -43,15 +43,17 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out_outcomes,
+    natural_name,
     precondition,
     require,
     require_id,
     rows,
     run_together,
+    sort_hits,
     text_or_null,
 )
 from adapters.pipedrive import activities, activity_types, install_page, login, records, replies
-from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup, verified
+from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup
 
 #: Serves every company; the company's own host is the one the vendor recommends.
 ANY_COMPANY = "api.pipedrive.com"
@@ -109,21 +111,20 @@ class Adapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        if "+" not in phone.raw:
-            return ContactMatches(
-                notice=Notice(
-                    message="Logging against internal extension number is not supported.", level=NoticeLevel.WARNING
-                )
-            )
-        term = phone.national if phone.is_valid else phone.raw.strip()
-        if len(term) < _MIN_TERM:
+        if len(phone.raw) < _MIN_TERM:
             return ContactMatches(new_contact=NewContactOffer())
         lookup = self._lookup()
-        found = lookup.search(term, in_field="phone")
-        hits, dropped = verified(phone, found.hits)
+        found = lookup.search(*(phone.endings or (phone.raw,)), in_field="phone")
+        chosen = sort_hits(phone, found.hits, numbers=lambda hit: hit.phones, key=lambda hit: hit.id)
         created = self.cache.get(_created_key(phone), max_age=_UNTIL_SEARCHABLE) or ()
-        contacts = lookup.contacts(found, hits, phone=phone, just_created=created)
-        return ContactMatches(contacts=contacts, new_contact=NewContactOffer(), notice=lookup.notice, dropped=dropped)
+        contacts = lookup.contacts(found, [hit for hit, _ in chosen.shown], phone=phone, just_created=created)
+        return ContactMatches(
+            contacts=contacts,
+            new_contact=NewContactOffer(),
+            notice=lookup.notice,
+            dropped=chosen.dropped,
+            by_ending=chosen.by_ending,
+        )
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         term = name.strip()
@@ -136,8 +137,8 @@ class Adapter(CrmAdapter):
         return ContactMatches(contacts=lookup.contacts(found, found.hits), notice=lookup.notice)
 
     def create_contact(self, draft: ContactDraft) -> Contact:
-        phone = draft.phone.e164 or draft.phone.raw.strip()
-        body: dict[str, Any] = {"name": draft.name}
+        phone = draft.phone.e164 or draft.phone.raw
+        body: dict[str, Any] = {"name": natural_name(draft.name)}  # Pipedrive splits it into first and last name
         if phone:  # v2 does not know "phone": sending it would drop the number
             body["phones"] = [{"value": phone, "primary": True, "label": "work"}]
         person = require(self.http.post("/api/v2/persons", json=body), "data", dict)
@@ -146,7 +147,7 @@ class Adapter(CrmAdapter):
             key = _created_key(draft.phone)
             earlier = self.cache.get(key, max_age=_UNTIL_SEARCHABLE) or ()
             self.cache.put(key, [*earlier, person_id])
-        return Contact(id=person_id, name=dig(person, "name", str, draft.name), type="contact", phone=phone)
+        return Contact(id=person_id, name=dig(person, "name", str, body["name"]), type="contact", phone=phone)
 
     # --- call logs ---------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from adapters.contract import (
     ConnectorError,
     Contact,
     CredentialsRejected,
-    DroppedHit,
     HttpClient,
     Id,
     Notice,
@@ -24,9 +23,9 @@ from adapters.contract import (
     PhoneNumber,
     UnexpectedResponse,
     dig,
-    digits_of,
+    fan_out,
     fan_out_outcomes,
-    is_same_number,
+    match_number,
     require_id,
     rows,
 )
@@ -69,6 +68,9 @@ class Found:
     has_links: bool = False
 
 
+Search = Callable[[str, str], Found]
+
+
 class Lookup:
     """One look-up: ``search`` is the first round, ``contacts`` the second."""
 
@@ -80,27 +82,27 @@ class Lookup:
         self.scopes = scopes
         self.notice: Notice | None = None
 
-    def search(self, term: str, *, in_field: str) -> Found:
-        """Persons whose ``phone`` or ``name`` holds the term, without repeats, in the vendor's order.
+    def search(self, *terms: str, in_field: str) -> Found:
+        """Persons whose ``phone`` or ``name`` holds one of the terms, without repeats, in the vendor's order.
 
         One ``itemSearch`` where the scope allows it, else ``persons/search``. Where nobody knows, both go out together
         and the answer is remembered for the account, so that there never is a third round.
         """
         if self.scopes and "search:read" not in self.scopes:
-            return self._search_persons(term, in_field)
+            return self._search_each(self._search_persons, terms, in_field)
         key = GRANTED_SCOPE_KEY if self.scopes else SCOPE_KEY
         allowed = self.cache.get(key, max_age=SCOPE_MAX_AGE)
         if allowed is False:
-            return self._search_persons(term, in_field)
+            return self._search_each(self._search_persons, terms, in_field)
         if allowed is None and not self.scopes:
-            return self._search_both(term, in_field)
+            return self._search_both(terms, in_field)
         try:
-            return self._search_items(term, in_field)
+            return self._search_each(self._search_items, terms, in_field)
         except AccessDenied as error:
             if not is_missing_scope(error):
                 raise
             self.cache.put(key, False)  # other than what was granted, or known of a colleague: a third round, once
-            return self._search_persons(term, in_field)
+            return self._search_each(self._search_persons, terms, in_field)
 
     def contacts(
         self,
@@ -134,12 +136,13 @@ class Lookup:
             else:
                 (deals if kind == "deals" else leads)[outcome[0]] = outcome[1]
         unseen = [_hit_of(persons[person]) for person in just_created if person in persons and person not in ids]
+        unseen = [hit for hit in unseen if phone and any(match_number(phone, text) for text in hit.phones)]
         return tuple(
             Contact(
                 id=hit.id,
                 name=hit.name,
                 type="contact",
-                phone=(phone.e164 or phone.raw.strip()) if phone else next(iter(hit.phones), ""),
+                phone=(phone.e164 or phone.raw) if phone else next(iter(hit.phones), ""),
                 company=hit.company,
                 email=hit.email,
                 created_at=_moment(persons.get(hit.id, {}), "add_time"),
@@ -150,20 +153,24 @@ class Lookup:
                     if choices  # the form breaks on an empty list
                 },
             )
-            for hit in [*hits, *(hit for hit in unseen if phone and _has_number(hit, phone))]
+            for hit in [*hits, *unseen]
         )
 
-    def _search_both(self, term: str, in_field: str) -> Found:
-        items, persons = fan_out_outcomes(
-            lambda search: search(term, in_field), (self._search_items, self._search_persons)
-        )
-        if not isinstance(items, ConnectorError):
+    def _search_each(self, search: Search, terms: Sequence[str], in_field: str) -> Found:
+        return _merged(fan_out(lambda term: search(term, in_field), terms))
+
+    def _search_both(self, terms: Sequence[str], in_field: str) -> Found:
+        searches = [(search, term) for search in (self._search_items, self._search_persons) for term in terms]
+        outcomes = fan_out_outcomes(lambda asked: asked[0](asked[1], in_field), searches)
+        items, persons = outcomes[: len(terms)], outcomes[len(terms) :]
+        refusal = next((outcome for outcome in items if isinstance(outcome, ConnectorError)), None)
+        if refusal is None:
             self.cache.put(SCOPE_KEY, True)
-            return items
-        if isinstance(items, AccessDenied) and not isinstance(persons, ConnectorError):
+            return _merged(items)
+        if isinstance(refusal, AccessDenied) and all(isinstance(outcome, Found) for outcome in persons):
             self.cache.put(SCOPE_KEY, False)
-            return persons
-        raise items
+            return _merged(persons)
+        raise refusal
 
     def _search_items(self, term: str, in_field: str) -> Found:
         params: dict[str, Any] = {
@@ -216,26 +223,6 @@ class Lookup:
             )
 
 
-def verified(phone: PhoneNumber, hits: Iterable[Hit]) -> tuple[list[Hit], tuple[DroppedHit, ...]]:
-    """The hits that really have the number, and the others: the vendor finds the digits anywhere in a number.
-
-    Where none has it, those that end with its digits (numbers stored with a wrong country, say).
-    """
-    hits = list(hits)
-    same = [hit for hit in hits if _has_number(hit, phone)]
-    reason = "another number contains these digits"
-    if not same:
-        ending = digits_of(phone.national) or digits_of(phone.raw)
-        same = [hit for hit in hits if ending and any(digits_of(stored).endswith(ending) for stored in hit.phones)]
-        reason = "the number does not end with these digits"
-    shown = {hit.id for hit in same}
-    return same, tuple(DroppedHit(id=hit.id, reason=reason) for hit in hits if hit.id not in shown)
-
-
-def _has_number(hit: Hit, phone: PhoneNumber) -> bool:
-    return any(is_same_number(phone, stored) for stored in hit.phones)
-
-
 def _hit_of(person: Mapping[str, Any]) -> Hit:
     """A person's record in the shape of a search's row."""
     return Hit(
@@ -258,6 +245,16 @@ def _hits(payload: Any) -> list[Hit]:
         )
         for row in rows(payload, "data.items")
     ]
+
+
+def _merged(outcomes: Iterable[Found | ConnectorError]) -> Found:
+    founds = [outcome for outcome in outcomes if isinstance(outcome, Found)]
+    return Found(
+        hits=_unique(hit for found in founds for hit in found.hits),
+        deals={person: choices for found in founds for person, choices in found.deals.items()},
+        leads={person: choices for found in founds for person, choices in found.leads.items()},
+        has_links=all(found.has_links for found in founds),
+    )
 
 
 def _unique(hits: Iterable[Hit]) -> tuple[Hit, ...]:

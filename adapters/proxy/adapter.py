@@ -173,18 +173,20 @@ class DeclarativeAdapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        """One request, or one for each notation of the number, all together; a withheld number is not searched."""
-        offer = NewContactOffer() if "createContact" in self._operations else None
+        """One request, or one for each notation of the number, all together."""
+        offer = self.new_contact_offer()
         operation = self._operations.get("findContact")
-        if operation is None or not phone.variants:
+        if operation is None:
             return ContactMatches(new_contact=offer)
         own = variables.phone(phone)
         each = [{"phoneFormat": form} for form in phone.variants] if operation.for_each_format else [{}]
         pages = fan_out(lambda form: self._sender.list(operation, {**own, **form}), each)
         rows = [row for page in pages for row in page.rows]
-        contacts, dropped = contacts_with_number(rows, operation.mapping.get("item", {}), phone)
-        notice = _cut_notice(any(page.is_cut for page in pages))
-        return ContactMatches(contacts=contacts, new_contact=offer, dropped=dropped, notice=notice)
+        matches = contacts_with_number(rows, operation.mapping.get("item", {}), phone)
+        return replace(matches, new_contact=offer, notice=_cut_notice(any(page.is_cut for page in pages)))
+
+    def new_contact_offer(self) -> NewContactOffer | None:
+        return NewContactOffer() if "createContact" in self._operations else None
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         operation = self._operation("findContactWithName")

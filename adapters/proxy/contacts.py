@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from adapters.contract import Choice, Contact, DroppedHit, Id, PhoneNumber, dig, is_same_number, require_id
+from adapters.contract import Choice, Contact, ContactMatches, PhoneNumber, dig, require_id, sort_hits
 from adapters.proxy.reading import joined, moment, numbers, place, table, text
 
 Row = Mapping[str, Any]
@@ -28,26 +28,27 @@ def contact_of(row: Row, item: Mapping[str, Any], *, phone: str = "") -> Contact
     )
 
 
-def contacts_with_number(
-    rows: Iterable[Row], item: Mapping[str, Any], number: PhoneNumber
-) -> tuple[tuple[Contact, ...], tuple[DroppedHit, ...]]:
+def contacts_with_number(rows: Iterable[Row], item: Mapping[str, Any], number: PhoneNumber) -> ContactMatches:
     """Each contact once, however many requests found it.
 
     Where the definition names all places of numbers (``phonePaths``), a hit that has another number is dropped, and
     the number that fits is the one shown.
     """
-    contacts: dict[Id, Contact] = {}
-    dropped: dict[Id, DroppedHit] = {}
-    for row in rows:
-        contact = contact_of(row, item, phone=number.e164 or number.raw)
-        if "phonePaths" in item:
-            stored = [found for found in numbers(row, item["phonePaths"]) if is_same_number(number, found)]
-            if not stored:
-                dropped[contact.id] = DroppedHit(id=contact.id, reason="has another number")
-                continue
-            contact = replace(contact, phone=stored[0])
-        contacts[contact.id] = contact
-    return tuple(contacts.values()), tuple(dropped.values())
+    found = {contact.id: (contact, row) for row in rows if (contact := contact_of(row, item, phone=_typed(number)))}
+    if "phonePaths" not in item:
+        return ContactMatches(contacts=tuple(contact for contact, _ in found.values()))
+    chosen = sort_hits(
+        number, found.values(), numbers=lambda hit: numbers(hit[1], item["phonePaths"]), key=lambda hit: hit[0].id
+    )
+    return ContactMatches(
+        contacts=tuple(replace(contact, phone=match.number) for (contact, _), match in chosen.shown),
+        dropped=chosen.dropped,
+        by_ending=chosen.by_ending,
+    )
+
+
+def _typed(number: PhoneNumber) -> str:
+    return number.e164 or number.raw
 
 
 def _moment(row: Row, item: Mapping[str, Any], key: str) -> Any:

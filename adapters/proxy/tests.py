@@ -33,7 +33,6 @@ from adapters.contract import (
     UnexpectedResponse,
     UnsupportedOperation,
     UserProfile,
-    parse_phone,
 )
 from adapters.proxy import schema
 from adapters.proxy.reading import moment, number
@@ -400,11 +399,10 @@ def test_a_surprise_in_an_answer_names_its_place(adapter, crm, answer, place):
     assert f"'{place}'" in raised.value.reason
 
 
-def test_a_withheld_number_is_not_searched_for(adapter, crm):
+def test_a_new_contact_is_offered_where_one_can_be_created(adapter, crm):
     create = {"createContact": {"method": "POST", "url": "/people", "body": {}}}
-    found = adapter({"findContact": FIND, **create}).find_contacts(parse_phone("anonymous"))
-    assert found.contacts == ()
-    assert found.new_contact is not None
+    assert adapter({"findContact": FIND, **create}).new_contact_offer() is not None
+    assert adapter({"findContact": FIND}).new_contact_offer() is None
     assert crm.requests == []
 
 

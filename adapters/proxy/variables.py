@@ -25,6 +25,7 @@ from adapters.contract import (
     Party,
     PhoneNumber,
     UserProfile,
+    last_first,
 )
 
 Values = dict[str, Any]
@@ -107,8 +108,9 @@ def phone(number: PhoneNumber) -> Values:
 
 
 def new_contact(draft: ContactDraft) -> Values:
-    """The name also in two parts: the last word, and what stands before it."""
-    first, _, last = draft.name.rpartition(" ")
+    """The name also in two parts: the last word, and what stands before it; ``Smith, John`` is read."""
+    before, _, word = draft.name.rpartition(" ")
+    first, last = last_first(draft.name) or (before, word)
     return {
         **phone(draft.phone),
         **known(

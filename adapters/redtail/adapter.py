@@ -33,6 +33,7 @@ from adapters.contract import (
     LogResult,
     MessageLogChange,
     MessageLogEntry,
+    NewContactOffer,
     Notice,
     NoticeLevel,
     PhoneNumber,
@@ -124,9 +125,10 @@ class Adapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        if phone.is_extension:
-            return ContactMatches()
         return people.by_phone(self.http, self.cache, phone)
+
+    def new_contact_offer(self) -> NewContactOffer:
+        return people.offer(self.http, self.cache)
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         return people.by_name(self.http, self.cache, name)

@@ -23,9 +23,11 @@ from adapters.contract import (
     dig,
     digits_of,
     fan_out_outcomes,
-    is_same_number,
+    last_first,
+    natural_name,
     parse_phone,
     require_id,
+    sort_hits,
 )
 from adapters.contract.types import Info
 from adapters.redtail.categories import Categories, chosen_category
@@ -40,8 +42,6 @@ _MOST_PAGES = 5
 _PHONE_TYPE = 6
 #: The status of a value that Redtail does not accept; any other refusal says nothing about the form of a number.
 _INVALID = 422
-#: Fewer digits end too many numbers to tell one person.
-_ENDING_LENGTH = 7
 
 
 def by_phone(http: HttpClient, cache: AccountCache, phone: PhoneNumber) -> ContactMatches:
@@ -50,18 +50,34 @@ def by_phone(http: HttpClient, cache: AccountCache, phone: PhoneNumber) -> Conta
     Redtail keeps the country code apart, so the national digits are searched for, never the number with its plus.
     It does not say how it compares punctuation: the user's own formats are asked for as well.
     """
-    terms = list(dict.fromkeys(text for text in (phone.national, *phone.formats) if text))
+    terms = list(dict.fromkeys((phone.national, *phone.endings, *phone.formats)))
     found, failed, categories = _search(http, cache, [_searched(phone_number=term) for term in terms])
     hits, deleted = _living(found)
-    shown, other = _verified(phone, hits)
+    chosen = sort_hits(phone, hits, numbers=_numbers(phone), key=_id)
+    shown, dropped = [row for row, _ in chosen.shown], chosen.dropped
+    if not shown:  # whose numbers did not come along
+        shown = [row for row in hits if not _phones(row)]
+        dropped = tuple(hit for hit in dropped if hit.id not in map(_id, shown))
     _no_false_none(shown, failed)
     number, info = phone.e164 or phone.raw, categories.info()
     return ContactMatches(
         contacts=tuple(_contact(row, phone=number, info=info) for row in shown),
         new_contact=NewContactOffer(additional_info=info),
         notice=_incomplete(failed),
-        dropped=(*deleted, *other),
+        dropped=(*deleted, *dropped),
+        by_ending=chosen.by_ending,
     )
+
+
+def offer(http: HttpClient, cache: AccountCache) -> NewContactOffer:
+    """The offer to create a contact, with the categories that are known or can be read."""
+    categories = Categories(http, cache)
+    outcomes = fan_out_outcomes(lambda read: read(), categories.missing_reads())
+    for outcome in outcomes:
+        if isinstance(outcome, CredentialsRejected):
+            raise outcome
+    categories.take(outcomes)
+    return NewContactOffer(additional_info=categories.info())
 
 
 def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
@@ -81,13 +97,13 @@ def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
 
 
 def new_contact(draft: ContactDraft) -> Row:
-    """The body of a new individual: the last word is the last name, all before it the first."""
+    """The body of a new individual: the last word is the last name, all before it the first. Reads ``Smith, John``."""
     words = draft.name.split()
-    person: Row = {"type": "Crm::Contact::Individual"}
-    if len(words) > 1:
-        person["first_name"] = " ".join(words[:-1])
-    person["last_name"] = words[-1] if words else draft.phone.raw
-    if digits := digits_of(draft.phone.national or draft.phone.raw):
+    first, last = last_first(draft.name) or (" ".join(words[:-1]), words[-1] if words else draft.phone.raw)
+    person: Row = {"type": "Crm::Contact::Individual", "last_name": last}
+    if first:
+        person["first_name"] = first
+    if digits := draft.phone.national:
         phone: Row = {"phone_type": _PHONE_TYPE, "number": digits}
         if draft.phone.country_code:
             phone["country_code"] = draft.phone.country_code
@@ -101,7 +117,7 @@ def created_contact(row: Mapping[str, Any], draft: ContactDraft, info: Info) -> 
     """The contact as Redtail made it."""
     return Contact(
         id=require_id(row, "id"),
-        name=full_name(row) or draft.name,
+        name=full_name(row) or natural_name(draft.name),
         type="contact",
         phone=draft.phone.e164 or draft.phone.raw,
         additional_info=info,
@@ -169,33 +185,29 @@ def _living(found: Iterable[Row]) -> tuple[list[Row], tuple[DroppedHit, ...]]:
     return living, tuple(DroppedHit(id=key, reason="was deleted") for key in gone)
 
 
-def _verified(phone: PhoneNumber, hits: Sequence[Row]) -> tuple[list[Row], tuple[DroppedHit, ...]]:
-    """The hits that have the number, and the others: whether Redtail matches parts of numbers is not documented.
+def _id(row: Row) -> Id:
+    return require_id(row, "id")
 
-    Where none has it: those with the same digits under another country code, and those whose numbers did not come.
+
+def _numbers(phone: PhoneNumber) -> Callable[[Row], list[str]]:
+    """The texts of a row that may hold the number: each with the country code that is kept beside it.
+
+    Together they may be no number: then the number holds a country code itself. A short one belongs to no country.
     """
-    same = [row for row in hits if any(_is_number(phone, stored) for stored in _phones(row))]
-    reason = "has another number"
-    if not same:
-        ending = phone.national if len(phone.national) >= _ENDING_LENGTH else ""
-        same = [
-            row
-            for row in hits
-            if not _phones(row)
-            or (ending and any(digits_of(dig(p, "number", str, "")).endswith(ending) for p in _phones(row)))
-        ]
-        reason = "no number of it ends with these digits"
-    shown = [require_id(row, "id") for row in same]
-    others = (require_id(row, "id") for row in hits)
-    return same, tuple(DroppedHit(id=other, reason=reason) for other in others if other not in shown)
 
+    def numbers(row: Row) -> list[str]:
+        found: list[str] = []
+        for stored in _phones(row):
+            number, country = dig(stored, "number", str, ""), number_of(stored.get("country_code"))
+            if not phone.is_valid or not country or number.strip().startswith("+"):
+                found.append(number)
+                continue
+            found.append(f"+{country} {number}")
+            if not parse_phone(f"+{country}{digits_of(number)}").is_valid:
+                found.append(f"+{number}")
+        return found
 
-def _is_number(phone: PhoneNumber, stored: Row) -> bool:
-    number = dig(stored, "number", str, "")
-    country = number_of(stored.get("country_code"))
-    if phone.is_valid and country and not number.strip().startswith("+"):
-        number = f"+{country} {number}"
-    return is_same_number(phone, number)
+    return numbers
 
 
 def _phones(row: Mapping[str, Any]) -> list[Row]:

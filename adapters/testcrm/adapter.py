@@ -9,8 +9,8 @@ surprised its author; the surprises of this CRM are:
   ``oauth``, and ``server.auth.type`` with it, is all it takes to switch, and logins of the other kind go on working.
 - Contact ids are ints, log ids are texts (``call-12``). Both go to the extension as they are, because it compares ids
   with ``===``; what comes back may be text in either case.
-- The phone search compares digits from the right, whatever the notation. One request finds every spelling, but also
-  numbers of other areas, so each hit is verified here.
+- The phone search looks for digits anywhere in a stored text, whatever else is written there. One request finds every
+  spelling, but also numbers of other areas and longer ones, so each hit is verified here.
 - A contact, deal, owner or category that is gone is answered with 422 ``unknown_contact`` and the like when something
   is logged with it, not with 404.
 """
@@ -51,7 +51,6 @@ from adapters.contract import (
     LogResult,
     MessageLogChange,
     MessageLogEntry,
-    NewContactOffer,
     PhoneNumber,
     RecordNotFound,
     Reply,
@@ -59,8 +58,8 @@ from adapters.contract import (
     UnsupportedOperation,
     UserProfile,
     dig,
+    fan_out,
     is_deleted,
-    is_same_number,
     log_written,
     precondition,
     reference_gone,
@@ -68,6 +67,7 @@ from adapters.contract import (
     require_id,
     rows,
     send_without_gone,
+    sort_hits,
     text_or_null,
     without_keys,
 )
@@ -149,22 +149,25 @@ class Adapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        """One request: the CRM compares digits and sends each contact's deals along."""
-        number = phone.e164 or phone.national
-        if not number:  # withheld; an empty search would return everybody
-            return ContactMatches(new_contact=NewContactOffer())
-        contacts: list[Contact] = []
-        dropped: list[DroppedHit] = []
-        for row in rows(self.http.get("/api/contacts", params={"phone": number}), "contacts"):
-            if is_deleted(row):
-                dropped.append(DroppedHit(id=require_id(row, "id"), reason="was deleted"))
-                continue
-            stored = next((text for text in _phones(row) if is_same_number(phone, text)), None)
-            if stored is None:
-                dropped.append(DroppedHit(id=require_id(row, "id"), reason="has another number"))
-            else:
-                contacts.append(self._contact(row, phone=stored))
-        return ContactMatches(contacts=tuple(contacts), new_contact=NewContactOffer(), dropped=tuple(dropped))
+        """One request: the CRM compares digits and sends each contact's deals along.
+
+        A number with several notations is searched for by what they end in, which is two things for Argentina.
+        """
+        searches = phone.endings if phone.twins else (phone.e164 or phone.national,)
+        found = [row for rows_ in fan_out(self._with_digits, searches) for row in rows_]
+        hits = {require_id(row, "id"): row for row in found}
+        gone = tuple(DroppedHit(id=key, reason="was deleted") for key, row in hits.items() if is_deleted(row))
+        living = [row for row in hits.values() if not is_deleted(row)]
+        chosen = sort_hits(phone, living, numbers=_phones, key=lambda row: require_id(row, "id"))
+        return ContactMatches(
+            contacts=tuple(self._contact(row, phone=match.number) for row, match in chosen.shown),
+            new_contact=self.new_contact_offer(),
+            dropped=(*gone, *chosen.dropped),
+            by_ending=chosen.by_ending,
+        )
+
+    def _with_digits(self, number: str) -> list[dict[str, Any]]:
+        return rows(self.http.get("/api/contacts", params={"phone": number}), "contacts")
 
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         """Any part of the name, in any letter case."""

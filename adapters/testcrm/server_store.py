@@ -126,20 +126,19 @@ class Tokens:
 
 
 def significant_digits(number: str) -> str:
-    """The digits a search compares: no extension, no ``00`` or trunk zero in front."""
-    text = number.lower()
-    for mark in ("ext", "x", "#", ";"):
-        text = text.split(mark, 1)[0]
-    return "".join(char for char in text if "0" <= char <= "9").lstrip("0")
+    """The digits a search compares: no ``00`` or trunk zero in front."""
+    return "".join(char for char in number if "0" <= char <= "9").lstrip("0")
 
 
 def _same_line(asked: str, stored: str) -> bool:
-    """Equal from the right for at least seven digits, as searches of many CRMs do it: a little too generous.
+    """The last ten digits asked for anywhere in the stored text, or all of its digits, seven or more, at their end.
 
-    Shorter numbers, such as extensions, are compared whole.
+    Searches of many CRMs do it like this: too generous. Shorter numbers, such as extensions, are compared whole.
     """
-    shorter, longer = sorted((significant_digits(asked), significant_digits(stored)), key=len)
-    return longer.endswith(shorter) if len(shorter) >= 7 else shorter == longer != ""
+    wanted, there = significant_digits(asked), significant_digits(stored)
+    if min(len(wanted), len(there)) < 7:
+        return wanted == there != ""
+    return wanted[-10:] in there or wanted.endswith(there)
 
 
 def _hash(secret: str) -> str:

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adapters import registry
-from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, NewContactOffer, NoticeLevel, parse_phone
+from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, NewContactOffer, NoticeLevel
 from connectors.api.envelope import from_notice, return_message
+from connectors.api.typed_name import typed_names
 from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
 from connectors.services import contacts
 from connectors.services.crm_access import require_adapter
@@ -36,7 +37,8 @@ class NameSearch(serializers.Serializer[Any]):
 class NewContact(serializers.Serializer[Any]):
     """Body of ``POST /contact``."""
 
-    phoneNumber = Text(required=True, allow_null=False, most=100)
+    #: Absent or null where the caller withheld it: JSON has no ``undefined``.
+    phoneNumber = Text(most=100)
     newContactName = Text(required=True, allow_null=False, most=255)
     newContactType = Text(allow_null=False, most=64)
     additionalSubmission = Submission()
@@ -112,11 +114,15 @@ class ContactViewSet(WireViewSet):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         crm = registry.manifests()[user.platform].display_name
-        phone = parse_phone(
+        phone = contacts.read_number(
+            user,
             asked["phoneNumber"],
             formats=asked["overridingFormat"],
             is_extension=asked["isExtension"].lower() == "true",
         )
+        if phone.is_withheld:
+            offer = contacts.offer_for_nobody(user=user)
+            return Response({**_withheld(crm), "contact": [offer_on_wire(offer)] if offer else []})
         if phone.is_extension and not require_adapter(user.platform).finds_extensions:
             return Response(_nobody(asked["phoneNumber"], crm, successful=False))
 
@@ -141,7 +147,7 @@ class ContactViewSet(WireViewSet):
         given = body.validated_data
         draft = ContactDraft(
             name=given["newContactName"],
-            phone=parse_phone(given["phoneNumber"]),
+            phone=contacts.read_number(user, given["phoneNumber"] or ""),
             type=given["newContactType"],
             submission=given["additionalSubmission"] or {},
         )
@@ -157,10 +163,13 @@ class ContactViewSet(WireViewSet):
     @operation("findContactWithName", contact=[])
     def search(self, request: Request) -> Response:
         user = connected_user(request)
-        query = NameSearch(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        name = query.validated_data["name"].strip()
-        matches = contacts.find_contacts_by_name(user=user, name=name) if name else ContactMatches()
+        names = []
+        for typed in typed_names(request):
+            query = NameSearch(data={"name": typed})
+            query.is_valid(raise_exception=True)
+            names += [text for text in (query.validated_data["name"].strip(),) if text and text not in names]
+        name = names[0] if names else ""
+        matches = contacts.find_contacts_by_name(user=user, names=names) if names else ContactMatches()
         if matches.notice:
             message = from_notice(matches.notice)
         elif not matches.contacts:
@@ -175,6 +184,12 @@ class ContactViewSet(WireViewSet):
                 "contact": [contact_on_wire(contact) for contact in matches.contacts],
             }
         )
+
+
+def _withheld(crm: str) -> dict[str, Any]:
+    """Said as "not found", which the client shows beside its form, so that the call can be logged."""
+    line = f"The call has no number to look for in your {crm} account. Choose or create the contact to log it for."
+    return {"successful": True, "returnMessage": return_message("Contact not found", details={"Details": [line]})}
 
 
 def _nobody(number: str, crm: str, *, successful: bool) -> dict[str, Any]:

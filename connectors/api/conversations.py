@@ -9,8 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from rest_framework import serializers
 
-from adapters.contract import Attachment, ContactRef, Direction, Message, MessageKind, Party
-from adapters.contract.phone import is_same_number, parse
+from adapters.contract import Attachment, ContactRef, Direction, Message, MessageKind, Party, match_number, parse_phone
 from connectors.api.shown import Items, LongText, PartyField, Shown, people, whole_number
 from connectors.api.wire import Key, Moment, RecordId, Submission, Text
 from connectors.log_body.media import is_ringcentral, reader_link, without_token
@@ -163,7 +162,8 @@ def _is_same(one: Party, other: Party) -> bool:
     if one.phone_number and other.phone_number:
         if one.phone_number == other.phone_number:
             return True
-        return is_same_number(parse(one.phone_number), other.phone_number)
+        match = match_number(parse_phone(one.phone_number), other.phone_number)
+        return match is not None and not match.is_ending
     return bool(one.extension_number) and one.extension_number == other.extension_number
 
 

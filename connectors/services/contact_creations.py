@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from adapters import registry
-from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable
+from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable, UnsupportedOperation, natural_name
 from connectors.models import ContactCreation, CrmUser
 from connectors.services.leases import lease_of
 
@@ -68,9 +68,17 @@ def _find_lag(platform: str) -> timedelta:
 
 
 def found(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
-    """The contact, if an earlier attempt created it after all."""
-    same_name = (c for c in adapter.find_contacts(draft.phone).contacts if c.name.casefold() == draft.name.casefold())
-    return next(same_name, None)
+    """The contact, if an earlier attempt created it after all; one without a number is looked for by its name."""
+    names = {draft.name.casefold(), natural_name(draft.name).casefold()}
+    if not draft.phone.is_withheld:
+        contacts = adapter.find_contacts(draft.phone).contacts
+    else:
+        try:
+            by_name = [adapter.find_contacts_by_name(name).contacts for name in names]
+        except UnsupportedOperation:
+            return None
+        contacts = tuple(contact for found in by_name for contact in found if not contact.phone)
+    return next((contact for contact in contacts if contact.name.casefold() in names), None)
 
 
 def complete(creation: Claim, result: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -17,8 +18,11 @@ from adapters.contract import (
     ContactDraft,
     ContactMatches,
     CrmAdapter,
+    NewContactOffer,
     PhoneNumber,
     UnsupportedOperation,
+    parse_phone,
+    region_of,
 )
 from adapters.contract.write_fence import writes_until
 from connectors.models import ContactMatch, CrmUser
@@ -28,6 +32,28 @@ from connectors.services.crm_audit import audited_at_crm
 
 log = logging.getLogger("switchboard.contacts")
 Rendered = dict[str, Any]
+
+
+def read_number(user: CrmUser, raw: str, *, formats: str = "", is_extension: bool = False) -> PhoneNumber:
+    """A number as the client sent it; without a country code it is one of the user's own country."""
+    home = region_of(user.timezone) or settings.PHONE_REGION
+    return parse_phone(raw, formats=formats, is_extension=is_extension, home_region=home)
+
+
+def offer_for_nobody(*, user: CrmUser) -> NewContactOffer | None:
+    """The offer to create a contact for a withheld number, for which nobody is looked for; None: not offered here.
+
+    While the CRM cannot be reached it is made without choices, so that the call can be logged.
+    """
+    with audited_at_crm("contact.find", user=user) as event:
+        event.detail = {"found": 0, "withheld": True}
+        try:
+            return with_adapter(user, lambda adapter: adapter.new_contact_offer())
+        except ConnectorError as error:
+            if not error.try_later:
+                raise
+            event.error = type(error).__name__
+            return NewContactOffer()
 
 
 def find_contacts(
@@ -56,6 +82,8 @@ def find_contacts(
             "found": len(matches.contacts),
             "dropped": [{"id": hit.id, "reason": hit.reason} for hit in matches.dropped[:20]],
         }
+        if matches.by_ending:
+            event.detail["shown by last digits"] = list(matches.by_ending[:20])
     result = render(matches)
     if matches.contacts and not matches.notice:
         ContactMatch.objects.update_or_create(
@@ -71,15 +99,27 @@ def _key(phone: PhoneNumber) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def find_contacts_by_name(*, user: CrmUser, name: str) -> ContactMatches:
-    """The contacts with this name; none where the CRM offers no search by name."""
+def find_contacts_by_name(*, user: CrmUser, names: Sequence[str]) -> ContactMatches:
+    """The contacts with a name; none where the CRM offers no search by name.
+
+    ``names``: what the user may have typed; each further one is tried only where nobody has the one before.
+    """
     with audited_at_crm("contact.search", user=user) as event:
-        try:
-            matches = with_adapter(user, lambda adapter: adapter.find_contacts_by_name(name))
-        except UnsupportedOperation:
-            matches = ContactMatches()
+        matches = ContactMatches()
+        for name in names:
+            try:
+                found = with_adapter(user, partial(_by_name, name=name))
+            except UnsupportedOperation:
+                break
+            matches = found if found.contacts or not matches.notice else matches
+            if found.contacts:
+                break
         event.detail = {"found": len(matches.contacts)}
         return matches
+
+
+def _by_name(adapter: CrmAdapter, *, name: str) -> ContactMatches:
+    return adapter.find_contacts_by_name(name)
 
 
 def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Contact], Rendered]) -> Rendered:

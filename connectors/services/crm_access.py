@@ -30,6 +30,7 @@ from connectors.models import CrmUser
 from connectors.observation import metrics
 from connectors.services.account_cache import SharedAccountCache
 from connectors.services.leases import longest_renewal
+from connectors.services.pasted import clean_fields
 from connectors.services.settings import effective_options
 
 log = logging.getLogger("switchboard.crm_access")
@@ -206,7 +207,8 @@ def change_server_logging(user: CrmUser, fields: Mapping[str, str]) -> tuple[boo
     """
     with _renewing(user) as keep:
         assert keep is not None
-        credentials, notice = _adapter_of(user).save_server_logging_settings(fields, keep=keep)
+        clean = clean_fields(registry.manifests()[user.platform], fields)
+        credentials, notice = _adapter_of(user).save_server_logging_settings(clean, keep=keep)
         if credentials:
             keep(credentials)
         return credentials is not None, notice

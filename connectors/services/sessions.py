@@ -27,6 +27,7 @@ from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.services.crm_access import build_adapter
 from connectors.services.deliveries import deliver_now
 from connectors.services.delivery_queue import accept, drop, wake
+from connectors.services.pasted import clean_fields, clean_host
 from connectors.services.settings import Settings
 from connectors.services.settings_changes import change_own_settings
 
@@ -41,6 +42,7 @@ def connect_by_code(
     Raises ``ConnectorError`` when the code or the user is refused; nothing is stored then.
     """
     with audited("session.connect", actor="anonymous", platform=platform) as event:
+        callback = replace(callback, hostname=clean_host(callback.hostname))
         adapter = _blank_adapter(platform, callback.hostname)
         credentials = adapter.exchange_code(callback)
         user, notice = _connected(platform, credentials, callback.hostname, rc_account_id, False, hashed_extension_id)
@@ -53,6 +55,8 @@ def connect_by_form(
 ) -> tuple[CrmUser, Notice]:
     """Logs in with an API key or name and password. Raises ``ConnectorError`` when refused; nothing is stored then."""
     with audited("session.connect", actor="anonymous", platform=platform) as event:
+        fields = clean_fields(registry.manifests()[platform], form.fields)
+        form = LoginForm(fields=fields, hostname=clean_host(form.hostname))
         credentials = _blank_adapter(platform, form.hostname).login(form)
         user, notice = _connected(
             platform, credentials, form.hostname, rc_account_id, rc_account_verified, hashed_extension_id

@@ -19,7 +19,6 @@ from adapters.contract import (
     Credentials,
     CredentialsRejected,
     CrmAdapter,
-    DroppedHit,
     LoggedCall,
     LoginForm,
     LogRef,
@@ -30,11 +29,11 @@ from adapters.contract import (
     PhoneNumber,
     UserProfile,
     dig,
-    is_same_number,
     precondition,
     require,
     require_id,
     rows,
+    sort_hits,
 )
 
 
@@ -66,17 +65,15 @@ class Adapter(CrmAdapter):
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
         """Each hit is compared with the number here: searches by digits find numbers of other areas as well."""
-        number = phone.e164 or phone.national
-        if not number:  # withheld; an empty search might return everybody
-            return ContactMatches(new_contact=NewContactOffer())
-        found = rows(self.http.get("contacts", params={"phone": number}), "contacts")
-        same = [row for row in found if is_same_number(phone, dig(row, "phone", str, ""))]
+        found = rows(self.http.get("contacts", params={"phone": phone.e164 or phone.national}), "contacts")
+        chosen = sort_hits(
+            phone, found, numbers=lambda row: [dig(row, "phone", str, "")], key=lambda row: require_id(row, "id")
+        )
         return ContactMatches(
-            contacts=tuple(_contact(row) for row in same),
+            contacts=tuple(_contact(row) for row, _ in chosen.shown),
             new_contact=NewContactOffer(),
-            dropped=tuple(
-                DroppedHit(id=require_id(row, "id"), reason="has another number") for row in found if row not in same
-            ),
+            dropped=chosen.dropped,
+            by_ending=chosen.by_ending,
         )
 
     def create_contact(self, draft: ContactDraft) -> Contact:
