@@ -9,23 +9,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.fields import EncryptedTextField
 from audit.prepared import PreparedQuery
+from audit.states import LogState
 
-
-class LogState(models.TextChoices):
-    """claimed -> logged; claimed -> queued -> logged; claimed -> uncertain -> logged or failed; -> failed.
-
-    Uncertain becomes failed only after a look into the CRM: what is given up before that stays uncertain.
-
-    A claimed row whose delivery is not leased any more belongs to a process that died: it counts as uncertain.
-    """
-
-    CLAIMED = "claimed", "being written"
-    QUEUED = "queued", "waiting for the CRM"
-    UNCERTAIN = "uncertain", "may be in the CRM"
-    LOGGED = "logged", "in the CRM"
-    FAILED = "failed", "failed"
+#: ``last_error`` of a log whose record was deleted in the CRM.
+GONE = "gone"
 
 
 class OwnedLog(models.Model):
@@ -35,6 +23,9 @@ class OwnedLog(models.Model):
     else ``user:<uuid>``. Every look-up is scoped by platform and owner. Whoever holds the lease of the first delivery
     of a row is the only one to write its record in the CRM.
     """
+
+    #: State of a row before anything was written.
+    UNWRITTEN = LogState.QUEUED
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     platform = models.CharField(max_length=64)
@@ -69,20 +60,43 @@ class OwnedLog(models.Model):
         self.state, self.last_error = state, error[:64]
         self._save("state", "last_error")
 
-    def created(self, log_id: str | int) -> None:
-        """The record exists in the CRM: keep its id at once, whatever happens to later steps."""
-        self.crm_log_id, self.crm_log_id_is_number = str(log_id), isinstance(log_id, int)
-        self._save("crm_log_id", "crm_log_id_is_number")
+    @property
+    def is_logged(self) -> bool:
+        return self.state == LogState.LOGGED
 
-    def complete(self, log_id: str | int) -> None:
-        """The record is in the CRM and whole."""
+    @property
+    def is_failed(self) -> bool:
+        """Whether it is not in the CRM, and nothing is under way that would bring it there."""
+        return self.state == LogState.FAILED
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether an attempt of unknown outcome has to be looked for before anything is written."""
+        return self.state == LogState.UNCERTAIN
+
+    @property
+    def state_when_claimed(self) -> LogState:
+        return LogState.UNCERTAIN if self.may_be_there else LogState.CLAIMED
+
+    def created(self, log_id: str | int, **held: Any) -> None:
+        """The record is in the CRM: its id is kept at once, whatever happens to steps that follow.
+
+        ``held``: conditions under which the caller may still write, such as a lease that is its own.
+        """
+        if self.is_logged and self.crm_log_id == str(log_id) and not self.last_error:
+            return
         self.crm_log_id, self.crm_log_id_is_number = str(log_id), isinstance(log_id, int)
         self.state, self.last_error = LogState.LOGGED, ""
-        self._save("crm_log_id", "crm_log_id_is_number", "state", "last_error")
+        self._save("crm_log_id", "crm_log_id_is_number", "state", "last_error", **held)
 
-    def _save(self, *columns: str) -> None:
+    def forget_record(self) -> None:
+        """The CRM no longer knows the record: it can be logged again."""
+        self.crm_log_id, self.state, self.last_error = "", LogState.FAILED, GONE
+        self._save("crm_log_id", "state", "last_error")
+
+    def _save(self, *columns: str, **held: Any) -> None:
         values = {name: getattr(self, name) for name in columns}
-        type(self)._default_manager.filter(pk=self.pk).update(**values, updated_at=timezone.now())
+        type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
 
 
 class CallLog(OwnedLog):
@@ -90,7 +104,7 @@ class CallLog(OwnedLog):
 
     session_id = models.CharField(max_length=128)
     telephony_session_id = models.CharField(max_length=128, blank=True, default="")
-    #: Hashed RingCentral extension id, else the extension number, else "".
+    #: Hashed RingCentral extension id of the user who logged it, "" where none is known.
     extension = models.CharField(max_length=128, blank=True, default="")
     direction = models.CharField(max_length=16, blank=True, default="")
     started_at = models.DateTimeField(null=True)
@@ -150,6 +164,10 @@ class ConversationLog(OwnedLog):
 
     conversation_log_id = models.CharField(max_length=255)
     conversation_id = models.CharField(max_length=255, blank=True, default="")
+    #: Which record of the day ``crm_log_id`` is: a full one is followed by another.
+    part = models.PositiveSmallIntegerField(default=1, editable=False)
+    #: CRM ids of the day's records before this one: full, or deleted there.
+    earlier_ids = models.JSONField(default=list, editable=False)
 
     class Meta:
         constraints = [
@@ -165,6 +183,29 @@ class ConversationLog(OwnedLog):
     def __str__(self) -> str:
         return f"conversation {self.conversation_log_id}"
 
+    @property
+    def title_suffix(self) -> str:
+        return f" ({self.part})" if self.part > 1 else ""
+
+    @property
+    def marker(self) -> str:
+        """Identifies the day's present record in the CRM."""
+        return self.conversation_log_id + self.title_suffix
+
+    def belongs_to_another(self, log_id: str | int) -> bool:
+        return str(log_id) in self.earlier_ids or super().belongs_to_another(log_id)
+
+    def begin_record(self, *, next_part: bool, **held: Any) -> None:
+        """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM."""
+        self.earlier_ids, self.crm_log_id = [*self.earlier_ids, self.crm_log_id], ""
+        self.part += next_part
+        self._save("earlier_ids", "crm_log_id", "part", **held)
+
+    def reopen(self) -> None:
+        """Something new is to be written for a day whose earlier texts were refused."""
+        rows = ConversationLog.objects.filter(pk=self.pk, state=LogState.FAILED)
+        rows.update(state=LogState.QUEUED, updated_at=timezone.now())
+
 
 class MessageLog(models.Model):
     """One message that is in the CRM, or on its way there."""
@@ -175,96 +216,21 @@ class MessageLog(models.Model):
     #: RingCentral message id; for group messages ``<message id>-<contact id>``.
     message_id = models.CharField(max_length=255)
     conversation = models.ForeignKey(ConversationLog, on_delete=models.CASCADE, related_name="messages")
-    #: What brings it into the CRM; None: it is there.
-    delivery = models.ForeignKey(
-        "audit.Delivery", null=True, blank=True, on_delete=models.DO_NOTHING, related_name="messages"
-    )
+    #: Id of the delivery that brings it into the CRM; None: it is there.
+    delivery_id = models.UUIDField(null=True, blank=True, editable=False)
+    #: Which of the day's records holds it.
+    part = models.PositiveSmallIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "owner", "message_id"], name="one_log_per_message")]
-        indexes = [models.Index(fields=["-created_at"], name="message_log_by_time")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="message_log_by_time"),
+            models.Index(fields=["delivery_id"], name="message_log_by_delivery", condition=~Q(delivery_id=None)),
+        ]
 
     def __str__(self) -> str:
         return f"message {self.message_id}"
-
-
-class DeliveryKind(models.TextChoices):
-    """What is to be done in the CRM; the value is also the action of its audit events."""
-
-    CREATE_CALL_LOG = "call_log.create", "log a call"
-    UPDATE_CALL_LOG = "call_log.update", "edit a call log"
-    SET_DISPOSITION = "call_log.disposition", "set a disposition"
-    WRITE_MESSAGES = "message_log.write", "log messages"
-    REVOKE_SESSION = "session.revoke", "revoke a login"
-
-
-class WaitsFor(models.TextChoices):
-    """What a delivery waits for besides its time."""
-
-    NOTHING = "", "its turn"
-    LOGIN = "login", "the user's next login"
-    PERSON = "person", "a decision of support"
-
-
-class Delivery(models.Model):
-    """A change accepted but not yet in the CRM; deleted when it is.
-
-    Deliveries of one call or conversation are carried out in the order of ``position``, one at a time: a worker takes
-    the lease of the first. A lease that runs out belongs to a process that died in mid-write.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=32, choices=DeliveryKind.choices)
-    platform = models.CharField(max_length=64)
-    #: Platform and host: what is down together.
-    crm = models.CharField("CRM", max_length=320)
-    user = models.ForeignKey("connectors.CrmUser", on_delete=models.CASCADE, related_name="+")
-    call_log = models.ForeignKey(CallLog, null=True, on_delete=models.CASCADE, related_name="deliveries")
-    conversation = models.ForeignKey(ConversationLog, null=True, on_delete=models.CASCADE, related_name="deliveries")
-    position = models.PositiveIntegerField(default=0)
-    #: The change as JSON, see ``connectors.services.delivery_payloads``.
-    payload = EncryptedTextField()
-    accepted_at = models.DateTimeField(default=timezone.now)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
-    #: Nobody may try before, not even for a user who asks again: the CRM said so, or would not show a record yet.
-    not_before = models.DateTimeField(default=timezone.now)
-    waits_for = models.CharField(max_length=16, choices=WaitsFor.choices, blank=True, default=WaitsFor.NOTHING)
-    attempts = models.PositiveIntegerField(default=0)
-    last_error = models.CharField("last error", max_length=64, blank=True, default="")
-    lease = models.UUIDField(null=True, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["call_log", "position"], name="one_delivery_per_call_position"),
-            models.UniqueConstraint(fields=["conversation", "position"], name="one_delivery_per_conversation_position"),
-        ]
-        indexes = [
-            models.Index(fields=["waits_for", "next_attempt_at"], name="delivery_by_time"),
-            models.Index(fields=["accepted_at"], name="delivery_by_age"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.position}"
-
-    @property
-    def subject(self) -> str:
-        """Session id or conversation-day id: our side of the record."""
-        log = self.call_log or self.conversation
-        return str(getattr(log, "session_id", "") or getattr(log, "conversation_log_id", ""))
-
-
-class Circuit(models.Model):
-    """A CRM (platform and host) that failed to answer: while it is open only single probes are sent there."""
-
-    crm = models.CharField("CRM", primary_key=True, max_length=320)
-    failures = models.PositiveIntegerField(default=0)
-    open_until = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.crm
 
 
 class AppendOnly(models.QuerySet["AuditEvent"]):

@@ -10,4 +10,4 @@ set_up()
 
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["connectors"])
+app.autodiscover_tasks(["connectors.deliveries"])

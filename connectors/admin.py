@@ -15,10 +15,10 @@ from django.template.response import TemplateResponse
 
 from adapters import registry
 from audit.admin import ReadOnlyAdmin, register_audit
-from audit.models import Circuit, Delivery
 from audit.recorder import record
+from connectors.deliveries import support
+from connectors.deliveries.models import Circuit, Delivery
 from connectors.models import CrmUser
-from connectors.services import delivery_queue
 from connectors.services.sessions import disconnect
 from connectors.staff_sign_in import AuditedSite
 
@@ -119,15 +119,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "kind",
         "crm",
         "user",
-        "waits_for",
+        "state",
         "attempts",
         "last_error",
         "next_attempt_at",
         "accepted_at",
     )
-    list_filter = ("waits_for", "kind", "platform", "last_error", "accepted_at")
-    search_fields = ("call_log__session_id", "conversation__conversation_log_id", "user__wire_id")
-    search_help_text = "Session id, conversation id or user"
+    list_filter = ("state", "kind", "platform", "last_error", "accepted_at")
+    search_fields = ("call_log__session_id", "conversation__conversation_log_id", "user__wire_id", "request_id")
+    search_help_text = "Session id, conversation id, user, or the reference of a message"
     date_hierarchy = "accepted_at"
     ordering = ("-accepted_at",)
     list_select_related = ("user", "call_log", "conversation")
@@ -138,12 +138,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "call_log",
         "conversation",
         "position",
-        "waits_for",
+        "state",
+        "reason",
         "attempts",
         "last_error",
+        "request_id",
         "accepted_at",
         "next_attempt_at",
-        "not_before",
+        "settles_at",
+        "hold_until",
         "lease_until",
     )
     actions = ["send_now", "mark_as_logged", "give_up"]
@@ -153,7 +156,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         for delivery in queryset:
             _record_decision(request, delivery, "send now")
-        count = delivery_queue.send_now(queryset)
+        count = support.send_again(queryset)
         self.message_user(request, f"{count} change(s) are sent as soon as a worker is free.", messages.SUCCESS)
 
     @admin.action(description="It is in the CRM, under the id given here", permissions=["decide"])
@@ -163,7 +166,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
             self.message_user(request, "Choose one change: each record has an id of its own.", messages.ERROR)
             return
         try:
-            is_settled = delivery_queue.settle(chosen[0], request.POST.get("crm_id", "").strip())
+            is_settled = support.mark_as_logged(chosen[0], request.POST.get("crm_id", "").strip())
         except ValueError as error:
             self.message_user(request, str(error), messages.ERROR)
             return
@@ -173,17 +176,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
         else:
             self.message_user(request, f"{chosen[0].subject} is being sent; look again in a moment.", messages.WARNING)
 
-    @admin.action(description="Give up, and forget what was to be sent", permissions=["decide"])
+    @admin.action(description="Give up: nobody sends it any more", permissions=["decide"])
     def give_up(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         count = 0
         for delivery in queryset:
-            if delivery.lease is None and delivery_queue.drop(delivery, error="given up"):
+            if support.give_up(delivery):
                 _record_decision(request, delivery, "given up")
                 count += 1
         self.message_user(request, f"{count} change(s) given up.", messages.WARNING)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("audit.change_delivery")
+        return request.user.has_perm("deliveries.change_delivery")
 
 
 def _record_decision(request: HttpRequest, delivery: Delivery, decision: str) -> None:

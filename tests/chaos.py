@@ -120,7 +120,10 @@ class Processes:
                 time.sleep(0.1)
 
     def count(self, expression: str) -> Any:
-        code = f"import json\nfrom audit.models import *\nprint('=>' + json.dumps({expression}, default=str))"
+        code = (
+            "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
+            f"print('=>' + json.dumps({expression}, default=str))"
+        )
         done = subprocess.run(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
             env=self.environment,
@@ -277,7 +280,7 @@ def _drain(processes: Processes, seconds: float = 120) -> None:
     """Until nothing waits but what waits for a person."""
     processes.wait_until_alive()
     give_up = time.monotonic() + seconds
-    while processes.count("Delivery.objects.exclude(waits_for='person').count()") and time.monotonic() < give_up:
+    while processes.count("Delivery.objects.exclude(state='person').count()") and time.monotonic() < give_up:
         time.sleep(1)
 
 

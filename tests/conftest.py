@@ -9,11 +9,14 @@ from django.core.cache import cache
 from django.core.signals import setting_changed
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from adapters import registry
 from audit import append_only
+from connectors.deliveries import clock
+from connectors.deliveries.models import Restoration
 from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
 
@@ -65,3 +68,10 @@ def _flush_despite_triggers():
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = original
+
+
+@pytest.fixture(autouse=True)
+def _database_time_is_ours(monkeypatch):
+    """Tests move this machine's clock; PostgreSQL's does not move with it, so leases follow ours here."""
+    monkeypatch.setattr(clock, "now", timezone.now)
+    monkeypatch.setattr(Restoration, "_read_at", None)

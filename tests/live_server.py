@@ -63,7 +63,8 @@ class LiveServer:
     def rows(self, expression: str) -> Any:
         """Evaluates a Python expression against the server's database, with the models at hand."""
         code = (
-            "import json\nfrom audit.models import *\nfrom connectors.models import *\n"
+            "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
+            "from connectors.models import *\n"
             f"print('=>' + json.dumps({expression}, default=str))"
         )
 
@@ -121,7 +122,7 @@ def start_server(
     command = server_command(port, workers=workers, threads=threads)
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
-    give_up = time.monotonic() + 40
+    give_up = time.monotonic() + 240
     while time.monotonic() < give_up and process.poll() is None:
         try:
             if requests.get(f"{url}/isAlive", timeout=2).ok:

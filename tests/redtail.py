@@ -55,7 +55,8 @@ class Redtail:
     def pass_the_lag(self) -> None:
         """Deliveries are due, and what an interrupted write left behind can be found."""
         past = "'2026-01-01T00:00:00Z'"
-        self.server.rows(f"Delivery.objects.update(not_before={past}, next_attempt_at={past})")
+        self.server.rows(f"Delivery.objects.update(hold_until={past}, next_attempt_at={past})")
+        self.server.rows(f"Delivery.objects.exclude(settles_at=None).update(settles_at={past})")
 
     def log_text(self) -> str:
         return (self._folder / "server.log").read_text()

@@ -21,8 +21,8 @@ from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
 from config.settings import folders
+from connectors.deliveries.notices import kept_notice
 from connectors.models import CrmUser
-from connectors.services.deliveries import kept_notice
 from tests.declarative import HOST, USER_INFO, Crm, definition_with, manifest_with
 
 FIND = {"url": "/people", "query": {"tel": "{{phoneNumber}}"}, "responseMapping": {"listPath": "body.items"}}

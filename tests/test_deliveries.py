@@ -16,9 +16,10 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
 
-from audit.models import AuditEvent, CallLog, Circuit, ConversationLog, Delivery, LogState, MessageLog, WaitsFor
+from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
+from connectors.deliveries import circuit, sending, worker
+from connectors.deliveries.models import Circuit, Delivery, State
 from connectors.models import CrmUser
-from connectors.services import circuits, deliveries, delivery_worker
 from connectors.services.sessions import forget
 from tests.extension import Extension, call, conversation
 from tests.live_server import free_port
@@ -42,7 +43,7 @@ def sandbox(_sandbox, settings):
     settings.OUTBOUND_READ_TIMEOUT = 2
     settings.DELIVERY_LEASE = timedelta(seconds=24)
     _sandbox.reset()
-    circuits._fine_until.clear()
+    circuit._fine_until.clear()
     return _sandbox
 
 
@@ -75,6 +76,11 @@ def send(*, after: float = 30) -> str:
     return out.getvalue()
 
 
+def settle() -> None:
+    """From now on "not found" means that it is not there."""
+    Delivery.objects.exclude(settles_at=None).update(settles_at=timezone.now(), hold_until=timezone.now())
+
+
 def records(sandbox, session: str) -> list[dict]:
     return [row for row in sandbox.activities() if row["external_id"] == session]
 
@@ -97,7 +103,7 @@ def test_a_call_logged_while_the_crm_is_down_is_kept_encrypted_and_sent_when_it_
     assert "logId" not in reply
     assert me.logged(session) == [{"sessionId": session, "matched": False}]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT payload FROM audit_delivery")
+        cursor.execute("SELECT payload FROM deliveries_delivery")
         assert "blue" not in cursor.fetchone()[0]
     assert CallLog.objects.get().state == LogState.QUEUED
     assert send() == "0 sent, 1 still wait.\n"
@@ -195,6 +201,7 @@ def test_a_note_that_is_new_when_a_call_in_doubt_is_logged_again_reaches_the_log
     me.log_call(call(session, luke, note="first"))
     if not is_back:
         down(settings)
+    settle()
     reply = me.log_call(call(session, luke, note="second"))
     assert reply["successful"] is True
     assert bool(reply.get("logId")) is is_back
@@ -202,6 +209,8 @@ def test_a_note_that_is_new_when_a_call_in_doubt_is_logged_again_reaches_the_log
     send(after=60)
     (record,) = records(sandbox, session)
     assert record["body"].startswith("- Note: second\n")
+    assert not Delivery.objects.exclude(kind="log.look_again").exists()
+    send(after=120)
     assert not Delivery.objects.exists()
 
 
@@ -222,12 +231,12 @@ def test_messages_of_a_day_are_kept_one_by_one_and_written_once(me, luke, sandbo
     assert first["returnMessage"]["message"] == "Messages saved. They will be sent when Test CRM is back."
     assert me.log_messages(conversation(session, luke, 3))["logIds"] == []
     assert len(me.log_messages(conversation(session, luke, 5))["logIds"]) == 2
-    assert MessageLog.objects.exclude(delivery=None).count() == 5
+    assert MessageLog.objects.exclude(delivery_id=None).count() == 5
     up(settings, sandbox)
     assert send(after=60) == "2 sent, 0 still wait.\n"
     (day,) = records(sandbox, f"{session}/2026-05-04")
     assert [day["body"].count(f"text number {index} ") for index in range(5)] == [1] * 5
-    assert MessageLog.objects.filter(delivery=None).count() == 5
+    assert MessageLog.objects.filter(delivery_id=None).count() == 5
     assert ConversationLog.objects.get().state == LogState.LOGGED
 
 
@@ -256,7 +265,7 @@ def test_messages_the_crm_refused_when_nobody_waited_are_sent_when_the_client_se
     up(settings, sandbox)
     sandbox.fail({**WRITES, "status": 422, "times": 1})
     send(after=60)
-    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    assert Delivery.objects.get().state == State.PERSON
     assert len(me.log_messages(conversation(session, luke, 3))["logIds"]) == 3
     assert texts(sandbox, session, 3) == [1, 1, 1]
     assert not Delivery.objects.exists()
@@ -269,8 +278,8 @@ def test_refused_messages_that_the_client_does_not_send_again_stay_with_support(
     sandbox.fail({**WRITES, "status": 422, "times": 1})
     send(after=60)
     assert len(me.log_messages(only(conversation(session, luke, 4), 1, 2, 3))["logIds"]) == 2
-    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
-    Delivery.objects.update(waits_for=WaitsFor.NOTHING)
+    assert Delivery.objects.get().state == State.PERSON
+    Delivery.objects.update(state=State.WAITING)
     send(after=60)
     assert texts(sandbox, session, 4) == [1, 1, 1, 1]
 
@@ -293,7 +302,7 @@ def two_messages_of_kim_who_logged_out(live_server, sandbox, settings, session):
     kim.logout()
     up(settings, sandbox)
     send(after=60)
-    assert Delivery.objects.get(kind="message_log.write").waits_for == WaitsFor.LOGIN
+    assert Delivery.objects.get(kind="message_log.write").state == State.LOGIN
     return kim, ada, luke
 
 
@@ -325,14 +334,15 @@ def test_an_append_of_unknown_outcome_that_expired_is_not_repeated(
 ):
     me.log_messages(conversation(session, luke, 2))
     if fault == "killed":
-        original = deliveries.message_writes.write
+        original = sending.messages.write
 
-        def dying(delivery, change):
+        def dying(delivery, change, **_):
+            delivery.begin()
             original(delivery, change)
             raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setitem(deliveries._WRITERS, "message_log.write", (deliveries.Conversation, dying))
+            patch.setitem(sending.WRITERS, "message_log.write", (sending.Conversation, dying))
             body = conversation(session, luke, 4)
             with pytest.raises(Killed):
                 _log_messages_directly(CrmUser.objects.get(), luke, body)
@@ -343,10 +353,12 @@ def test_an_append_of_unknown_outcome_that_expired_is_not_repeated(
     send(after=60)  # no answer
     send(after=django_settings.DELIVERY_MAX_AGE_HOURS * 3600 + 600)
     day = ConversationLog.objects.get()
-    assert (day.state, day.last_error, MessageLog.objects.count()) == (LogState.UNCERTAIN, "expired", 2)
+    assert (day.state, Delivery.objects.get().state) == (LogState.UNCERTAIN, State.GIVEN_UP)
     up(settings, sandbox)
     Circuit.objects.all().delete()
-    assert len(me.log_messages(conversation(session, luke, 5))["logIds"]) == 3
+    settle()
+    me.log_messages(conversation(session, luke, 4))
+    me.log_messages(conversation(session, luke, 5))
     assert texts(sandbox, session, 5) == [1, 1, 1, 1, 1]
     assert ConversationLog.objects.get().state == LogState.LOGGED
 
@@ -356,7 +368,7 @@ def test_messages_are_not_taken_for_as_many_others_that_may_be_in_the_record(me,
     me.log_messages(conversation(session, luke, 2))
     sandbox.fail({"method": "GET", "path_prefix": "/api/activities", "status": 403, "times": 1})
     send()  # the search for the record is refused
-    assert Delivery.objects.get().waits_for == WaitsFor.PERSON
+    assert Delivery.objects.get().state == State.PERSON
     sandbox.fail()
     assert len(me.log_messages(only(conversation(session, luke, 4), 2, 3))["logIds"]) == 2
     assert texts(sandbox, session, 4) == [1, 1, 1, 1]
@@ -369,18 +381,18 @@ class Killed(BaseException):
 @pytest.mark.parametrize("moment", ["before the call", "after the call"])
 def test_a_process_that_dies_in_mid_write_leaves_a_log_that_is_settled(luke, sandbox, session, monkeypatch, moment, me):
     user = CrmUser.objects.get()
-    original = deliveries.call_writes.create
+    original = sending.calls.create
 
-    def dying(delivery, submission):
+    def dying(delivery, submission, **_):
         if moment == "after the call":
             original(delivery, submission)
         raise Killed
 
-    monkeypatch.setitem(deliveries._WRITERS, "call_log.create", (deliveries.CallSubmission, dying))
+    monkeypatch.setitem(sending.WRITERS, "call_log.create", (sending.CallSubmission, dying))
     with pytest.raises(Killed):
         _log_directly(user, luke, session)
-    monkeypatch.setitem(deliveries._WRITERS, "call_log.create", (deliveries.CallSubmission, original))
-    assert CallLog.objects.get().state == LogState.CLAIMED
+    monkeypatch.setitem(sending.WRITERS, "call_log.create", (sending.CallSubmission, original))
+    assert CallLog.objects.get().state == (LogState.LOGGED if moment == "after the call" else LogState.CLAIMED)
     assert me.log_call(call(session, luke))["returnMessage"]["message"] == f"Existing log for session {session}"
     assert send(after=10) == "0 sent, 0 still wait.\n"  # its lease may still belong to somebody
     assert send(after=40) == "1 sent, 0 still wait.\n"
@@ -390,9 +402,9 @@ def test_a_process_that_dies_in_mid_write_leaves_a_log_that_is_settled(luke, san
 
 def _log_directly(user, contact, session):
     from adapters.contract import CallLogEntry, ContactRef, Direction
+    from connectors.deliveries.changes import CallIdentity, CallSubmission
     from connectors.log_body import CallDetails
     from connectors.services import call_logs
-    from connectors.services.call_writes import CallIdentity, CallSubmission
 
     entry = CallLogEntry(
         session_id=session,
@@ -407,8 +419,8 @@ def _log_directly(user, contact, session):
 
 def _log_messages_directly(user, contact, body):
     from adapters.contract import ContactRef, Direction, Message, MessageKind
+    from connectors.deliveries.changes import Conversation
     from connectors.services import message_logs
-    from connectors.services.message_writes import Conversation
 
     info = body["logInfo"]
     messages = tuple(
@@ -438,19 +450,19 @@ def _log_messages_directly(user, contact, body):
 
 def test_a_process_that_slept_with_the_lease_writes_nothing(me, luke, sandbox, session, monkeypatch):
     """Between accepting the call and calling the CRM the process is stopped for longer than half its lease."""
-    original = circuits.may_call
+    original = circuit.may_call
     traveller = time_machine.travel(timezone.now() + timedelta(seconds=20))
 
     def sleeping(crm):
         traveller.start()
         return original(crm)
 
-    monkeypatch.setattr(circuits, "may_call", sleeping)
+    monkeypatch.setattr(circuit, "may_call", sleeping)
     try:
         _log_directly(CrmUser.objects.get(), luke, session)
     finally:
         traveller.stop()
-    monkeypatch.setattr(circuits, "may_call", original)
+    monkeypatch.setattr(circuit, "may_call", original)
     assert records(sandbox, session) == []
     send(after=60)
     assert len(records(sandbox, session)) == 1
@@ -476,7 +488,7 @@ def test_the_deliveries_of_a_user_who_logged_out_wait_for_the_next_login(me, luk
     me.logout()
     up(settings, sandbox)
     send(after=60)
-    assert Delivery.objects.get(kind="call_log.create").waits_for == WaitsFor.LOGIN
+    assert Delivery.objects.get(kind="call_log.create").state == State.LOGIN
     assert records(sandbox, session) == []
     me.token = ""
     me.login_with_key("demo-key")
@@ -520,12 +532,12 @@ def test_a_delivery_the_crm_refuses_or_nobody_can_read_is_shown_to_support_and_h
     up(settings, sandbox)
     unreadable = Delivery.objects.get(call_log__session_id=session + "a")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE audit_delivery SET payload = 'v1.test.AAAA' WHERE kind = %s AND call_log_id = %s",
+        cursor.execute("UPDATE deliveries_delivery SET payload = 'v1.test.AAAA' WHERE kind = %s AND call_log_id = %s",
                        [unreadable.kind, _key(unreadable.call_log_id)])  # fmt: skip
     sandbox.fail({**WRITES, "status": 422, "times": 1})
     send(after=60)
     assert CallLog.objects.filter(state=LogState.LOGGED).count() == 1
-    unreadable, refused = Delivery.objects.filter(waits_for=WaitsFor.PERSON).order_by("-last_error")
+    unreadable, refused = Delivery.objects.filter(state=State.PERSON).order_by("-last_error")
     assert (unreadable.last_error, unreadable.call_log.state) == ("Undecipherable", LogState.QUEUED)
     assert (refused.last_error, refused.call_log.state) == ("RequestRejected", LogState.FAILED)
     sandbox.reset()
@@ -536,17 +548,18 @@ def _key(value):
     return value.hex if connection.vendor == "sqlite" else value
 
 
-def test_what_cannot_be_sent_within_the_time_allowed_is_given_up_and_forgotten(me, luke, settings, session):
+def test_what_cannot_be_sent_in_the_time_allowed_is_kept_for_support_then_forgotten(me, luke, settings, session):
     down(settings)
     me.log_call(call(session, luke))
     me.log_messages(conversation(session, luke, 2))
     hours = django_settings.DELIVERY_MAX_AGE_HOURS
     send(after=hours * 3600 + 60)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {State.GIVEN_UP}
+    assert CallLog.objects.get().state == LogState.FAILED
+    assert AuditEvent.objects.filter(detail__given_up=True).count() == 2
+    send(after=(hours + 24 * django_settings.DELIVERY_KEEP_DAYS) * 3600 + 600)
     assert not Delivery.objects.exists()
-    log = CallLog.objects.get()
-    assert (log.state, log.last_error) == (LogState.FAILED, "expired")
     assert not MessageLog.objects.exists()
-    assert AuditEvent.objects.filter(error="expired").count() == 2
 
 
 def test_a_crm_that_is_down_is_probed_and_not_stormed(me, luke, sandbox, settings, session):
@@ -559,9 +572,9 @@ def test_a_crm_that_is_down_is_probed_and_not_stormed(me, luke, sandbox, setting
     up(settings, sandbox)
     assert me.log_call(call(f"{session}-3", luke))["returnMessage"]["message"] == KEPT
     assert sandbox.requests_seen() == []
-    (circuit,) = Circuit.objects.all()
-    with time_machine.travel(circuit.open_until + timedelta(seconds=1)):
-        assert [circuits.may_call(circuit.crm) for _ in range(3)] == [True, False, False]
+    (down_now,) = Circuit.objects.all()
+    with time_machine.travel(down_now.open_until + timedelta(seconds=1)):
+        assert [circuit.may_call(down_now.crm) for _ in range(3)] == [True, False, False]
     send(after=240)
     assert not Circuit.objects.exists()
     assert CallLog.objects.filter(state=LogState.LOGGED).count() == 4
@@ -571,21 +584,21 @@ def test_requests_that_fail_together_close_a_crm_no_longer_than_one_and_failed_p
     settings.DELIVERY_RETRY_SECONDS = 5
     with time_machine.travel(timezone.now(), tick=False):
         for _ in range(30):
-            circuits.note_failure("crm")
+            circuit.note_failure("crm")
         assert Circuit.objects.get().open_until - timezone.now() == timedelta(seconds=5)
     for expected in (10, 20, 40, 80, 120, 120):
         with time_machine.travel(Circuit.objects.get().open_until + timedelta(seconds=1)):
-            assert circuits.may_call("crm")
-            circuits.note_failure("crm")
+            assert circuit.may_call("crm")
+            circuit.note_failure("crm")
             assert Circuit.objects.get().open_until - timezone.now() > timedelta(seconds=expected - 1)
-            assert not circuits.may_call("crm")
+            assert not circuit.may_call("crm")
 
 
 def test_a_crm_that_fails_on_one_request_is_not_taken_for_one_that_is_down(me, luke, sandbox, session):
     sandbox.fail({**WRITES, "status": 500, "times": 4})
     for _ in range(4):
         me.log_call(call(session, luke))
-        Delivery.objects.update(not_before=timezone.now())
+        settle()
     assert not Circuit.objects.exists()
     assert me.log_call(call(session + "-b", luke))["logId"]
 
@@ -630,14 +643,29 @@ def _other(me: Extension) -> Extension:
     return other
 
 
-def test_a_user_removed_from_the_crm_leaves_nothing_to_send(me, luke, settings, session):
+def test_what_a_user_left_who_uninstalled_the_app_waits_for_the_next_login(me, luke, sandbox, settings, session):
     down(settings)
     me.log_call(call(session, luke))
-    me.log_messages(conversation(session, luke, 2))
+    up(settings, sandbox)
+    Circuit.objects.all().delete()
+    user = CrmUser.objects.get()
+    sandbox.fail({"path_prefix": "/api/me", "status": 401, "times": 1})
+    assert forget(platform="testCRM", crm_user_id=user.crm_user_id, account_id="")
+    assert not CrmUser.objects.get().is_connected
+    send(after=60)
+    assert Delivery.objects.get().state == State.LOGIN
+    me.token = ""
+    me.login_with_key("demo-key")
+    send(after=1)
+    assert len(records(sandbox, session)) == 1
+
+
+def test_an_uninstall_that_is_older_than_the_login_ends_nothing(me, luke, settings, session):
     user = CrmUser.objects.get()
     assert forget(platform="testCRM", crm_user_id=user.crm_user_id, account_id="")
-    assert not Delivery.objects.exists()
-    assert CallLog.objects.get().state == LogState.FAILED
+    down(settings)
+    assert forget(platform="testCRM", crm_user_id=user.crm_user_id, account_id="")
+    assert CrmUser.objects.get().is_connected
 
 
 def test_any_number_of_workers_send_each_change_once(me, luke, sandbox, settings, session):
@@ -646,18 +674,18 @@ def test_any_number_of_workers_send_each_change_once(me, luke, sandbox, settings
         me.log_call(call(f"{session}-{index}", luke))
     up(settings, sandbox)
     Circuit.objects.all().delete()
-    Delivery.objects.update(next_attempt_at=timezone.now(), not_before=timezone.now())
+    Delivery.objects.update(next_attempt_at=timezone.now(), hold_until=timezone.now())
 
-    def worker(_):
+    def work(_):
         try:
-            while taken := delivery_worker.take_due(limit=3):
+            while taken := worker.take_due(limit=3):
                 for delivery in taken:
-                    delivery_worker.deliver(delivery)
+                    worker.deliver(delivery)
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(worker, range(4)))
+        list(pool.map(work, range(4)))
     assert [len(records(sandbox, f"{session}-{index}")) for index in range(12)] == [1] * 12
     assert not Delivery.objects.exists()
 
@@ -667,19 +695,20 @@ def test_support_sees_what_waits_and_why_and_sends_it_or_gives_it_up(me, luke, s
     me.log_call(call(f"{session}-1", luke, note="A secret wish"))
     me.log_messages(conversation(session, luke, 1))
     client.force_login(User.objects.create_superuser("kim", password="x" * 16))
-    Delivery.objects.update(waits_for=WaitsFor.PERSON)
-    page = client.get("/admin/audit/delivery/").content.decode()
+    Delivery.objects.update(state=State.PERSON)
+    page = client.get("/admin/deliveries/delivery/").content.decode()
     assert f"{session}-1" in page
     assert "CrmUnavailable" in page
     first, second = Delivery.objects.order_by("accepted_at")
-    detail = client.get(f"/admin/audit/delivery/{first.pk}/change/").content.decode()
+    detail = client.get(f"/admin/deliveries/delivery/{first.pk}/change/").content.decode()
     assert "secret wish" not in page + detail
     assert "v1.test" not in page + detail
     up(settings, sandbox)
-    client.post("/admin/audit/delivery/", {"action": "give_up", "_selected_action": [str(second.pk)]})
-    client.post("/admin/audit/delivery/", {"action": "send_now", "_selected_action": [str(first.pk)]})
+    client.post("/admin/deliveries/delivery/", {"action": "give_up", "_selected_action": [str(second.pk)]})
+    client.post("/admin/deliveries/delivery/", {"action": "send_now", "_selected_action": [str(first.pk)]})
     assert send(after=1) == "1 sent, 0 still wait.\n"
     assert ConversationLog.objects.get().state == LogState.FAILED
+    assert Delivery.objects.get().state == State.GIVEN_UP
     decided = AuditEvent.objects.filter(action="delivery.decide").values_list("actor", "detail__decision")
     assert sorted(decided) == [("staff:kim", "given up"), ("staff:kim", "send now")]
-    assert client.get("/admin/audit/circuit/").status_code == 200
+    assert client.get("/admin/deliveries/circuit/").status_code == 200

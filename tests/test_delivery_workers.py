@@ -35,7 +35,7 @@ def worker(server: LiveServer, *command: str):
         process.communicate(timeout=30)
 
 
-def wait_for(condition, seconds: float = 30) -> None:
+def wait_for(condition, seconds: float = 300) -> None:
     give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up, "it did not happen in time"
@@ -106,7 +106,7 @@ def _kept_while_down_then_drained(tmp_path, *workers, database_url="", environme
             for context in running:
                 context.__enter__()
             try:
-                wait_for(lambda: server.rows("Delivery.objects.count()") == 0, 60)
+                wait_for(lambda: server.rows("Delivery.objects.count()") == 0, 300)
             finally:
                 for context in running:
                     context.__exit__(None, None, None)

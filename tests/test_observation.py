@@ -17,10 +17,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
-from audit.models import CallLog, Circuit, Delivery, DeliveryKind, WaitsFor
+from audit.models import CallLog
 from audit.recorder import record
 from connectors.api.application import Application
 from connectors.api.authentication import issue_token
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.policy import Kind
+from connectors.deliveries.queue import State
 from connectors.observation import exposition, health, heartbeat, metrics
 from connectors.services.request_counts import seconds_to_wait
 from tests.factories import CrmUserFactory
@@ -231,11 +234,11 @@ def test_events_refusals_look_ups_and_renewals_are_counted(counting, settings):
 @pytest.mark.django_db
 def test_the_queue_and_the_circuits_are_read_from_the_database(counting):
     user = CrmUserFactory()
-    for number, (waits_for, age) in enumerate([(WaitsFor.NOTHING, 100), (WaitsFor.NOTHING, 7), (WaitsFor.LOGIN, 50)]):
+    for number, (waits_for, age) in enumerate([(State.WAITING, 100), (State.WAITING, 7), (State.LOGIN, 50)]):
         log = CallLog.objects.create(platform=user.platform, owner=user.owner, session_id=str(number))
         Delivery.objects.create(
-            kind=DeliveryKind.CREATE_CALL_LOG, platform=user.platform, crm=f"{user.platform}:host", user=user,
-            call_log=log, payload="{}", waits_for=waits_for, accepted_at=timezone.now() - timedelta(seconds=age),
+            kind=Kind.CREATE, platform=user.platform, crm=f"{user.platform}:host", user=user,
+            call_log=log, payload="{}", state=waits_for, accepted_at=timezone.now() - timedelta(seconds=age),
         )  # fmt: skip
     Circuit.objects.create(crm="testCRM:127.0.0.1", failures=3, open_until=timezone.now() + timedelta(minutes=1))
     Circuit.objects.create(crm="gone:127.0.0.1", failures=1)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from adapters import registry
 from adapters.contract import LogResult
 from connectors.api.authentication import issue_token
-from connectors.services import circuits
+from connectors.deliveries import circuit
 from tests.extension import call
 from tests.factories import CrmUserFactory
 
@@ -28,7 +28,7 @@ def send(client, monkeypatch):
 
     adapter = type("Adapter", (sound,), {"create_call_log": create_call_log})
     monkeypatch.setattr(registry, "adapter_class", lambda platform: adapter)
-    monkeypatch.setattr(circuits, "_REMEMBERED", 3600)  # however slow this machine is
+    monkeypatch.setattr(circuit, "_REMEMBERED", 3600)  # however slow this machine is
     token = issue_token(CrmUserFactory())
 
     def send(method, path, body=None):
@@ -39,7 +39,7 @@ def send(client, monkeypatch):
 
     send("post", "/callLog?", call("0", LUKE))  # what is asked once in a while has been asked
     yield send
-    circuits._fine_until.clear()
+    circuit._fine_until.clear()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import LogFormat, Options
-from audit.models import CallLog, Delivery
+from audit.models import CallLog
+from connectors.deliveries import calls
+from connectors.deliveries.models import Delivery
 from connectors.log_body import CallDetails, compose_call, read_note, update_call
 from connectors.models import AccountSettings, CrmUser
-from connectors.services import call_logs, call_writes
+from connectors.services import call_logs
 from connectors.services.identity import hashed
 from connectors.services.settings import effective_options, merged
 from tests.extension import Extension, call, conversation
@@ -43,6 +45,7 @@ def sandbox(_sandbox, settings):
 def connect(sandbox, live_server):
     def connect(key):
         me = Extension(live_server.url, "testCRM")
+        me.http.headers["rc-extension-id"] = hashed(EXTENSION)
         me.login_with_key(key)
         return me
 
@@ -118,7 +121,7 @@ def test_the_raw_extension_id_is_the_same_identity_as_its_hash(connect, sandbox,
     luke, service = me.look_up("+16505551212")["contact"][0], Service(me)
     service.log_call(server_call(session, luke))
     assert CallLog.objects.get(session_id=session).extension == hashed(EXTENSION)
-    again = me.log_call(call(session, luke, hashedExtensionId=hashed(EXTENSION)))
+    again = me.log_call(call(session, luke))
     assert again["returnMessage"]["message"] == f"Existing log for session {session}"
     other = service.log_call({**server_call(session, luke), "rcExtensionId": "103"})
     assert other["successful"], "a colleague on the same queue call has a log of their own"
@@ -246,7 +249,7 @@ def test_a_note_of_the_service_itself_is_replaced_and_a_persons_is_not():
     class Html:
         log_format = LogFormat.HTML
 
-    pending = call_writes._own_lines("Rings<br>From auto logging (Pending)<br>soon", Html())
+    pending = calls._own_lines("Rings<br>From auto logging (Pending)<br>soon", Html())
     body = compose_call(CallDetails(note=pending, result="x"), log_format=LogFormat.HTML, options=Options(), zone=UTC)
     assert "<br>From auto logging (Pending)<br>" in body
     assert read_note(body, LogFormat.HTML) == "Rings\nFrom auto logging (Pending)\nsoon"

@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from audit.models import CallLog, ConversationLog, LogState
+from connectors.deliveries import circuit
 from connectors.models import ContactMatch
-from connectors.services import circuits
 from tests.extension import Extension, call, conversation
 from tests.live_server import free_port
 from tests.sandbox import start_sandbox
@@ -36,7 +36,7 @@ def _sandbox(tmp_path_factory):
 def sandbox(_sandbox, settings):
     settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
     _sandbox.reset()
-    circuits._fine_until.clear()
+    circuit._fine_until.clear()
     return _sandbox
 
 

@@ -11,8 +11,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from adapters import registry
-from audit.models import AuditEvent, CallLog, Delivery
+from audit.models import AuditEvent, CallLog
 from connectors.api.authentication import issue_token
+from connectors.deliveries.models import Delivery
 from connectors.models import CrmUser
 from tests.extension import call, conversation
 from tests.factories import CrmUserFactory

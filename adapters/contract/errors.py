@@ -60,6 +60,10 @@ class ConnectorError(Exception):
         self.advice = advice
         super().__init__(self.message)
 
+    def sentence(self, crm: str) -> str:
+        """The error in a line of its own, where it says more than its kind; else empty. ``crm``: the CRM's name."""
+        return f"{self.message} {self.advice}" if self.advice else ""
+
     @property
     def kind(self) -> ErrorKind:
         """What it means for the change at hand; ``maybe_applied`` outweighs all else."""

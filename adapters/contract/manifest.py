@@ -101,10 +101,9 @@ class ServerHalf:
     routes: tuple[Route, ...] = ()
     #: Whether the host is part of a user's identity (the same number in two regions is two people).
     host_in_identity: bool = False
-    #: Seconds until a record just written can be found by ``find_call_log``.
-    find_lag_seconds: int = 0
-    #: The same for a contact by its number, where another index serves it; default: ``find_lag_seconds``.
-    contact_lag_seconds: int | None = None
+    #: Seconds after a request without an answer for which its effect may still appear in the CRM: the CRM's longest
+    #: processing time and the lag of its search index. A record in doubt is not written again before.
+    settling_seconds: int = 90
     #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False
 

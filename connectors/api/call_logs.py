@@ -30,11 +30,11 @@ from connectors.api.wire import (
     operation,
     without_tokens,
 )
+from connectors.deliveries.changes import CallEdit, CallIdentity, CallSubmission
 from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs
-from connectors.services.call_writes import CallEdit, CallIdentity, CallSubmission
-from connectors.services.identity import hashed
+from connectors.services.identity import claim_extension, hashed
 from connectors.services.settings import claim_account
 
 _SERVER_SIDE = "SSCL"
@@ -114,14 +114,26 @@ class CallLogEdit(Extras):
 
 
 def extension_of(user: CrmUser, request: Request, *sources: Any) -> str:
-    """Hashed extension id from the request, else the user's own, else the extension number, else ""."""
+    """The user's extension as a hashed id, "" where none is known.
+
+    A user has one: what a field or header of a request says counts only until it is known, so that the same call is
+    found again whatever the next request carries. Logging on the server acts for several people under one login, and
+    names each.
+    """
+    said = _said_extension(request, *sources)
+    if _is_server_side(request):
+        return said or user.hashed_rc_extension_id
+    if user.hashed_rc_extension_id or not said:
+        return user.hashed_rc_extension_id
+    return claim_extension(user, said)
+
+
+def _said_extension(request: Request, *sources: Any) -> str:
     for key in ("hashedExtensionId", "rcExtensionId"):
         for source in sources:
             if value := source.get(key):
                 return hashed(value) if key == "rcExtensionId" else str(value)
-    if user.hashed_rc_extension_id or (header := request.headers.get("rc-extension-id", "")):
-        return user.hashed_rc_extension_id or header[:128]
-    return next((str(source["extensionNumber"]) for source in sources if source.get("extensionNumber")), "")
+    return request.headers.get("rc-extension-id", "")[:128]
 
 
 def _extras(given: dict[str, Any]) -> dict[str, Any]:

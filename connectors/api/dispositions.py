@@ -12,8 +12,8 @@ from adapters.contract import Disposition
 from connectors.api.call_logs import extension_of
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation, without_tokens
+from connectors.deliveries.changes import CallIdentity
 from connectors.services import call_logs
-from connectors.services.call_writes import CallIdentity
 
 
 class DispositionBody(serializers.Serializer[Any]):

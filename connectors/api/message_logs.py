@@ -11,9 +11,9 @@ from adapters.contract import Message, NoticeLevel
 from connectors.api.conversations import NewMessageLog, Participants, contact_of, messages_of
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import WireViewSet, connected_user, operation, without_tokens
+from connectors.deliveries.changes import Conversation
 from connectors.log_body import parse_time
 from connectors.services import message_logs
-from connectors.services.message_writes import Conversation
 
 
 class MessageLogViewSet(WireViewSet):

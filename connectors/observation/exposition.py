@@ -17,8 +17,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from audit.models import Circuit, Delivery
 from connectors.api.envelope import text_reply
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.queue import State
 from connectors.observation import heartbeat
 from connectors.observation.metrics import platform_label
 
@@ -77,9 +78,9 @@ def _of_database() -> Iterator[Metric]:
     )
     now = timezone.now()
     rows: dict[tuple[str, str], tuple[int, float]] = {}
-    waiting = Delivery.objects.values_list("platform", "waits_for").annotate(Count("pk"), Min("accepted_at"))
-    for platform, waits_for, count, since in waiting.order_by():
-        key = (platform_label(platform), waits_for or "crm")
+    waiting = Delivery.objects.values_list("platform", "state").annotate(Count("pk"), Min("accepted_at"))
+    for platform, state, count, since in waiting.order_by():
+        key = (platform_label(platform), "crm" if state == State.WAITING else state)
         known, age = rows.get(key, (0, 0.0))
         rows[key] = (known + count, max(age, (now - since).total_seconds()))
     for key, (count, age) in rows.items():

@@ -6,19 +6,19 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from adapters import registry
 from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable, UnsupportedOperation, natural_name
 from connectors.models import ContactCreation, CrmUser
-from connectors.services.leases import lease_of
+from connectors.services.leases import lease_of, settling_time
 
 #: How long the same request counts as the same click, and not as another person of that name and number.
 _SAME_REQUEST = timedelta(seconds=30)
+_REFUSED_IN_A_ROW = 3
 _WAIT_FOR_OTHER = 15.0  # seconds; below the client's own time limit of 30
 _State = ContactCreation.State
 
@@ -28,8 +28,18 @@ class Claim:
     """The right to create a contact; ``result`` where another request has done it already."""
 
     row: ContactCreation
-    was_uncertain: bool = False
+    #: When the last request of an attempt of unknown outcome ended; None: there was none.
+    uncertain_since: datetime | None = None
     result: dict[str, Any] | None = None
+
+
+class StillUncertain(CrmUnavailable):
+    """This contact may have been created already."""
+
+    def __init__(self, settles_at: datetime) -> None:
+        seconds = max(1, round((settles_at - timezone.now()).total_seconds()))
+        advice = f"The CRM did not confirm it. Please try again in {seconds} seconds: then we can tell."
+        super().__init__("This contact may have been created already.", advice=advice, maybe_applied=True)
 
 
 def claim(user: CrmUser, draft: ContactDraft) -> Claim:
@@ -37,6 +47,7 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
     text = json.dumps([draft.phone.e164 or draft.phone.raw, draft.name.casefold(), draft.type])
     key = {"platform": user.platform, "owner": user.owner, "key": hashlib.sha256(text.encode()).hexdigest()}
     give_up = time.monotonic() + _WAIT_FOR_OTHER
+    refused = 0
     while time.monotonic() < give_up:
         now = timezone.now()
         try:
@@ -44,31 +55,41 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
                 return Claim(row=ContactCreation.objects.create(**key, changed_at=now))
         except IntegrityError:
             row = ContactCreation.objects.filter(**key).first()
-        if row is None:
-            continue
+            if row is None:  # deleted since, or the database refuses every row: then nobody else was first
+                refused += 1
+                if refused > _REFUSED_IN_A_ROW:
+                    raise
+                continue
         age = now - row.changed_at
         if row.state == _State.CREATED and age < _SAME_REQUEST:
             return Claim(row=row, result=row.result)
-        if row.state == _State.UNCERTAIN and age < _find_lag(user.platform):
-            raise CrmUnavailable("This contact may have been created; please try again in a moment.")
         if row.state != _State.CLAIMED or age > lease_of(user.platform):  # its process died in mid-write
             again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
             if again.update(state=_State.CLAIMED, result=None, changed_at=now):
-                was_uncertain = row.state != _State.CREATED
+                ended = {_State.UNCERTAIN: row.changed_at, _State.CLAIMED: row.changed_at + lease_of(user.platform)}
+                uncertain_since = ended.get(_State(row.state))
                 row.changed_at = now
-                return Claim(row=row, was_uncertain=was_uncertain)
+                return Claim(row=row, uncertain_since=uncertain_since)
         time.sleep(0.05)
     raise CrmUnavailable("This contact is being created already.")
 
 
-def _find_lag(platform: str) -> timedelta:
-    server = registry.manifests()[platform].server
-    lag = server.find_lag_seconds if server.contact_lag_seconds is None else server.contact_lag_seconds
-    return timedelta(seconds=lag)
+def found(creation: Claim, adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
+    """The contact, if an earlier attempt created it after all; None when it certainly did not.
+
+    Raises ``StillUncertain`` while an attempt of unknown outcome may yet show its effect in the CRM.
+    """
+    if creation.uncertain_since is None:
+        return None
+    contact = _look_for(adapter, draft)
+    settles_at = creation.uncertain_since + settling_time(creation.row.platform)
+    if contact is None and timezone.now() < settles_at:
+        raise StillUncertain(settles_at)
+    return contact
 
 
-def found(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
-    """The contact, if an earlier attempt created it after all; one without a number is looked for by its name."""
+def _look_for(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
+    """One without a number is looked for by its name."""
     names = {draft.name.casefold(), natural_name(draft.name).casefold()}
     if not draft.phone.is_withheld:
         contacts = adapter.find_contacts(draft.phone).contacts
@@ -86,10 +107,14 @@ def complete(creation: Claim, result: dict[str, Any]) -> None:
     _mine(creation).update(state=_State.CREATED, result=result, changed_at=timezone.now())
 
 
-def give_up(creation: Claim, *, maybe_applied: bool) -> None:
-    """The attempt failed; the next one looks for the contact first if it may be there."""
-    if maybe_applied:
-        _mine(creation).update(state=_State.UNCERTAIN, changed_at=timezone.now())
+def give_up(creation: Claim, *, maybe_applied: bool, was_sent: bool = True) -> None:
+    """The attempt failed; the next one looks for the contact first if it may be there.
+
+    ``was_sent``: this attempt may have sent the request; else only an earlier one may have.
+    """
+    since = timezone.now() if was_sent else creation.uncertain_since
+    if maybe_applied or not was_sent:
+        _mine(creation).update(state=_State.UNCERTAIN, changed_at=since)
     else:
         _mine(creation).delete()
 

@@ -134,12 +134,14 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
     with audited_at_crm("contact.create", user=user) as event:
 
         def create(adapter: CrmAdapter) -> Contact:
-            known = contact_creations.found(adapter, draft) if creation.was_uncertain else None
-            return known or adapter.create_contact(draft)
+            return contact_creations.found(creation, adapter, draft) or adapter.create_contact(draft)
 
         try:
             with writes_until(contact_creations.may_write_until(creation)):
                 contact = with_adapter(user, create, may_repeat=lambda: refuses_before_acting(user.platform))
+        except contact_creations.StillUncertain:
+            contact_creations.give_up(creation, maybe_applied=True, was_sent=False)
+            raise
         except BaseException as error:
             contact_creations.give_up(creation, maybe_applied=getattr(error, "maybe_applied", True))
             raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from adapters.contract import ConnectorError, HttpClient, OutboundPolicy, dig, require_id
+from connectors.models import CrmUser
 
 
 def hashed(value: str | None) -> str:
@@ -16,6 +17,15 @@ def hashed(value: str | None) -> str:
     A missing value hashes ``undefined``, as old clients expect.
     """
     return hashlib.sha256(f"{value or 'undefined'}:{settings.HASH_KEY}".encode()).hexdigest()
+
+
+def claim_extension(user: CrmUser, hashed_id: str) -> str:
+    """Keeps the extension of a user of whom none is known yet; returns the one that counts from now on."""
+    rows = CrmUser.objects.filter(pk=user.pk)
+    if not rows.filter(hashed_rc_extension_id="").update(hashed_rc_extension_id=hashed_id[:128]):
+        hashed_id = rows.values_list("hashed_rc_extension_id", flat=True).first() or hashed_id
+    user.hashed_rc_extension_id = hashed_id[:128]
+    return user.hashed_rc_extension_id
 
 
 @dataclass(frozen=True, kw_only=True)

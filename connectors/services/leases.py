@@ -1,4 +1,4 @@
-"""How long a process may be at work in a CRM before it counts as dead."""
+"""How long a process may be at work in a CRM before it counts as dead, and how long its requests may take effect."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from adapters import registry
 
 _EXCHANGES = 10
+_LONGEST_SETTLING = 90  # seconds
 #: As many as a renewal makes at most: an old token tried, new ones refused, name and password, their tokens, a session.
 _EXCHANGES_OF_A_RENEWAL = 5
 
@@ -18,6 +19,12 @@ def lease_of(platform: str) -> timedelta:
     if _patience(platform) is None:
         return settings.DELIVERY_LEASE
     return max(settings.DELIVERY_LEASE, _EXCHANGES * _exchange(platform))
+
+
+def settling_time(platform: str) -> timedelta:
+    """How long after a request of unknown outcome ended its effect may still appear in the CRM."""
+    manifest = registry.manifests().get(platform)
+    return timedelta(seconds=manifest.server.settling_seconds if manifest else _LONGEST_SETTLING)
 
 
 def longest_renewal(platform: str) -> timedelta:

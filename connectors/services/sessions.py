@@ -21,12 +21,13 @@ from adapters.contract import (
     UserProfile,
 )
 from audit.fields import Undecipherable
-from audit.models import Delivery, DeliveryKind
 from audit.recorder import audited
+from connectors.deliveries.logins import drop_revocations, given_up, wake
+from connectors.deliveries.models import accept
+from connectors.deliveries.policy import Kind
+from connectors.deliveries.sending import send_now
 from connectors.models import ContactMatch, CrmUser, NoteDraft
-from connectors.services.crm_access import build_adapter
-from connectors.services.deliveries import deliver_now
-from connectors.services.delivery_queue import accept, drop, wake
+from connectors.services.crm_access import build_adapter, with_adapter
 from connectors.services.pasted import clean_fields, clean_host
 from connectors.services.settings import Settings
 from connectors.services.settings_changes import change_own_settings
@@ -99,16 +100,19 @@ def _connected(
     # A login without RingCentral data keeps what an earlier one told.
     if rc_account_id and not (user.rc_account_verified and not rc_account_verified):
         user.rc_account_id, user.rc_account_verified = rc_account_id, rc_account_verified
-    user.hashed_rc_extension_id = hashed_extension_id or user.hashed_rc_extension_id
+    user.hashed_rc_extension_id = user.hashed_rc_extension_id or hashed_extension_id
     user.set_credentials(credentials)
     user.connected_at = user.last_seen_at = timezone.now()
     user.last_error = ""
     user.refresh_lease = user.refresh_lease_until = None  # a renewal of the old login must not replace this one
     # The epoch counts logouts, also one that happened since the row was read; a window may just change the settings.
     others = ("id", "session_epoch", "settings")
-    user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
+    with transaction.atomic():
+        user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
+        drop_revocations(user)
+        waiting = wake(user)
     _offer_setting_choices(user, adapter)
-    return user, _with_waiting(adapter.connected_notice(), wake(user))
+    return user, _with_waiting(adapter.connected_notice(), waiting, given_up(user))
 
 
 def _previous_login(user: CrmUser) -> Credentials:
@@ -118,12 +122,17 @@ def _previous_login(user: CrmUser) -> Credentials:
         return Credentials()
 
 
-def _with_waiting(notice: Notice, waiting: int) -> Notice:
-    """The welcome, with what was kept for this login."""
-    if not waiting:
+def _with_waiting(notice: Notice, waiting: int, lost: int) -> Notice:
+    """The welcome, with what was kept for this login, and what could not be sent without help."""
+    lines = []
+    if waiting:
+        lines.append("1 saved change is sent now." if waiting == 1 else f"{waiting} saved changes are sent now.")
+    if lost:
+        what = "1 saved change could not be sent" if lost == 1 else f"{lost} saved changes could not be sent"
+        lines.append(f"{what}. Your administrator sees what, and can send it again.")
+    if not lines:
         return notice
-    line = "1 saved change is sent now." if waiting == 1 else f"{waiting} saved changes are sent now."
-    return replace(notice, details=(*notice.details, line), ttl=max(notice.ttl, 5000))
+    return replace(notice, details=(*notice.details, *lines), ttl=max(notice.ttl, 5000))
 
 
 def _row_of(platform: str, profile: UserProfile) -> CrmUser:
@@ -166,22 +175,25 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
         event.target = user.wire_id
         credentials = _to_be_revoked(user)
         with transaction.atomic():
-            CrmUser.objects.filter(pk=user.pk).update(
-                **user.set_credentials(Credentials()),
-                session_epoch=F("session_epoch") + 1,
-                refresh_lease=None,
-                refresh_lease_until=None,
-            )
-            _drop_what_was_kept(user)
-            revocation = credentials and accept(
-                kind=DeliveryKind.REVOKE_SESSION, user=user, change=credentials, leased=True
-            )
+            _end_login(user)
+            revocation = credentials and accept(kind=Kind.REVOKE, user=user, change=credentials, leased=True)
     if revocation:
         try:
-            deliver_now(revocation, credentials)
+            send_now(revocation, credentials)
         except ConnectorError as error:
             log.info("revocation refused", extra={"platform": user.platform, "error": type(error).__name__})
     return Notice(message=f"Logged out of {registry.display_name(user.platform)}", ttl=1000)
+
+
+def _end_login(user: CrmUser) -> None:
+    """Blanks the credentials, and makes every token of the user worthless."""
+    CrmUser.objects.filter(pk=user.pk).update(
+        **user.set_credentials(Credentials()),
+        session_epoch=F("session_epoch") + 1,
+        refresh_lease=None,
+        refresh_lease_until=None,
+    )
+    _drop_what_was_kept(user)
 
 
 def _to_be_revoked(user: CrmUser) -> Credentials | None:
@@ -201,15 +213,31 @@ def _drop_what_was_kept(user: CrmUser) -> None:
 
 
 def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
-    """Deletes a user who uninstalled the app at the CRM, by bare or wire id; logs and audit trail stay."""
+    """A user has uninstalled the app at the CRM, which names them by bare or wire id: the login ends, if it has.
+
+    The vendor's message may be older than a login made since, so the login is tried first. What waits to be sent waits
+    for the next login; logs and audit trail stay.
+    """
     wire_ids = {crm_user_id, f"{crm_user_id}-{platform}"}
     for user in CrmUser.objects.filter(platform=platform, wire_id__in=wire_ids):
         if account_id and user.crm_account_id and user.crm_account_id != account_id:
             continue
+        if user.is_connected and _is_accepted(user):
+            log.info("an uninstall message is older than the login", extra={"platform": platform})
+            return True
         with audited("session.forget", actor=f"crm:{platform}", platform=platform, owner=user.owner) as event:
             event.target = user.wire_id
-            for delivery in Delivery.objects.filter(user=user):
-                drop(delivery, error="user removed")
-            user.delete()
+            _end_login(user)
         return True
     return False
+
+
+def _is_accepted(user: CrmUser) -> bool:
+    """Whether the CRM takes the login. One that cannot be asked counts as accepting it: an error would end it later."""
+    try:
+        with_adapter(user, lambda adapter: adapter.user_profile())
+    except CredentialsRejected:
+        return False
+    except ConnectorError:
+        return True
+    return True

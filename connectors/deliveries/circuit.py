@@ -6,10 +6,11 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
-from django.utils import timezone
+from django.db.models import F, Q
 
-from audit.models import Circuit
+from connectors.deliveries import clock
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.queue import State
 
 _OPENS_AT = 3  # failures in a row
 _LONGEST_PAUSE = 120.0  # seconds
@@ -28,7 +29,7 @@ def may_call(crm: str) -> bool:
         return True
     if circuit.open_until is None:
         return True
-    now = timezone.now()
+    now = clock.now()
     failures = circuit.failures + 1  # this probe too, until it has an answer
     probe = Circuit.objects.filter(pk=crm, open_until=circuit.open_until, open_until__lte=now)
     return bool(probe.update(failures=failures, open_until=now + timedelta(seconds=_pause(failures))))
@@ -41,11 +42,25 @@ def note_failure(crm: str) -> None:
     CRM went down tell no more than one.
     """
     _fine_until.pop(crm, None)
-    Circuit.objects.bulk_create([Circuit(crm=crm)], ignore_conflicts=True)
+    now = clock.now()
+    Circuit.objects.bulk_create([Circuit(crm=crm, since=now)], ignore_conflicts=True)
     closed = Circuit.objects.filter(pk=crm, open_until=None)
     closed.update(failures=F("failures") + 1)
-    until = timezone.now() + timedelta(seconds=_pause(_OPENS_AT))
-    closed.filter(failures__gte=_OPENS_AT).update(open_until=until)
+    closed.filter(failures__gte=_OPENS_AT).update(open_until=now + timedelta(seconds=_pause(_OPENS_AT)))
+
+
+def note_answer(crm: str) -> None:
+    """The CRM answered, if only to refuse: everything may go there again, and what waited for it is due."""
+    if note_success(crm):
+        waiting = Delivery.objects.filter(crm=crm, state=State.WAITING, lease=None)
+        waiting.filter(next_attempt_at__gt=F("hold_until")).filter(_is_settled()).update(
+            next_attempt_at=F("hold_until")
+        )
+
+
+def _is_settled() -> Q:
+    """What is in doubt is not due before "not found" means something."""
+    return Q(settles_at=None) | Q(settles_at__lte=clock.now())
 
 
 def note_success(crm: str) -> bool:
@@ -57,12 +72,12 @@ def note_success(crm: str) -> bool:
 
 def down() -> set[str]:
     """CRMs for which it is too early even for a probe."""
-    return set(Circuit.objects.filter(open_until__gt=timezone.now()).values_list("crm", flat=True))
+    return set(Circuit.objects.filter(open_until__gt=clock.now()).values_list("crm", flat=True))
 
 
 def to_probe() -> set[str]:
     """CRMs to which one request may go, to find out."""
-    return set(Circuit.objects.filter(open_until__lte=timezone.now()).values_list("crm", flat=True))
+    return set(Circuit.objects.filter(open_until__lte=clock.now()).values_list("crm", flat=True))
 
 
 def _pause(failures: int) -> float:

@@ -1,0 +1,272 @@
+"""Conversation days: accepts texts one by one, and writes them in one read and one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import transaction
+from django.db.models import Q
+
+from adapters.contract import (
+    CrmAdapter,
+    Id,
+    LogFormat,
+    LogRef,
+    LogResult,
+    Message,
+    MessageLogChange,
+    MessageLogEntry,
+)
+from audit.models import ConversationLog, MessageLog
+from connectors.deliveries.calls import begin, settled, wait_until_settled
+from connectors.deliveries.changes import Conversation
+from connectors.deliveries.models import Delivery, Restoration, accept, next_position
+from connectors.deliveries.policy import Kind
+from connectors.deliveries.queue import State
+from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
+from connectors.models import CrmUser
+from connectors.services.crm_access import refuses_before_acting
+from connectors.services.stale_contacts import write_about
+
+
+class MessageNotStored(Exception):
+    """A message has no row although nobody else has one for it: an error of this server's own database."""
+
+
+# --- accepting -------------------------------------------------------------------------------------
+
+
+def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, Conversation | None] | None:
+    """The delivery of what is new, and the conversation reduced to that; None when nothing is.
+
+    The conversation is None where an earlier delivery of the same texts is taken up again.
+    """
+    if not conversation.shared and not _new_messages(user, conversation.messages, or_stuck=True):
+        return None  # without a lock: the usual answer to a client that asks again
+    with transaction.atomic():
+        row, _ = ConversationLog.objects.get_or_create(
+            platform=user.platform,
+            owner=user.owner,
+            conversation_log_id=conversation.conversation_log_id,
+            defaults={
+                "user": user,
+                "conversation_id": conversation.conversation_id,
+                "contact_id": str(conversation.contact.id),
+                "contact_type": conversation.contact.type,
+                "state": ConversationLog.UNWRITTEN,
+            },
+        )
+        position = next_position(row)  # from here on no other request adds to this day
+        _forget_stuck(user, row, conversation)
+        fresh = _new_messages(user, conversation.messages)
+        if not fresh and not conversation.shared:
+            waiting = _taken_up_again(user, row, conversation)
+            return (waiting, None) if waiting else None
+        change = replace(conversation, messages=fresh)
+        delivery = accept(
+            kind=Kind.TEXTS,
+            user=user,
+            change=change,
+            record=row,
+            position=position,
+            in_doubt=Restoration.covers(conversation.started_at),
+        )
+        mine = _marked(user, row, delivery, fresh)
+        if mine != fresh:  # another conversation took some of them at the same moment
+            change = replace(conversation, messages=mine)
+            delivery.replace_change(change)
+        if mine or conversation.shared:
+            row.reopen()
+            return delivery, change
+        transaction.set_rollback(True)
+    return None
+
+
+def _stuck(user: CrmUser) -> Q:
+    """What nobody sends by itself: it waits for support, or for a colleague's login."""
+    return Q(state__in=(State.PERSON, State.GIVEN_UP)) | (Q(state=State.LOGIN) & ~Q(user=user))
+
+
+def _forget_stuck(user: CrmUser, row: ConversationLog, conversation: Conversation) -> None:
+    """Drops what is stuck where this request brings all of it again: as with a call, the newest version counts.
+
+    What may be in the CRM stays: it is looked for with the login of whoever tried to write it.
+    """
+    given = {message.id for message in conversation.messages}
+    for delivery in Delivery.objects.of(row).free().filter(_stuck(user), settles_at=None):
+        messages = MessageLog.objects.filter(delivery_id=delivery.pk)
+        if given.issuperset(messages.values_list("message_id", flat=True)):
+            messages.delete()
+            delivery.delete()
+
+
+def _taken_up_again(user: CrmUser, row: ConversationLog, conversation: Conversation) -> Delivery | None:
+    """What is kept of these texts for support, and may be in the CRM: somebody asks for it, so it is looked for."""
+    ids = [message.id for message in conversation.messages]
+    holders = MessageLog.objects.filter(conversation=row, message_id__in=ids).values("delivery_id")
+    own = Delivery.objects.of(row).filter(_stuck(user), user=user, pk__in=holders)
+    delivery = own.order_by("position").first()
+    if delivery is not None:
+        Delivery.objects.filter(pk=delivery.pk).update(state=State.WAITING)
+    return delivery
+
+
+def _new_messages(user: CrmUser, messages: Sequence[Message], *, or_stuck: bool = False) -> tuple[Message, ...]:
+    ids = [message.id for message in messages]
+    rows = MessageLog.objects.filter(platform=user.platform, owner=user.owner, message_id__in=ids)
+    if or_stuck:
+        held = rows.exclude(delivery_id=None).values("delivery_id")
+        stuck = Delivery.objects.filter(_stuck(user), pk__in=held).values("pk")
+        rows = rows.filter(Q(delivery_id=None) | ~Q(delivery_id__in=stuck))
+    known = set(rows.values_list("message_id", flat=True))
+    return tuple(message for message in messages if message.id not in known)
+
+
+def _marked(
+    user: CrmUser, row: ConversationLog, delivery: Delivery, messages: tuple[Message, ...]
+) -> tuple[Message, ...]:
+    """The messages that are this delivery's: each belongs to one, whoever asks at the same time.
+
+    Raises ``MessageNotStored`` where a message got no row: a database that refuses rows must not pass for a colleague.
+    """
+    rows = [
+        MessageLog(
+            platform=user.platform, owner=user.owner, message_id=message.id, conversation=row, delivery_id=delivery.pk
+        )
+        for message in messages
+    ]
+    MessageLog.objects.bulk_create(rows, ignore_conflicts=True)
+    ids = [message.id for message in messages]
+    stored = MessageLog.objects.filter(platform=user.platform, owner=user.owner, message_id__in=ids)
+    holders = dict(stored.values_list("message_id", "delivery_id"))
+    if missing := [message for message in messages if message.id not in holders]:
+        raise MessageNotStored(f"{len(missing)} of {len(messages)} messages got no row")
+    return tuple(message for message in messages if holders[message.id] == delivery.pk)
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = False) -> LogResult:
+    """Writes the messages of a delivery, those of an earlier attempt left out."""
+    row = delivery.conversation
+    assert row is not None
+    may_be_present = delivery.attempts > 1 or delivery.is_in_doubt or row.may_be_there
+
+    def attempt(adapter: CrmAdapter) -> LogResult:
+        entry = _entry(adapter, delivery, row, conversation)
+        if row.crm_log_id:
+            wait_until_settled(delivery)
+        elif (found := _found(adapter, delivery, row, entry)) is not None:
+            delivery.keeps_id(found)
+        begin(delivery)
+        if not row.crm_log_id:
+            delivery.length = len(entry.body)
+            return adapter.create_message_log(entry)
+        ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
+        before = _logged_before(row, delivery) if may_be_present else None
+        return adapter.update_message_log(ref, _change(adapter, delivery, entry, may_be_present, before))
+
+    was_in_crm = bool(row.crm_log_id)
+    return write_about(
+        conversation.contact,
+        delivery.user,
+        attempt,
+        may_repeat=lambda: bool(row.crm_log_id) == was_in_crm and refuses_before_acting(delivery.platform),
+    )
+
+
+def _logged_before(row: ConversationLog, delivery: Delivery) -> int | None:
+    """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
+    if Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
+        return None
+    return row.messages.filter(delivery_id=None, part=row.part).count()
+
+
+def _found(adapter: CrmAdapter, delivery: Delivery, row: ConversationLog, entry: MessageLogEntry) -> Id | None:
+    """The day's record of an earlier attempt, None: it is certainly not there, or there was no such attempt."""
+    if delivery.has_begun or not (delivery.is_in_doubt or row.may_be_there):
+        return None
+    marker = replace(entry.as_marker(), is_anothers=row.belongs_to_another)
+    return settled(delivery, row, marker, adapter.find_message_log(marker))
+
+
+def _entry(
+    adapter: CrmAdapter, delivery: Delivery, row: ConversationLog, conversation: Conversation
+) -> MessageLogEntry:
+    zone, contact = adapter.zone(), conversation.contact
+    if conversation.shared is not None:
+        subject, body = compose_shared(
+            conversation.shared, contact_name=contact.name, log_format=_format(adapter), zone=zone
+        )
+        messages: tuple[Message, ...] = ()
+    else:
+        messages = conversation.messages
+        first = messages[0]
+        subject = conversation_title(first, contact.name, zone, adapter.message_title_date) + row.title_suffix
+        body = ""
+
+    def compose(items: Sequence[Message]) -> str:
+        return compose_conversation(
+            items,
+            title=subject,
+            contact=contact,
+            user_name=adapter.user.name,
+            correspondents=conversation.correspondents,
+            log_format=_format(adapter),
+            zone=zone,
+        )
+
+    return MessageLogEntry(
+        conversation_log_id=row.marker,
+        contact=contact,
+        messages=messages,
+        subject=subject,
+        body=body or compose(messages),
+        compose=compose,
+        is_shared=conversation.shared is not None,
+        started_at=messages[0].sent_at if messages else conversation.started_at,
+        ended_at=messages[-1].sent_at if messages else conversation.ended_at,
+        correspondents=conversation.correspondents,
+        submission=conversation.submission,
+        wire=conversation.wire,
+        created=delivery.keeps_id,
+    )
+
+
+def _change(
+    adapter: CrmAdapter, delivery: Delivery, entry: MessageLogEntry, may_be_present: bool, logged_before: int | None
+) -> MessageLogChange:
+    """``logged_before``: for another attempt, how many messages the record held before the first one, if known."""
+
+    def append(body: str, items: Sequence[Message]) -> str:
+        whole = append_messages(
+            body,
+            items,
+            contact=entry.contact,
+            user_name=adapter.user.name,
+            log_format=_format(adapter),
+            zone=adapter.zone(),
+            title=entry.subject,
+            correspondents=entry.correspondents,
+            skip_present=may_be_present,
+            logged_before=logged_before,
+        )
+        delivery.length = len(whole)
+        return whole
+
+    return MessageLogChange(
+        contact=entry.contact,
+        messages=entry.messages,
+        append=append,
+        body=entry.body if entry.is_shared else None,
+        is_shared=entry.is_shared,
+        ended_at=entry.ended_at,
+        submission=entry.submission,
+        wire=entry.wire,
+    )
+
+
+def _format(adapter: CrmAdapter) -> LogFormat:
+    return LogFormat.PLAIN if adapter.log_format is LogFormat.CUSTOM else adapter.log_format

@@ -1,0 +1,437 @@
+"""What becomes of a change that was to be written into a CRM: one table of decisions.
+
+``decide`` is asked after every attempt, whoever made it: the request that brought the change, a worker, Celery, or a
+member of support. It is a pure function: no database, no clock, no HTTP. ``docs/deliveries.md`` prints ``RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from audit.states import LogState
+
+#: Attempts in a row whose answers were not understood before a person has to look.
+MOST_ODD_ANSWERS = 5
+
+
+class Kind(StrEnum):
+    """What is to be done in the CRM; the value is also the action of its audit events."""
+
+    CREATE = "call_log.create"
+    EDIT = "call_log.update"
+    DISPOSITION = "call_log.disposition"
+    TEXTS = "message_log.write"
+    REVOKE = "session.revoke"
+    #: A second look after a record was written again: an earlier attempt may have arrived late.
+    LOOK_AGAIN = "log.look_again"
+
+
+class Known(StrEnum):
+    """What is known of the record when the attempt is over."""
+
+    NOTHING = "not there"
+    DOUBT = "may be there"
+    THERE = "there"
+    #: The record is there; whether this change is in it, nobody knows.
+    THERE_DOUBT = "there, this may be in it"
+
+
+class Event(StrEnum):
+    """What happened. The values of ``ErrorKind`` in the adapter contract are among them."""
+
+    DONE = "done"
+    LIMIT = "limit"
+    DOWN = "down"
+    IN_DOUBT = "in_doubt"
+    NOT_UNDERSTOOD = "not_understood"
+    TOO_LONG = "too_long"
+    GONE = "gone"
+    LOGIN_OVER = "login_over"
+    REFUSED = "refused"
+    UNSUPPORTED = "unsupported"
+    OWN_FAULT = "own_fault"
+    MISCONFIGURED = "misconfigured"
+    #: The CRM was not asked: it is known to be down, or at its share of our threads, or there was no time left.
+    NOT_ASKED = "not_asked"
+    #: The CRM was not asked: after a limit it wants to be left alone for a while.
+    HELD = "held"
+    #: The record was looked for and not found, too early for that to mean that it is not there.
+    NOT_FOUND_YET = "not_found_yet"
+    #: An earlier change of the same record has to be sent first.
+    EARLIER_FIRST = "earlier_first"
+    #: The stored change cannot be read with this server's keys or version.
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_done(self) -> bool:
+        return self is Event.DONE
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether the answer was none of the CRM's own."""
+        return self is Event.NOT_UNDERSTOOD
+
+    @property
+    def is_unreadable(self) -> bool:
+        return self is Event.UNREADABLE
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether a change that was sent may be in the CRM now."""
+        return self in (Event.IN_DOUBT, Event.NOT_FOUND_YET)
+
+    @property
+    def if_only_read(self) -> Event:
+        """What it means where nothing was sent that the CRM could have carried out."""
+        return Event.DOWN if self is Event.IN_DOUBT else self
+
+
+#: HTTP statuses of a CRM that does not answer (0: no connection), or of whatever stands before it.
+_NO_ANSWER = (0, 502, 503, 504)
+
+
+def tells_that_it_is_down(event: Event, status: int) -> bool:
+    """Whether an error counts towards the circuit. A CRM's own 500 may be about this one request."""
+    return event in (Event.DOWN, Event.IN_DOUBT) and status in _NO_ANSWER
+
+
+class Next(StrEnum):
+    """What becomes of the change."""
+
+    DONE = "done"
+    AGAIN = "sent again later"
+    SETTLE = "looked for later"
+    LOGIN = "waits for the login"
+    PERSON = "waits for support"
+    FORGET = "forgotten"
+    GIVE_UP = "given up, kept for support"
+    SHORTEN = "sent again at once, shortened"
+    ANEW = "sent again at once, as a new record"
+    NEXT_PART = "sent again at once, as the day's next record"
+
+
+class Told(StrEnum):
+    """What the user is told, where one waits for the reply; the sentences are in ``notices``."""
+
+    LOGGED = "logged"
+    REASON = "the CRM's reason"
+    UNREACHABLE = "saved: not reachable"
+    BUSY = "saved: too many requests"
+    UNCONFIRMED = "saved: not confirmed"
+    ODD = "saved: answer not understood"
+    LOGIN = "saved: connect again"
+    SERVER_LOGIN = "saved: this server's credentials"
+    OWN_FAULT = "saved: fault of this server"
+    EARLIER = "saved: an earlier change first"
+    SUPPORT = "saved: support has to look"
+    TOO_LONG = "saved: too long for the CRM"
+    TOO_LATE = "not sent in time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """All that a decision depends on.
+
+    ``is_long``: more than 30,000 characters were sent, so that a refusal may be one of the length.
+    ``odd_answers``: attempts in a row, this one included, whose answer was not understood. ``is_old``: accepted longer
+    ago than DELIVERY_MAX_AGE_HOURS. ``user_waits``: somebody reads the reply. ``was_changed``: this attempt has been
+    shortened or begun anew already.
+    """
+
+    kind: Kind
+    known: Known
+    event: Event
+    odd_answers: int = 0
+    is_old: bool = False
+    user_waits: bool = False
+    is_long: bool = False
+    was_changed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """``record``: the state of the call's or day's row, None: as it is. ``forgets_record``: its CRM id is dead."""
+
+    next: Next
+    told: Told
+    record: LogState | None = None
+    forgets_record: bool = False
+    support: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One row of the table: it applies where every condition that it names holds. The first that applies decides."""
+
+    events: tuple[Event, ...]
+    kinds: tuple[Kind, ...] = ()
+    known: tuple[Known, ...] = ()
+    is_old: bool | None = None
+    user_waits: bool | None = None
+    is_long: bool | None = None
+    was_changed: bool | None = None
+    odd_answers: int = 0
+    next: Next
+    told: Told
+    #: State of a row whose record is certainly not in the CRM.
+    unwritten: LogState = LogState.QUEUED
+    forgets_record: bool = False
+    support: str
+
+    def applies(self, situation: Situation) -> bool:
+        return (
+            situation.event in self.events
+            and (not self.kinds or situation.kind in self.kinds)
+            and (not self.known or situation.known in self.known)
+            and self.is_old in (None, situation.is_old)
+            and self.user_waits in (None, situation.user_waits)
+            and self.is_long in (None, situation.is_long)
+            and self.was_changed in (None, situation.was_changed)
+            and situation.odd_answers >= self.odd_answers
+        )
+
+
+_WRITES = (Kind.CREATE, Kind.TEXTS)
+_CHANGES = (Kind.EDIT, Kind.DISPOSITION)
+_FOR_NOBODY = (Kind.REVOKE, Kind.LOOK_AGAIN)
+_THERE = (Known.THERE, Known.THERE_DOUBT)
+_AT_ONCE = (Next.SHORTEN, Next.ANEW, Next.NEXT_PART)
+_VERDICTS = (Event.REFUSED, Event.UNSUPPORTED, Event.GONE, Event.TOO_LONG)
+_TRIED = (Event.LIMIT, Event.DOWN, Event.IN_DOUBT, Event.NOT_UNDERSTOOD, Event.OWN_FAULT, Event.NOT_FOUND_YET)
+
+RULES: tuple[Rule, ...] = (
+    Rule(events=(Event.DONE,), next=Next.DONE, told=Told.LOGGED, support="In the CRM."),
+    Rule(
+        events=(*_VERDICTS, Event.LOGIN_OVER, Event.UNREADABLE),
+        kinds=_FOR_NOBODY,
+        next=Next.FORGET,
+        told=Told.REASON,
+        support="Nothing more can be done for it.",
+    ),
+    Rule(
+        events=(Event.UNSUPPORTED,),
+        kinds=(Kind.DISPOSITION,),
+        next=Next.DONE,
+        told=Told.LOGGED,
+        support="The CRM has no such choices: there is nothing to set.",
+    ),
+    Rule(
+        events=_VERDICTS,
+        kinds=(Kind.CREATE,),
+        known=_THERE,
+        next=Next.DONE,
+        told=Told.LOGGED,
+        support="The log is in the CRM; a step that follows it was refused.",
+    ),
+    Rule(
+        events=(Event.LOGIN_OVER,),
+        next=Next.LOGIN,
+        told=Told.LOGIN,
+        support="Is sent after the user has connected again.",
+    ),
+    Rule(
+        events=(Event.UNREADABLE,),
+        next=Next.PERSON,
+        told=Told.OWN_FAULT,
+        support="Cannot be read with the keys or the version of this server; is tried again when one of them changes.",
+    ),
+    Rule(
+        events=_VERDICTS,
+        kinds=_WRITES,
+        known=(Known.DOUBT,),
+        next=Next.PERSON,
+        told=Told.SUPPORT,
+        support="May be in the CRM, which cannot be asked: look there, then mark as logged or send.",
+    ),
+    Rule(
+        events=(Event.REFUSED, Event.UNSUPPORTED),
+        kinds=(Kind.TEXTS,),
+        known=(Known.THERE_DOUBT,),
+        next=Next.PERSON,
+        told=Told.SUPPORT,
+        support="May be in the CRM, which cannot be asked: look there, then mark as logged or send.",
+    ),
+    Rule(
+        events=_TRIED,
+        is_old=True,
+        next=Next.GIVE_UP,
+        told=Told.TOO_LATE,
+        unwritten=LogState.FAILED,
+        support="Could not be sent within DELIVERY_MAX_AGE_HOURS; is kept for DELIVERY_KEEP_DAYS.",
+    ),
+    Rule(
+        events=(Event.IN_DOUBT, Event.NOT_FOUND_YET),
+        next=Next.SETTLE,
+        told=Told.UNCONFIRMED,
+        support="The CRM did not confirm it; it is looked for before anything is sent again.",
+    ),
+    Rule(
+        events=(Event.NOT_ASKED, Event.HELD),
+        known=(Known.DOUBT, Known.THERE_DOUBT),
+        next=Next.AGAIN,
+        told=Told.UNCONFIRMED,
+        support="The CRM did not confirm it, and cannot be asked at the moment; is looked for later.",
+    ),
+    Rule(
+        events=(Event.LIMIT, Event.HELD),
+        next=Next.AGAIN,
+        told=Told.BUSY,
+        support="The CRM's request limit is reached; is sent when the CRM accepts requests again.",
+    ),
+    Rule(
+        events=(Event.DOWN, Event.NOT_ASKED),
+        next=Next.AGAIN,
+        told=Told.UNREACHABLE,
+        support="The CRM could not be reached; is sent again with growing pauses.",
+    ),
+    Rule(
+        events=(Event.MISCONFIGURED,),
+        next=Next.AGAIN,
+        told=Told.SERVER_LOGIN,
+        support="The CRM refuses this server's credentials: correct them in its settings.",
+    ),
+    Rule(
+        events=(Event.OWN_FAULT,),
+        next=Next.AGAIN,
+        told=Told.OWN_FAULT,
+        support="A fault of this server, see its log; is sent again with growing pauses.",
+    ),
+    Rule(
+        events=(Event.EARLIER_FIRST,),
+        next=Next.AGAIN,
+        told=Told.EARLIER,
+        support="Waits for an earlier change of the same record.",
+    ),
+    Rule(
+        events=(Event.NOT_UNDERSTOOD,),
+        odd_answers=MOST_ODD_ANSWERS,
+        next=Next.PERSON,
+        told=Told.SUPPORT,
+        support="The CRM, or something before it, goes on giving answers that are not its own: look there, then send.",
+    ),
+    Rule(
+        events=(Event.NOT_UNDERSTOOD,),
+        next=Next.AGAIN,
+        told=Told.ODD,
+        support="The answer was not understood; is sent again with growing pauses.",
+    ),
+    Rule(
+        events=(Event.GONE,),
+        kinds=(Kind.TEXTS,),
+        known=_THERE,
+        was_changed=False,
+        next=Next.ANEW,
+        told=Told.LOGGED,
+        support="The day's record was deleted in the CRM: the day goes on in a new one.",
+    ),
+    *(
+        Rule(
+            events=events,
+            kinds=kinds,
+            known=known,
+            is_long=is_long,
+            was_changed=False,
+            next=becomes,
+            told=Told.LOGGED,
+            support=support,
+        )
+        for kinds, known, becomes, support in (
+            ((Kind.TEXTS,), _THERE, Next.NEXT_PART, "The day's record is full: the day goes on in a second one."),
+            ((Kind.CREATE, Kind.EDIT), (), Next.SHORTEN, "Too long for the CRM: is sent without its long sections."),
+        )
+        for events, is_long in (((Event.TOO_LONG,), None), ((Event.REFUSED,), True))
+    ),
+    Rule(
+        events=(Event.TOO_LONG,),
+        next=Next.PERSON,
+        told=Told.TOO_LONG,
+        unwritten=LogState.FAILED,
+        support="Too long for the CRM, also without its long sections.",
+    ),
+    Rule(
+        events=(Event.GONE,),
+        kinds=_CHANGES,
+        next=Next.FORGET,
+        told=Told.REASON,
+        forgets_record=True,
+        support="The record was deleted in the CRM; the call can be logged again.",
+    ),
+    Rule(
+        events=_VERDICTS,
+        user_waits=True,
+        next=Next.FORGET,
+        told=Told.REASON,
+        unwritten=LogState.FAILED,
+        support="The CRM refused it, and the user was told why.",
+    ),
+    Rule(
+        events=_VERDICTS,
+        next=Next.PERSON,
+        told=Told.SUPPORT,
+        unwritten=LogState.FAILED,
+        support="The CRM refused it when nobody waited for the reply.",
+    ),
+)
+
+
+def decide(situation: Situation) -> Decision:
+    """What becomes of a change. Every situation has a decision."""
+    rule = next(rule for rule in RULES if rule.applies(situation))
+    return Decision(
+        next=rule.next,
+        told=rule.told,
+        record=_record_state(situation, rule),
+        forgets_record=rule.forgets_record,
+        support=rule.support,
+    )
+
+
+def _record_state(situation: Situation, rule: Rule) -> LogState | None:
+    """An edit does not change the state of what it edits, unless that turns out to be gone."""
+    if rule.forgets_record:
+        return LogState.FAILED
+    if situation.kind not in _WRITES or rule.next in _AT_ONCE:
+        return None
+    if rule.next is Next.DONE:
+        return LogState.LOGGED
+    if situation.known is Known.DOUBT or (situation.known is Known.THERE_DOUBT and situation.kind is Kind.TEXTS):
+        return LogState.UNCERTAIN
+    return LogState.LOGGED if situation.known in _THERE else rule.unwritten
+
+
+def as_markdown() -> str:
+    """The table, a row for each rule, in the order in which they are tried."""
+    lines = [
+        "| What happened | To what | Known of the record | Only where "
+        "| What becomes of it | The user is told | Support sees |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for rule in RULES:
+        cells = (
+            _words(rule.events),
+            _words(kind.name for kind in rule.kinds) or "any",
+            _words(rule.known) or "anything",
+            _conditions(rule),
+            rule.next,
+            rule.told,
+            rule.support,
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _words(values: Iterable[str]) -> str:
+    return ", ".join(str(value).replace("_", " ").lower() for value in values)
+
+
+def _conditions(rule: Rule) -> str:
+    conditions = {
+        "older than allowed": rule.is_old,
+        "somebody waits": rule.user_waits,
+        "over 30,000 characters": rule.is_long,
+        "shortened or begun anew already": rule.was_changed,
+    }
+    words = [name if wanted else f"not {name}" for name, wanted in conditions.items() if wanted is not None]
+    return ", ".join([*words, *([f"{rule.odd_answers} times in a row"] if rule.odd_answers else [])])

@@ -1,0 +1,100 @@
+"""Whose turn it is: which kept changes may be sent now, and who has taken one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from audit.models import CallLog, ConversationLog
+from connectors.deliveries import clock
+from connectors.deliveries.policy import Kind
+from connectors.services.leases import lease_of
+
+if TYPE_CHECKING:
+    from connectors.deliveries.models import Delivery
+
+
+class State(models.TextChoices):
+    """What a delivery waits for."""
+
+    WAITING = "waiting", "its turn"
+    LOGIN = "login", "the user's next login"
+    PERSON = "person", "a decision of support"
+    GIVEN_UP = "given_up", "nothing: given up"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Whose turn it is."""
+
+    def of(self, record: CallLog | ConversationLog) -> DeliveryQuerySet:
+        """The changes kept for one call or conversation day."""
+        return self.filter(**{"call_log" if isinstance(record, CallLog) else "conversation": record})
+
+    def free(self) -> DeliveryQuerySet:
+        """Those at which nobody is at work."""
+        return self.filter(Q(lease_until=None) | Q(lease_until__lt=clock.now()))
+
+    def ready(self) -> DeliveryQuerySet:
+        """Free deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
+
+        An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
+        settled. A log is written before the edits of it, in whatever order they were accepted.
+        """
+        now = clock.now()
+        same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
+        is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
+        is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)
+        others = (
+            self.model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
+        )
+        before = others.filter(is_earlier | is_at_work)
+        return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | ~Exists(before))
+
+    def due(self, *, not_to: Collection[str] = ()) -> DeliveryQuerySet:
+        """Ready deliveries whose time has come, oldest first. ``not_to``: CRMs that are down."""
+        waiting = self.ready().filter(state=State.WAITING, next_attempt_at__lte=clock.now())
+        return waiting.exclude(crm__in=not_to).order_by("next_attempt_at")
+
+    def take(self, delivery_id: uuid.UUID, *, if_due: bool = False) -> Delivery | None:
+        """The delivery as it stands now, leased to the caller; None while it is not its turn.
+
+        ``if_due``: only if its time has come, too; a user who asks again need not wait for that.
+        """
+        platform = self.filter(pk=delivery_id).values_list("platform", flat=True).first()
+        if platform is None:
+            return None
+        lease, until = uuid.uuid4(), clock.now() + lease_of(platform)
+        rows = (self.due() if if_due else self.ready()).filter(pk=delivery_id)
+        if not rows.update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
+            return None
+        related = self.model._default_manager.select_related("user", "call_log", "conversation")
+        return related.filter(pk=delivery_id, lease=lease).first()
+
+    def take_due(self, *, limit: int, not_to: Collection[str] = (), one_to: Collection[str] = ()) -> list[Delivery]:
+        """Takes what is due. ``one_to``: CRMs that are to be probed with a single one."""
+        due = self.due(not_to=not_to)
+        if not connection.features.has_select_for_update_skip_locked:
+            return self._taken(due[:limit], one_to)
+        with transaction.atomic():  # workers on other machines pass over the rows locked here
+            return self._taken(due.select_for_update(skip_locked=True)[:limit], one_to)
+
+    def _taken(self, due: models.QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
+        taken: list[Delivery] = []
+        for delivery_id, crm in list(due.values_list("pk", "crm")):
+            is_probed = crm in one_to and any(delivery.crm == crm for delivery in taken)
+            if not is_probed and (delivery := self.take(delivery_id, if_due=True)):
+                taken.append(delivery)
+        return taken
+
+
+def passed_over(by: Any) -> Q:
+    """Earlier changes that those of a user do not wait for: nobody knows when they go out.
+
+    Texts of a colleague among them, which are added to the day's record in any order; an edit is not.
+    """
+    of_colleague = Q(state=State.LOGIN, kind=Kind.TEXTS) & ~Q(user=by)
+    return Q(state__in=(State.PERSON, State.GIVEN_UP)) | of_colleague
