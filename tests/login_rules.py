@@ -31,9 +31,9 @@ def state_faults(manifest: Manifest) -> Iterator[str]:
         yield f"the state {state!r} does not lead back to {manifest.name}"
 
 
-def token_faults(case: Case, document: Mapping[str, Any]) -> Iterator[str]:
-    """Whether a successful ``exchange_code`` or ``refresh`` ends the login when the token endpoint gives none."""
-    index = next(
+def token_index(document: Mapping[str, Any]) -> int | None:
+    """The exchange of a case whose answer holds an access token."""
+    return next(
         (
             index
             for index, exchange in enumerate(document["exchanges"])
@@ -41,6 +41,11 @@ def token_faults(case: Case, document: Mapping[str, Any]) -> Iterator[str]:
         ),
         None,
     )
+
+
+def token_faults(case: Case, document: Mapping[str, Any]) -> Iterator[str]:
+    """Whether a successful ``exchange_code`` or ``refresh`` ends the login when the token endpoint gives none."""
+    index = token_index(document)
     if index is None:
         yield "no answer of the case holds an access_token"
         return

@@ -54,15 +54,13 @@ def error_of(reply: Reply, said: ConnectorError | None, *, is_read: bool, is_own
     of the CRM's own, and not where the status or ``Retry-After`` say that the refusal passes by itself.
     """
     is_verdict = said is not None and said.kind in _VERDICTS
+    is_exact = said is not None and said.kind in (ErrorKind.LIMIT, ErrorKind.LOGIN_OVER)
     if 200 <= reply.status < 300 and (said is None or (is_verdict and not is_own)):
         return None
-    error = said
-    if said is None or is_verdict or said.kind is ErrorKind.NOT_UNDERSTOOD:
-        error = passing(reply, is_read=is_read)
-        if error is None and not is_own and (said is None or is_verdict):
-            error = _page(reply, is_read=is_read)
-        error = error or said or verdict_of(reply, is_read=is_read)
-    assert error is not None
+    error = said if is_exact else passing(reply, is_read=is_read)
+    if error is None and not is_own and (said is None or is_verdict):
+        error = _page(reply, is_read=is_read)
+    error = error or said or verdict_of(reply, is_read=is_read)
     error.status = error.status or reply.status
     if type(error) is RequestRejected and not is_read and says_too_long(reply.body):
         return BodyTooLong(error.message if said else "", reason=error.reason, status=error.status, advice=error.advice)
