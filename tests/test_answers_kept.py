@@ -7,12 +7,12 @@ from io import StringIO
 
 import pytest
 import time_machine
-from django.apps import apps
 from django.core.management import call_command
 from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import pacing
+from connectors.deliveries.models import Delivery
 from connectors.models import CrmUser
 from tests.extension import call, conversation
 from tests.replayed_crm import Agent, ReplayedCrm
@@ -196,12 +196,8 @@ def test_a_page_that_does_not_go_away_is_shown_to_support_and_drops_nothing(crm_
             deliver(hours)
         tries = 40 - len(crm.faults)
         assert 2 <= tries <= 15  # and then a person has to look
-        [kept] = _deliveries()
-        assert kept.waits_for == "person"
-
-
-def _deliveries():
-    return list(next(model for model in apps.get_models() if model.__name__ == "Delivery").objects.all())
+        [kept] = Delivery.objects.all()
+        assert kept.state == "person"
 
 
 @pytest.mark.parametrize("platform", OAUTH)
