@@ -90,7 +90,7 @@ class Page:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Page]:
+def browser(folder: Path, *further_flags: str) -> Iterator[Page]:
     """A fresh browser with its profile in ``folder``."""
     ours_read, theirs_write = os.pipe()
     theirs_read, ours_write = os.pipe()
@@ -100,7 +100,14 @@ def browser(folder: Path) -> Iterator[Page]:
         os.dup2(theirs_write, 4)
 
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    command = [EXECUTABLE, *flags, "--remote-debugging-pipe", f"--user-data-dir={folder}", "about:blank"]
+    command = [
+        EXECUTABLE,
+        *flags,
+        *further_flags,
+        "--remote-debugging-pipe",
+        f"--user-data-dir={folder}",
+        "about:blank",
+    ]
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(
             command, pass_fds=(3, 4), preexec_fn=pipes, stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -91,12 +91,12 @@ def test_a_user_who_moves_to_another_company_sees_nothing_of_the_first(company):
 def test_the_install_page_is_there_in_every_spelling(company, path):
     page = requests.get(f"{company.server.url}{path}?code=code-<1>", timeout=10, allow_redirects=False)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    for text in ('id="rc-stepper"', "(1/3)", 'id="rc-content-div"', "handleRedirect", "Pipedrive Marketplace"):
+    for text in ('id="rc-stepper"', "(1/3)", 'id="rc-content-div"', "handleRedirect", "Connect Pipedrive"):
         assert text in page.text
     assert "code-<1>" not in page.text
     plain = requests.get(f"{company.server.url}{path}", timeout=10, allow_redirects=False).text
     assert 'id="rc-stepper"' not in plain
-    assert "Thank you for installing" in plain
+    assert 'id="connect"' in plain
 
 
 def _uninstalled(company, *, path="/pipedrive-redirect", secret=CLIENT[1], **body):
@@ -227,7 +227,7 @@ def test_the_gateways_page_for_those_who_go_on_counts_as_a_limit(company):
 @pytest.mark.parametrize(
     ("status", "error", "detail"),
     [
-        (403, "Scope and URL mismatch", "Install it again"),
+        (403, "Scope and URL mismatch", "Log out and connect again"),
         (400, "Validation failed: subject", "Validation failed: subject"),
         (422, "limit of plan", "limit of plan"),
         (200, "not today", "not today"),

@@ -103,7 +103,11 @@ class Adapter(CrmAdapter):
 
     def handle_route(self, name: str, request: RouteRequest) -> RouteReply:
         if name == "install_page":
-            return install_page.install_page(request)
+            app = self.manifest.oauth_app(secrets=self.secrets, server_url=request.server_url)
+            page = self.manifest.client["auth"]["oauth"]["authUrl"]
+            return install_page.install_page(
+                request, client_id=app.client_id, authorize_url=page, redirect_uri=app.redirect_uri
+            )
         if name == "uninstalled":
             return install_page.uninstalled(request, self.secrets)
         raise UnsupportedOperation(name)

@@ -1,4 +1,4 @@
-"""The page at the app's callback URL: where Pipedrive's Marketplace sends the browser, and its uninstall hook."""
+"""The page at the app's callback URL, where a login at Pipedrive begins and ends, and Pipedrive's uninstall hook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from string import Template
+from urllib.parse import urlencode
 
 from adapters.contract import RouteReply, RouteRequest, UserToForget
 
@@ -19,20 +21,30 @@ _INSTALLING = (
     '<p id="rc-stepper" class="step" role="status">(1/3) Please install the RingCentral browser extension, '
     "then refresh this page.</p>"
 )
+_START = (
+    "<p>App Connect finds callers among your Pipedrive contacts, and logs calls and messages as activities.</p>"
+    '<p><a id="connect" class="button" href="$address">Connect to Pipedrive</a></p>'
+)
 _DECLINED = (
     "<p>The connection was declined in Pipedrive, so nothing was installed. You can start again at any time.</p>"
+    '<p><a id="connect" class="button" href="$address">Try again</a></p>'
 )
-_THANKS = "<p>Thank you for installing. To connect, start from the app's page in the Pipedrive Marketplace.</p>"
+_NOT_SET_UP = "<p>Pipedrive is not set up on this server yet. Please tell the administrator of this server.</p>"
 
 
-def install_page(request: RouteRequest) -> RouteReply:
-    """The page that the extension takes over to finish the login. Nothing of the query is repeated in it."""
+def install_page(request: RouteRequest, *, client_id: str, authorize_url: str, redirect_uri: str) -> RouteReply:
+    """The page that the extension opens to begin a login, and takes over to finish it.
+
+    It leads to Pipedrive's authorisation page for our own app. Nothing of the query is repeated in it.
+    """
     if request.query.get("code"):
         content = _INSTALLING
-    elif request.query.get("error"):
-        content = _DECLINED
+    elif not client_id:
+        content = _NOT_SET_UP
     else:
-        content = _THANKS
+        asked = urlencode({"client_id": client_id, "redirect_uri": redirect_uri, "state": "platform=pipedrive"})
+        template = Template(_DECLINED if request.query.get("error") else _START)
+        content = template.substitute(address=escape(f"{authorize_url}?{asked}"))
     return RouteReply(body=_PAGE.substitute(content=content), inline_code=_INLINE_CODE)
 
 

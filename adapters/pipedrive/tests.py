@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -575,9 +576,10 @@ class _Ids(HTMLParser):
         self.links.append(values.get("href") or "")
 
 
-def page(query: Mapping[str, Any]) -> str:
+def page(query: Mapping[str, Any], client_id: str = "client-1") -> str:
     request = RouteRequest(method="GET", query=query, body={}, headers={}, server_url="https://switchboard.example")
-    reply = adapter({}).handle_route("install_page", request)
+    secrets = {**MANIFEST.server.settings, "PIPEDRIVE_CLIENT_ID": client_id, "PIPEDRIVE_CLIENT_SECRET": "secret-1"}
+    reply = adapter({}, secrets=secrets).handle_route("install_page", request)
     assert reply.status == 200
     assert reply.content_type.startswith("text/html")
     return reply.body
@@ -599,9 +601,28 @@ def test_every_form_of_the_page_has_what_clients_rely_on(query: Mapping[str, Any
     parser.feed(body)
     assert "rc-content-div" in parser.ids
     assert ("rc-stepper" in parser.ids) == ("code" in query)
-    assert any("/marketplace/app/ring-central-crm-extension/5d4736e322561f57" in link for link in parser.links)
-    for text in ("RingCentral Extension for Pipedrive", "Pipedrive Marketplace", "function handleRedirect"):
-        assert text in body
+    assert "function handleRedirect" in body
+    assert "secret-1" not in body
+
+
+@pytest.mark.parametrize("query", [{}, {"error": "user_denied"}])
+def test_the_page_leads_to_pipedrives_authorisation_page_for_our_own_app(query: Mapping[str, Any]):
+    parser = _Ids()
+    parser.feed(page(query, client_id="our&app"))
+    [link] = [link for link in parser.links if link]
+    address = urlsplit(link)
+    assert f"{address.scheme}://{address.netloc}{address.path}" == "https://oauth.pipedrive.com/oauth/authorize"
+    assert parse_qs(address.query) == {
+        "client_id": ["our&app"],
+        "redirect_uri": ["https://switchboard.example/pipedrive-redirect"],
+        "state": ["platform=pipedrive"],
+    }
+
+
+def test_without_an_app_of_this_server_the_page_leads_nowhere():
+    body = page({}, client_id="")
+    assert "<a " not in body
+    assert "tell the administrator" in body
 
 
 def test_declining_says_that_nothing_was_installed():

@@ -97,8 +97,9 @@ def _refused(error: ConnectorError, crm: str) -> dict[str, Any]:
 def take_apart(query: dict[str, str], *, server_url: str) -> tuple[str, OAuthCallback | None]:
     """Platform and callback out of ``/oauth-callback``'s query, for every client variant.
 
-    The client does not encode ``callbackUri``, so its own ``&code=`` and ``&state=`` spill into the query. No code:
-    the user declined, and the callback is None. Raises ``PlainText``.
+    The client does not encode ``callbackUri``, so its own ``&code=`` and ``&state=`` spill into the query. An error in
+    place of the code: the user declined, and the callback is None. Neither: the login has not come so far, as when the
+    extension finds a page of ours on which it begins. Raises ``PlainText``.
     """
     uri = query.get("callbackUri", "")
     if not uri or uri == "undefined":
@@ -121,6 +122,8 @@ def take_apart(query: dict[str, str], *, server_url: str) -> tuple[str, OAuthCal
         raise PlainText("Missing platform name")
     code = inner.get("code") or query.get("code", "")
     if not code:
+        if not (inner.get("error") or query.get("error")):
+            raise PlainText("The login is not finished: please allow access on the page of the CRM first.")
         return platform, None
     fields = {key: query.get(key) or members.get(key, "") for key in _CALLBACK_FIELDS}
     callback = OAuthCallback(

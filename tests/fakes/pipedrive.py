@@ -10,7 +10,9 @@ import itertools
 import re
 import time
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from tests.fakes import pipedrive_schema as schema
 from tests.fakes.vendor import Answer, FakeVendor, Refused, Request
@@ -53,6 +55,7 @@ class FakePipedrive(FakeVendor):
         self.access: dict[str, dict[str, Any]] = {}
         self.refresh: dict[str, dict[str, Any]] = {}
         self.uninstalled: list[int] = []
+        self.signed_in = ("", 0)
         #: Whether each refresh exchanges the refresh token too; the vendor's rules allow both.
         self.rotates = True
         self.lifetime = 3599
@@ -163,7 +166,29 @@ class FakePipedrive(FakeVendor):
             answer = refused.answer
         return Answer(status=answer.status, json=answer.json, headers=headers)
 
+    def _authorize_page(self, request: Request) -> Answer:
+        """What a person sees who is signed in as the one that ``sign_in`` named; the links are the two buttons."""
+        asked = request.query
+        back = asked.get("redirect_uri", "")
+        if asked.get("client_id") != CLIENT[0] or not back.endswith(REDIRECT_PATH):
+            return Answer(status=400, text="<h1>Application is not found</h1>")
+        domain, user = self.signed_in
+        state = f"&state={quote(asked['state'], safe='')}" if asked.get("state") else ""
+        code = self.grant(domain, user, SCOPES)
+        page = (
+            "<!doctype html><title>Allow access?</title><h1>Pipedrive: allow access?</h1>"
+            f'<a id="allow" href="{escape(f"{back}?code={code}{state}")}">Allow and install</a> '
+            f'<a id="cancel" href="{escape(f"{back}?error=user_denied{state}")}">Cancel</a>'
+        )
+        return Answer(text=page)
+
+    def sign_in(self, domain: str, user: int) -> None:
+        """The browser's session at Pipedrive."""
+        self.signed_in = (domain, user)
+
     def _oauth(self, request: Request) -> Answer:
+        if request.method == "GET" and request.path == "/oauth/authorize":
+            return self._authorize_page(request)
         if request.method != "POST" or "x-www-form-urlencoded" not in request.headers.get("content-type", ""):
             raise Refused(400, _oauth_error("invalid_request", "The content type is not supported"))
         if request.headers.get("authorization") != _BASIC:
