@@ -227,6 +227,8 @@ DEBUG_REPLIES = env.switch("DEBUG_REPLIES", False)
 CONTACT_CACHE = timedelta(seconds=env.number("CONTACT_CACHE_SECONDS", 600, most=7 * 86400))
 #: The country whose way of writing numbers is assumed where a user's time zone does not tell the country.
 PHONE_REGION = env.country("PHONE_REGION", "US")
+#: What users kept here for themselves goes after this long: entries of the call-down list.
+AUDIT_RETENTION = timedelta(days=env.number("AUDIT_RETENTION_DAYS", 400, least=1, most=36_500))
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
 RINGCENTRAL_SERVER = env.url(
     "RINGCENTRAL_SERVER", "https://platform.ringcentral.com", example="https://platform.ringcentral.com"

@@ -236,6 +236,38 @@ class NoteDraft(models.Model):
         return self.session_id
 
 
+class CallDownEntry(models.Model):
+    """Somebody a user wants to call, from their own list; who and why is encrypted."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "scheduled"
+        NOT_CALLED = "not called", "not called"
+        CALLED = "called", "called"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="+")
+    contact_id = models.CharField(max_length=255, blank=True, default="")
+    contact_id_is_number = models.BooleanField(default=False)
+    contact_type = models.CharField(max_length=255, blank=True, default="")
+    contact_name = EncryptedTextField(blank=True, default="")
+    phone_number = EncryptedTextField(blank=True, default="")
+    note = EncryptedTextField(blank=True, default="")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.NOT_CALLED)
+    scheduled_at = models.DateTimeField(null=True)
+    last_call_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "scheduled_at"], name="call_down_by_user"),
+            models.Index(fields=["updated_at"], name="call_down_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id.hex
+
+
 class RequestCount(models.Model):
     """How many requests a caller made in one window of time; only where no Redis counts them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,6 +109,18 @@ def _settings(body: dict[str, Any]) -> None:
     assert all(isinstance(entry, dict) for entry in body.values())
 
 
+def _call_down(body: dict[str, Any]) -> None:
+    """Another shape, or a failure, shows an empty list."""
+    assert body["successful"] is True
+    for item in body["items"]:
+        assert item["id"]
+        assert item["status"] in ("called", "scheduled", "not called")
+        for name in ("contactName", "phoneNumber", "contactType"):
+            assert isinstance(item[name], str)
+        for name in ("scheduledAt", "lastCallAt"):
+            assert item[name] is None or datetime.fromisoformat(item[name])
+
+
 def _manifest(body: dict[str, Any]) -> None:
     assert isinstance(body["serverUrl"], str)
     assert body["author"]["name"]
@@ -132,6 +145,7 @@ _READS = {
     ("POST", "/callLog/cacheNote"): _outcome,
     ("POST", "/unAuthorize"): lambda body: (_message(body), _message(body["returnMessage"])),
     ("GET", "/licenseStatus"): _license,
+    ("GET", "/calldown"): _call_down,
     ("GET", "/user/settings"): _settings,
     ("POST", "/user/settings"): lambda body: _settings(body["userSettings"]),
     ("GET", "/user/preloadSettings"): lambda body: _settings(body["userSettings"]),

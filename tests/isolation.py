@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.forms.models import model_to_dict
 from django.test import Client
@@ -28,11 +29,12 @@ from adapters.contract import (
 )
 from audit.models import CallLog, ConversationLog, LogState, MessageLog
 from connectors.api.authentication import issue_token
-from connectors.models import AccountSettings, ContactMatch, CrmUser, NoteDraft
+from connectors.models import AccountSettings, CallDownEntry, ContactMatch, CrmUser, NoteDraft
 from connectors.services.identity import hashed
 
 SESSION, DAY, MESSAGE, LOG_ID, DAY_ID = "sess-1", "day-1", "msg-1", "theirs-log-1", "theirs-day-1"
 NUMBER = "+16505550100"
+ENTRY = UUID(int=7)
 
 
 @dataclass
@@ -153,6 +155,8 @@ def give_records(user: CrmUser) -> None:
     MessageLog.objects.create(platform=user.platform, owner=user.owner, message_id=MESSAGE, conversation=day)
     expires = now + timedelta(hours=1)
     NoteDraft.objects.create(user=user, session_id="sess-2", note="theirs-note", expires_at=expires)
+    entry = CallDownEntry(id=ENTRY, user=user, contact_id="7", note="theirs-note", contact_name="theirs-callee")
+    entry.save(force_insert=True)
     AccountSettings.objects.get_or_create(
         pk=hashed(user.rc_account_id), defaults={"settings": {"theme": {"value": "theirs-theme"}}}
     )
@@ -197,6 +201,10 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "POST /admin/serverLoggingSettings": (
         "POST", "/admin/serverLoggingSettings", {"additionalFieldValues": {"password": "mine"}},
     ),
+    "GET /calldown": ("GET", "/calldown?status=All", None),
+    "POST /calldown": ("POST", "/calldown?rcAccountId=rc-theirs", {"contactId": "7", "phoneNumber": NUMBER}),
+    "PATCH /calldown/<str:entry_id>": ("PATCH", f"/calldown/{ENTRY.hex}", {"note": "mine now", "status": "called"}),
+    "DELETE /calldown/<str:entry_id>": ("DELETE", f"/calldown/{ENTRY.hex}", None),
     "GET /accountData": ("GET", "/accountData?keys=anything", None),
     "GET /hostname": ("GET", "/hostname", None),
     "GET /authValidation": ("GET", "/authValidation", None),
@@ -263,6 +271,7 @@ def _rows_of(user: CrmUser) -> list[Any]:
     rows: list[Any] = [CrmUser.objects.get(pk=user.pk)]
     rows += [*CallLog.objects.filter(**mine, session_id=SESSION), *ConversationLog.objects.filter(**mine)]
     rows += [*MessageLog.objects.filter(**mine), *NoteDraft.objects.filter(user=user)]
+    rows += CallDownEntry.objects.filter(user=user)
     rows += [*ContactMatch.objects.filter(user=user), *AccountSettings.objects.filter(pk=hashed(user.rc_account_id))]
     return [(type(row).__name__, str(row.pk), str(model_to_dict(row)), str(row.__dict__.get("claim"))) for row in rows]
 

@@ -43,6 +43,10 @@ PROTECTED = [
     ("get", "/admin/settings"),
     ("post", "/user/refreshInfo"),
     ("get", "/accountData?keys=x"),
+    ("get", "/calldown"),
+    ("post", "/calldown"),
+    ("patch", "/calldown/1"),
+    ("delete", "/calldown/1"),
     ("get", "/admin/serverLoggingSettings"),
     ("post", "/admin/serverLoggingSettings"),
 ]

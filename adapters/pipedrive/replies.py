@@ -71,8 +71,7 @@ def _refused(reply: Reply, reason: str) -> ConnectorError:
         return RateLimited("Rate limit exceeded", retry_after=retry_after_of(reply), status=403)
     if "scope" in reason.lower():
         return AccessDenied(
-            "The RingCentral app lacks a permission in Pipedrive. "
-            "Install it again from the Pipedrive Marketplace to grant it.",
+            "This server's app lacks a permission in Pipedrive. Log out and connect again to grant it.",
             reason=reason,
             status=403,
         )

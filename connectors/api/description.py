@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,13 +13,14 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
 from adapters import registry
 from adapters.contract import Direction
-from connectors.api import replies, shown, urls, wire
+from connectors.api import call_down, replies, shown, urls, wire
 from connectors.api.envelope import NO_TOKEN
 from connectors.api.operations import OPERATIONS, Operation
 
 _APP_TOKEN = "appToken"  # noqa: S105 - the name of a scheme
 _QUERY_TOKEN = "jwtToken"  # noqa: S105
 _SENTENCE = {"type": "string"}
+_PART = re.compile(r"<str:(\w+)>")
 _PARTY = {
     "type": "object",
     "properties": dict.fromkeys(("name", "phoneNumber", "extensionNumber", "location"), _SENTENCE),
@@ -33,6 +35,7 @@ def _item(field: shown.Items) -> dict[str, Any]:
 
 _FIELDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     wire.Text: lambda field: {"type": ["string", "number"], "maxLength": field.most},
+    call_down.ContactId: lambda field: {"type": ["string", "integer"]},
     wire.RecordId: lambda field: {"type": ["string", "integer"], "maxLength": 255},
     wire.Moment: lambda field: {
         "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]
@@ -52,7 +55,7 @@ class WireEnumerator(EndpointEnumerator):
     def _get_api_endpoints(self, patterns: Any = None, prefix: str = "") -> list[tuple[str, str, str, Any]]:
         found = []
         for pattern in urls.urlpatterns:
-            route = f"/{pattern.pattern}"
+            route = _PART.sub(r"{\1}", f"/{pattern.pattern}")
             methods = getattr(pattern.callback, "actions", {})
             found += [(route, route, method.upper(), pattern.callback) for method in methods]
         return found
@@ -107,7 +110,7 @@ class WireSchema(AutoSchema):
         return (self.method.upper(), self.path) not in OPERATIONS
 
     def get_operation_id(self) -> str:
-        return self.method.lower() + self.path.replace("/", "_").replace("-", "_")
+        return re.sub(r"\W+", "_", self.method.lower() + self.path).strip("_")
 
     def get_summary(self) -> str:
         return self._operation.summary

@@ -9,7 +9,17 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from adapters import registry
-from connectors.api import call_logs, contacts, conversations, dispositions, note_drafts, replies, sessions, settings
+from connectors.api import (
+    call_down,
+    call_logs,
+    contacts,
+    conversations,
+    dispositions,
+    note_drafts,
+    replies,
+    sessions,
+    settings,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +29,8 @@ class Operation:
     summary: str
     tag: str
     query: type[serializers.Serializer[Any]] | dict[str, str] = field(default_factory=dict)
+    #: Parts of the path, with their meaning.
+    path: dict[str, str] = field(default_factory=dict)
     #: Values of a parameter where they are few.
     choices: dict[str, list[str]] = field(default_factory=dict)
     body: type[serializers.Serializer[Any]] | None = None
@@ -27,12 +39,15 @@ class Operation:
     reply_example: Any = None
 
     def parameters(self) -> list[Any]:
+        parts = [
+            OpenApiParameter(name, str, OpenApiParameter.PATH, description=text) for name, text in self.path.items()
+        ]
         if isinstance(self.query, dict):
-            return [
+            return parts + [
                 OpenApiParameter(name, str, description=text, enum=self.choices.get(name))
                 for name, text in self.query.items()
             ]
-        return [self.query]
+        return [*parts, self.query]
 
 
 class AdminSettingsWrite(serializers.Serializer[Any]):
@@ -240,6 +255,38 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=dispositions.DispositionBody,
         reply=replies.Outcome,
         request_example={"sessionId": "1234567890", "dispositions": {"deals": 1}},
+    ),
+    ("GET", "/calldown"): Operation(
+        summary="Whom the user wants to call, by time",
+        tag="Call-down list",
+        query={"status": "which entries; default: all"},
+        choices={"status": ["All", "Called", "Not Called", "Scheduled"]},
+        reply=replies.CallDownReply,
+    ),
+    ("POST", "/calldown"): Operation(
+        summary="Adds an entry to the user's own list",
+        tag="Call-down list",
+        body=call_down.CallDownBody,
+        reply=replies.CallDownAdded,
+        request_example={
+            "contactId": 1,
+            "contactType": "contact",
+            "contactName": "Ada Byron",
+            "phoneNumber": "+16505550100",
+            "scheduledAt": "2026-05-05T09:00:00Z",
+            "note": "Wants a quote",
+        },
+    ),
+    ("PATCH", "/calldown/{entry_id}"): Operation(
+        summary="Changes an entry; the time of a call marks it as called",
+        tag="Call-down list",
+        path={"entry_id": "the entry's id"},
+        body=call_down.CallDownChange,
+        reply=replies.Done,
+        request_example={"status": "called", "lastCallAt": "2026-05-05T09:02:11Z"},
+    ),
+    ("DELETE", "/calldown/{entry_id}"): Operation(
+        summary="Removes an entry", tag="Call-down list", path={"entry_id": "the entry's id"}, reply=replies.Done
     ),
     ("POST", "/messageLog"): Operation(
         summary="Logs the messages of a conversation day, each once",

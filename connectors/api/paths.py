@@ -11,16 +11,30 @@ from django.http import HttpRequest, HttpResponse
 
 @cache
 def _canonical() -> dict[str, tuple[str, bool]]:
-    """By path in lower case: the spelling in the URL table, and whether a viewset of the extension's API answers."""
+    """By path in lower case: the spelling in the URL table, and whether a viewset of the extension's API answers.
+
+    Of a path that ends with an id, all up to the id (``calldown/``).
+    """
     from connectors.api import urls, wire
 
     return {
-        (path := str(pattern.pattern)).lower(): (
+        (path := str(pattern.pattern).partition("<")[0]).lower(): (
             f"/{path}",
             issubclass(getattr(pattern.callback, "cls", object), wire.WireViewSet),
         )
         for pattern in urls.urlpatterns
     }
+
+
+def _known(path_info: str) -> tuple[str, bool] | None:
+    """A path as the URL table spells it, and whether the extension's API answers; None for any other path."""
+    asked = path_info.strip("/")
+    if found := _canonical().get(asked.lower()):
+        return found
+    head, _, last = asked.rpartition("/")
+    if last and (found := _canonical().get(f"{head}/".lower())):
+        return found[0] + last, found[1]
+    return None
 
 
 @cache
@@ -43,7 +57,7 @@ class WirePathMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        known = _canonical().get(request.path_info.strip("/").lower())
+        known = _known(request.path_info)
         if known is None:
             return self.get_response(request)
         request.path_info, is_wire = known

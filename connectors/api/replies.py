@@ -131,6 +131,37 @@ class MessageLogReply(Outcome):
     logIds = serializers.ListField(child=WireId())
 
 
+class CallDownItem(serializers.Serializer[Any]):
+    """``status``: ``scheduled``, also after its time, ``called`` or ``not called``."""
+
+    id = serializers.CharField()
+    userId = serializers.CharField()
+    contactId = WireId()
+    contactType = serializers.CharField()
+    contactName = serializers.CharField()
+    phoneNumber = serializers.CharField()
+    note = serializers.CharField()
+    status = serializers.CharField()
+    scheduledAt = serializers.DateTimeField(allow_null=True)
+    lastCallAt = serializers.DateTimeField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+
+
+class CallDownReply(serializers.Serializer[Any]):
+    successful = serializers.BooleanField()
+    items = CallDownItem(many=True)
+
+
+class CallDownAdded(serializers.Serializer[Any]):
+    successful = serializers.BooleanField()
+    id = serializers.CharField()
+
+
+class Done(serializers.Serializer[Any]):
+    successful = serializers.BooleanField()
+
+
 class License(serializers.Serializer[Any]):
     isLicenseValid = serializers.BooleanField()
     licenseStatus = serializers.CharField()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from connectors.api import (
+    call_down,
     call_logs,
     contacts,
     dispositions,
@@ -39,6 +40,8 @@ urlpatterns = [
     path("custom/contact/search", contacts.ContactViewSet.as_view({"get": "search"})),
     path("callLog", call_logs.CallLogViewSet.as_view({"get": "find", "post": "create", "patch": "update"})),
     path("callLog/cacheNote", note_drafts.NoteDraftViewSet.as_view({"post": "create"})),
+    path("calldown", call_down.CallDownViewSet.as_view({"get": "find", "post": "create"})),
+    path("calldown/<str:entry_id>", call_down.CallDownViewSet.as_view({"patch": "update", "delete": "delete"})),
     path("callDisposition", dispositions.DispositionViewSet.as_view({"put": "update"})),
     path("messageLog", message_logs.MessageLogViewSet.as_view({"post": "create"})),
     *vendor_routes.patterns(),

@@ -132,4 +132,25 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['user', '-shown_at'], name='shown_by_user')],
             },
         ),
+        migrations.CreateModel(
+            name='CallDownEntry',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('contact_id', models.CharField(blank=True, default='', max_length=255)),
+                ('contact_id_is_number', models.BooleanField(default=False)),
+                ('contact_type', models.CharField(blank=True, default='', max_length=255)),
+                ('contact_name', audit.fields.EncryptedTextField(blank=True, default='')),
+                ('phone_number', audit.fields.EncryptedTextField(blank=True, default='')),
+                ('note', audit.fields.EncryptedTextField(blank=True, default='')),
+                ('status', models.CharField(choices=[('scheduled', 'scheduled'), ('not called', 'not called'), ('called', 'called')], default='not called', max_length=16)),
+                ('scheduled_at', models.DateTimeField(null=True)),
+                ('last_call_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='connectors.crmuser')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['user', 'scheduled_at'], name='call_down_by_user'), models.Index(fields=['updated_at'], name='call_down_by_age')],
+            },
+        ),
     ]

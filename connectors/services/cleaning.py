@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount, ShownSettings
+from connectors.services import call_down
 from connectors.services.sessions import disconnect
 from connectors.services.settings_changes import SHOWN_FOR
 
@@ -37,6 +38,8 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
     _count(counts, "dead tokens", dead, "platform")
     _count(counts, "stale look-ups", matches, "user__platform")
     _count(counts, "note drafts", drafts, "user__platform")
+    calls = call_down.expired(now)
+    _count(counts, "old call-down entries", calls, "user__platform")
     _count(counts, "remembered contact creations", creations, "platform")
     if not dry_run:
         ended = [(rows, pk) for rows in (expired, dead) for pk in rows.values_list("pk", flat=True)]
@@ -47,6 +50,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
         matches.delete()
         drafts.delete()
         creations.delete()
+        calls.delete()
         ShownSettings.objects.filter(shown_at__lt=now - SHOWN_FOR).delete()
         RequestCount.objects.filter(ends_at__lt=now).delete()
     return dict(counts)
