@@ -248,6 +248,8 @@ OUTBOUND_READ_TIMEOUT = env.number("OUTBOUND_READ_TIMEOUT", 10, least=0.1, most=
 DELIVERY_LEASE = 10 * timedelta(seconds=OUTBOUND_CONNECT_TIMEOUT + OUTBOUND_READ_TIMEOUT)
 DELIVERY_MAX_AGE_HOURS = env.number("DELIVERY_MAX_AGE_HOURS", 72, most=8760)
 DELIVERY_KEEP_DAYS = env.number("DELIVERY_KEEP_DAYS", 14, most=3650)
+#: After a request without an answer, how long its effect may still appear in a CRM whose manifest does not say.
+DELIVERY_SETTLING_SECONDS = env.number("DELIVERY_SETTLING_SECONDS", 90, most=86400)
 DELIVERY_RETRY_SECONDS = env.number("DELIVERY_RETRY_SECONDS", 5, least=0.1, most=3600)
 OUTBOUND_CA_BUNDLE = env.certificates("OUTBOUND_CA_BUNDLE")
 OUTBOUND_PROXY = env.proxy("OUTBOUND_PROXY")

@@ -18,10 +18,9 @@ def test_nothing_is_lost_or_doubled_while_processes_die_and_the_crm_misbehaves(t
     on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     with postgres_database(POSTGRES) if on_postgres else contextlib.nullcontext("") as database_url:
         figures = run(tmp_path, kills=8, calls=40, conversations=12, database_url=database_url)
-    assert (figures.lost, figures.doubled) == ([], []), figures
+    assert figures.is_sound, figures
     assert figures.accepted_calls == 40
     assert figures.accepted_messages == 60
-    assert figures.logged + figures.waiting + figures.uncertain >= 100, figures
     assert sum(figures.kills.values()) == 8
     assert sum(figures.faults.values()) >= 5
     assert "Traceback" not in (tmp_path / "chaos.log").read_text()

@@ -39,8 +39,9 @@ from adapters.contract.pacing import Limiter
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
 from connectors.deliveries import calls, circuit, logins, sending, support, tasks, worker
+from connectors.deliveries.accepting import accept
 from connectors.deliveries.changes import CallEdit, CallIdentity, CallSubmission, Conversation
-from connectors.deliveries.models import Circuit, Delivery, State, accept
+from connectors.deliveries.models import Circuit, Delivery, State
 from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from connectors import installation
 from connectors.checks import check_keys
@@ -109,6 +110,13 @@ def test_unsafe_settings_stop_it_before_anything_is_made(folder, settings):
 def test_an_adapter_that_is_not_there_stops_it(folder, settings):
     settings.ENABLED_ADAPTERS = ["testCRM", "nocrm"]
     with pytest.raises(CommandError, match="ENABLED_ADAPTERS names 'nocrm', which is not there; there are: bullhorn"):
+        _prepare()
+
+
+@pytest.mark.django_db
+def test_a_database_of_a_version_before_is_told_in_one_sentence(folder):
+    MigrationRecorder(connection).record_applied("audit", "0003_deliveries")
+    with pytest.raises(CommandError, match="was made by a version before"):
         _prepare()
 
 

@@ -84,6 +84,8 @@ class CrmAdapter(ABC):
     mapping_before_token = False
     #: Whether ``find_contacts`` looks for internal extension numbers too; if not, it is never asked for one.
     finds_extensions = False
+    #: Whether the adapter maps members of the raw request (``entry.wire``): only then a kept change holds it.
+    maps_raw_request = False
     #: Required operations that this CRM cannot do after all: names of methods that raise or find nothing.
     lacking: frozenset[str] = frozenset()
 

@@ -103,7 +103,8 @@ class ServerHalf:
     host_in_identity: bool = False
     #: Seconds after a request without an answer for which its effect may still appear in the CRM: the CRM's longest
     #: processing time and the lag of its search index. A record in doubt is not written again before.
-    settling_seconds: int = 90
+    #: None: ``DELIVERY_SETTLING_SECONDS``, 90 by default.
+    settling_seconds: int | None = None
     #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False
 

@@ -73,6 +73,8 @@ class DeclarativeAdapter(CrmAdapter):
     definition: ClassVar[Definition]
     _welcome = ""
 
+    maps_raw_request = True
+
     def __init__(self, *, http: HttpClient, context: AdapterContext) -> None:
         super().__init__(http=http, context=context)
         self._operations = self.definition.operations

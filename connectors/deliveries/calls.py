@@ -27,6 +27,7 @@ from adapters.contract import (
 )
 from audit.fields import Undecipherable
 from audit.models import CallLog, OwnedLog, call_logs_for
+from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.changes import (
     CallEdit,
     CallIdentity,
@@ -36,7 +37,7 @@ from connectors.deliveries.changes import (
     from_json,
     without_long_sections,
 )
-from connectors.deliveries.models import Delivery, Restoration, SessionLock, accept, next_position
+from connectors.deliveries.models import Delivery, Restoration, SessionLock
 from connectors.deliveries.outcome import NotNow
 from connectors.deliveries.policy import Event, Kind
 from connectors.log_body import CallDetails, compose_call, update_call

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from cattrs.errors import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
+from django.core.exceptions import ImproperlyConfigured
 
+from adapters import registry
 from adapters.contract import CallLogChange, CallLogEntry, ContactRef, Id, LogMarker, LogResult, Message
 from connectors.log_body import CallDetails
 
@@ -80,6 +82,8 @@ class Conversation:
 
 
 _LONG_SECTIONS = ("transcript", "ring_sense_transcript", "ai_note", "ring_sense_summary", "ring_sense_bulleted_summary")
+#: Of the JSON of one change.
+MOST_BYTES = 1024 * 1024
 _KEPT_OF_A_LONG_SECTION = 1000  # characters
 _SHORTENED = " [shortened]"
 
@@ -139,9 +143,36 @@ _stores_once(CallSubmission, "entry", CallLogEntry)
 _stores_once(CallEdit, "change", CallLogChange)
 
 
-def to_json(change: Any) -> str:
-    """One of these values as JSON."""
-    return json.dumps(_converter.unstructure(change), ensure_ascii=False)
+def to_json(change: Any, *, with_raw_request: bool = True) -> str:
+    """One of these values as JSON, of at most ``MOST_BYTES``: what is longer loses its long sections.
+
+    ``with_raw_request``: whether the adapter maps members of the request as it came; else they are left out.
+    """
+    if not with_raw_request:
+        change = _without_raw_request(change)
+    text = json.dumps(_converter.unstructure(change), ensure_ascii=False)
+    if len(text.encode()) <= MOST_BYTES:
+        return text
+    return json.dumps(_converter.unstructure(without_long_sections(_without_raw_request(change))), ensure_ascii=False)
+
+
+def _without_raw_request(change: Any) -> Any:
+    if getattr(change, "wire", None):
+        return replace(change, wire={})
+    parts = {part: getattr(change, part, None) for part in ("entry", "change")}
+    return replace(change, **{part: replace(value, wire={}) for part, value in parts.items() if value is not None})
+
+
+def stored(platform: str, change: Any) -> str:
+    """The change as a delivery keeps it for a CRM."""
+    return to_json(change, with_raw_request=platform in registry.manifests() and _maps_raw_request(platform))
+
+
+def _maps_raw_request(platform: str) -> bool:
+    try:
+        return registry.adapter_class(platform).maps_raw_request
+    except ImproperlyConfigured:  # an adapter that cannot be loaded now may map it when it can
+        return True
 
 
 def from_json(text: str, kind: type[Change]) -> Change:

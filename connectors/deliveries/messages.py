@@ -19,9 +19,10 @@ from adapters.contract import (
     MessageLogEntry,
 )
 from audit.models import ConversationLog, MessageLog
+from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.calls import begin, settled, wait_until_settled
 from connectors.deliveries.changes import Conversation
-from connectors.deliveries.models import Delivery, Restoration, accept, next_position
+from connectors.deliveries.models import Delivery, Restoration
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
@@ -179,7 +180,8 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
 
 def _logged_before(row: ConversationLog, delivery: Delivery) -> int | None:
     """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
-    if Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
+    is_restored = Restoration.covers(row.created_at)  # rows of texts that are in the record may be missing
+    if is_restored or Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
         return None
     return row.messages.filter(delivery_id=None, part=row.part).count()
 

@@ -11,16 +11,14 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from adapters.contract import LogMarker
 from audit.fields import EncryptedTextField
-from audit.middleware import current_request_id
 from audit.models import CallLog, ConversationLog, MessageLog
 from audit.states import LogState
 from connectors.deliveries import clock
-from connectors.deliveries.changes import to_json
+from connectors.deliveries.changes import stored
 from connectors.deliveries.policy import Decision, Kind, Known
 from connectors.deliveries.queue import DeliveryQuerySet, State
 from connectors.models import CrmUser
@@ -29,8 +27,6 @@ from connectors.services.leases import lease_of, settling_time
 _LONGEST_BACKOFF = 600.0  # seconds
 _LONGEST_PAUSE = 24 * 3600.0  # seconds, whatever a CRM asks for: longer than any limit that is counted by the day
 _LONGEST_AT_THE_PHONE = 900.0  # seconds for which a CRM's request to wait binds a user who asks again
-#: The process that accepted a change carries it out itself; a worker does only when it died before it began.
-_OWN_PROCESS_FIRST = timedelta(seconds=30)
 _RESTORATION_READ_EVERY = 60.0  # seconds
 
 
@@ -251,7 +247,7 @@ class Delivery(models.Model):
 
     def replace_change(self, change: Any) -> None:
         """Puts a newer version of the same change in its place; the caller holds the lease, or accepts it just now."""
-        self.payload = to_json(change)
+        self.payload = stored(self.platform, change)
         self.accepted_at = clock.now()
         self.save(update_fields=["payload", "accepted_at"])
 
@@ -284,54 +280,6 @@ def backoff(attempts: int) -> float:
     """Seconds before the next attempt: doubled each time up to ten minutes, with jitter of one half."""
     longest = min(settings.DELIVERY_RETRY_SECONDS * 2 ** min(max(attempts - 1, 0), 20), _LONGEST_BACKOFF)
     return float(longest * random.uniform(0.5, 1))  # noqa: S311 - spreads load, hides nothing
-
-
-def accept(
-    *,
-    kind: Kind,
-    user: CrmUser,
-    change: Any,
-    record: CallLog | ConversationLog | None = None,
-    position: int | None = None,
-    leased: bool = False,
-    in_doubt: bool = False,
-) -> Delivery:
-    """Keeps a change, in the caller's transaction.
-
-    ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
-    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once, so that
-    the CRM may have it from now on. ``in_doubt``: an earlier attempt of somebody's may have reached the CRM.
-    """
-    now = clock.now()
-    delivery = Delivery(
-        kind=kind,
-        user=user,
-        platform=user.platform,
-        crm=f"{user.platform}:{user.host}"[:320],
-        call_log=record if isinstance(record, CallLog) else None,
-        conversation=record if isinstance(record, ConversationLog) else None,
-        position=position or (next_position(record) if record else 0),
-        payload=to_json(change),
-        request_id=current_request_id()[:64],
-        accepted_at=now,
-        next_attempt_at=now + _OWN_PROCESS_FIRST,
-        hold_until=now,
-    )
-    if leased:
-        delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + lease_of(user.platform), 1
-    if in_doubt:
-        delivery.settles_at = now
-    elif leased:
-        delivery.settles_at, delivery.has_begun = now + lease_of(user.platform) + settling_time(user.platform), True
-    delivery.save(force_insert=True)
-    return delivery
-
-
-def next_position(record: CallLog | ConversationLog) -> int:
-    """The place behind everything accepted for a record; locks its row until the transaction ends."""
-    rows = type(record)._default_manager.filter(pk=record.pk)
-    rows.update(last_position=F("last_position") + 1)
-    return int(rows.values_list("last_position", flat=True).get())
 
 
 class SessionLock(models.Model):
@@ -383,6 +331,11 @@ class Restoration(models.Model):
 
     def __str__(self) -> str:
         return f"restored {self.restored_at}"
+
+    @classmethod
+    def read_anew(cls) -> None:
+        """The next question reads the table."""
+        cls._read_at = None
 
     @classmethod
     def covers(cls, moment: datetime | None) -> bool:

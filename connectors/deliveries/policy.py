@@ -6,86 +6,26 @@ member of support. It is a pure function: no database, no clock, no HTTP. ``docs
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from audit.states import LogState
+from connectors.deliveries.terms import Event, Kind, Known, Next, Told
+
+__all__ = [
+    "RULES",
+    "Decision",
+    "Event",
+    "Kind",
+    "Known",
+    "Next",
+    "Situation",
+    "Told",
+    "decide",
+    "tells_that_it_is_down",
+]
 
 #: Attempts in a row whose answers were not understood before a person has to look.
 MOST_ODD_ANSWERS = 5
-
-
-class Kind(StrEnum):
-    """What is to be done in the CRM; the value is also the action of its audit events."""
-
-    CREATE = "call_log.create"
-    EDIT = "call_log.update"
-    DISPOSITION = "call_log.disposition"
-    TEXTS = "message_log.write"
-    REVOKE = "session.revoke"
-    #: A second look after a record was written again: an earlier attempt may have arrived late.
-    LOOK_AGAIN = "log.look_again"
-
-
-class Known(StrEnum):
-    """What is known of the record when the attempt is over."""
-
-    NOTHING = "not there"
-    DOUBT = "may be there"
-    THERE = "there"
-    #: The record is there; whether this change is in it, nobody knows.
-    THERE_DOUBT = "there, this may be in it"
-
-
-class Event(StrEnum):
-    """What happened. The values of ``ErrorKind`` in the adapter contract are among them."""
-
-    DONE = "done"
-    LIMIT = "limit"
-    DOWN = "down"
-    IN_DOUBT = "in_doubt"
-    NOT_UNDERSTOOD = "not_understood"
-    TOO_LONG = "too_long"
-    GONE = "gone"
-    LOGIN_OVER = "login_over"
-    REFUSED = "refused"
-    UNSUPPORTED = "unsupported"
-    OWN_FAULT = "own_fault"
-    MISCONFIGURED = "misconfigured"
-    #: The CRM was not asked: it is known to be down, or at its share of our threads, or there was no time left.
-    NOT_ASKED = "not_asked"
-    #: The CRM was not asked: after a limit it wants to be left alone for a while.
-    HELD = "held"
-    #: The record was looked for and not found, too early for that to mean that it is not there.
-    NOT_FOUND_YET = "not_found_yet"
-    #: An earlier change of the same record has to be sent first.
-    EARLIER_FIRST = "earlier_first"
-    #: The stored change cannot be read with this server's keys or version.
-    UNREADABLE = "unreadable"
-
-    @property
-    def is_done(self) -> bool:
-        return self is Event.DONE
-
-    @property
-    def is_odd(self) -> bool:
-        """Whether the answer was none of the CRM's own."""
-        return self is Event.NOT_UNDERSTOOD
-
-    @property
-    def is_unreadable(self) -> bool:
-        return self is Event.UNREADABLE
-
-    @property
-    def leaves_doubt(self) -> bool:
-        """Whether a change that was sent may be in the CRM now."""
-        return self in (Event.IN_DOUBT, Event.NOT_FOUND_YET)
-
-    @property
-    def if_only_read(self) -> Event:
-        """What it means where nothing was sent that the CRM could have carried out."""
-        return Event.DOWN if self is Event.IN_DOUBT else self
 
 
 #: HTTP statuses of a CRM that does not answer (0: no connection), or of whatever stands before it.
@@ -95,39 +35,6 @@ _NO_ANSWER = (0, 502, 503, 504)
 def tells_that_it_is_down(event: Event, status: int) -> bool:
     """Whether an error counts towards the circuit. A CRM's own 500 may be about this one request."""
     return event in (Event.DOWN, Event.IN_DOUBT) and status in _NO_ANSWER
-
-
-class Next(StrEnum):
-    """What becomes of the change."""
-
-    DONE = "done"
-    AGAIN = "sent again later"
-    SETTLE = "looked for later"
-    LOGIN = "waits for the login"
-    PERSON = "waits for support"
-    FORGET = "forgotten"
-    GIVE_UP = "given up, kept for support"
-    SHORTEN = "sent again at once, shortened"
-    ANEW = "sent again at once, as a new record"
-    NEXT_PART = "sent again at once, as the day's next record"
-
-
-class Told(StrEnum):
-    """What the user is told, where one waits for the reply; the sentences are in ``notices``."""
-
-    LOGGED = "logged"
-    REASON = "the CRM's reason"
-    UNREACHABLE = "saved: not reachable"
-    BUSY = "saved: too many requests"
-    UNCONFIRMED = "saved: not confirmed"
-    ODD = "saved: answer not understood"
-    LOGIN = "saved: connect again"
-    SERVER_LOGIN = "saved: this server's credentials"
-    OWN_FAULT = "saved: fault of this server"
-    EARLIER = "saved: an earlier change first"
-    SUPPORT = "saved: support has to look"
-    TOO_LONG = "saved: too long for the CRM"
-    TOO_LATE = "not sent in time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,39 +306,3 @@ def _record_state(situation: Situation, rule: Rule) -> LogState | None:
     if situation.known is Known.DOUBT or (situation.known is Known.THERE_DOUBT and situation.kind is Kind.TEXTS):
         return LogState.UNCERTAIN
     return LogState.LOGGED if situation.known in _THERE else rule.unwritten
-
-
-def as_markdown() -> str:
-    """The table, a row for each rule, in the order in which they are tried."""
-    lines = [
-        "| What happened | To what | Known of the record | Only where "
-        "| What becomes of it | The user is told | Support sees |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for rule in RULES:
-        cells = (
-            _words(rule.events),
-            _words(kind.name for kind in rule.kinds) or "any",
-            _words(rule.known) or "anything",
-            _conditions(rule),
-            rule.next,
-            rule.told,
-            rule.support,
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _words(values: Iterable[str]) -> str:
-    return ", ".join(str(value).replace("_", " ").lower() for value in values)
-
-
-def _conditions(rule: Rule) -> str:
-    conditions = {
-        "older than allowed": rule.is_old,
-        "somebody waits": rule.user_waits,
-        "over 30,000 characters": rule.is_long,
-        "shortened or begun anew already": rule.was_changed,
-    }
-    words = [name if wanted else f"not {name}" for name, wanted in conditions.items() if wanted is not None]
-    return ", ".join([*words, *([f"{rule.odd_answers} times in a row"] if rule.odd_answers else [])])

@@ -31,6 +31,7 @@ def after_restore() -> Restored:
     now = clock.now()
     with transaction.atomic():
         Restoration.objects.create(restored_at=now)
+        Restoration.read_anew()
         waiting = Delivery.objects.filter(state__in=(State.WAITING, State.LOGIN, State.GIVEN_UP, State.PERSON))
         waiting.update(lease=None, lease_until=None)
         writes = waiting.filter(kind__in=(Kind.CREATE, Kind.TEXTS))

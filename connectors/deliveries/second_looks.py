@@ -10,7 +10,8 @@ from adapters.contract import CrmAdapter, Id, LogMarker
 from audit.models import CallLog
 from audit.recorder import record as record_event
 from connectors.deliveries import clock
-from connectors.deliveries.models import Delivery, accept
+from connectors.deliveries.accepting import accept
+from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import Kind
 from connectors.services.crm_access import with_adapter
 from connectors.services.leases import settling_time

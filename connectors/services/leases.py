@@ -9,7 +9,6 @@ from django.conf import settings
 from adapters import registry
 
 _EXCHANGES = 10
-_LONGEST_SETTLING = 90  # seconds
 #: As many as a renewal makes at most: an old token tried, new ones refused, name and password, their tokens, a session.
 _EXCHANGES_OF_A_RENEWAL = 5
 
@@ -24,7 +23,8 @@ def lease_of(platform: str) -> timedelta:
 def settling_time(platform: str) -> timedelta:
     """How long after a request of unknown outcome ended its effect may still appear in the CRM."""
     manifest = registry.manifests().get(platform)
-    return timedelta(seconds=manifest.server.settling_seconds if manifest else _LONGEST_SETTLING)
+    known = manifest.server.settling_seconds if manifest else None
+    return timedelta(seconds=settings.DELIVERY_SETTLING_SECONDS if known is None else known)
 
 
 def longest_renewal(platform: str) -> timedelta:

@@ -22,8 +22,8 @@ from adapters.contract import (
 )
 from audit.fields import Undecipherable
 from audit.recorder import audited
+from connectors.deliveries.accepting import accept
 from connectors.deliveries.logins import drop_revocations, given_up, wake
-from connectors.deliveries.models import accept
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.sending import send_now
 from connectors.models import ContactMatch, CrmUser, NoteDraft

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from adapters import checks
 from connectors import first_administrator
@@ -48,6 +49,11 @@ class Command(BaseCommand):
             self.stdout.write(message.msg)
 
     def _prepare_database(self) -> None:
+        if ("audit", "0003_deliveries") in MigrationRecorder(connection).applied_migrations():
+            raise CommandError(
+                f"DATABASE_URL: {database_address()} was made by a version before 0.2, whose tables are others; "
+                "name a new database there, and let users connect again."
+            )
         try:
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)

@@ -1,0 +1,69 @@
+"""Keeps a change: from its commit on it is accepted, whatever happens to the request that brought it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F
+
+from audit.middleware import current_request_id
+from audit.models import CallLog, ConversationLog
+from connectors.deliveries import clock
+from connectors.deliveries.changes import stored
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import Kind
+from connectors.models import CrmUser
+from connectors.services.leases import lease_of, settling_time
+
+#: The process that accepted a change carries it out itself; a worker does only when it died before it began.
+_OWN_PROCESS_FIRST = timedelta(seconds=30)
+
+
+def accept(
+    *,
+    kind: Kind,
+    user: CrmUser,
+    change: Any,
+    record: CallLog | ConversationLog | None = None,
+    position: int | None = None,
+    leased: bool = False,
+    in_doubt: bool = False,
+) -> Delivery:
+    """Keeps a change, in the caller's transaction.
+
+    ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
+    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once, so that
+    the CRM may have it from now on. ``in_doubt``: an earlier attempt of somebody's may have reached the CRM.
+    """
+    now = clock.now()
+    delivery = Delivery(
+        kind=kind,
+        user=user,
+        platform=user.platform,
+        crm=f"{user.platform}:{user.host}"[:320],
+        call_log=record if isinstance(record, CallLog) else None,
+        conversation=record if isinstance(record, ConversationLog) else None,
+        position=position or (next_position(record) if record else 0),
+        payload=stored(user.platform, change),
+        request_id=current_request_id()[:64],
+        accepted_at=now,
+        next_attempt_at=now + _OWN_PROCESS_FIRST,
+        hold_until=now,
+    )
+    if leased:
+        delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + lease_of(user.platform), 1
+    if in_doubt:
+        delivery.settles_at = now
+    elif leased:
+        delivery.settles_at, delivery.has_begun = now + lease_of(user.platform) + settling_time(user.platform), True
+    delivery.save(force_insert=True)
+    return delivery
+
+
+def next_position(record: CallLog | ConversationLog) -> int:
+    """The place behind everything accepted for a record; locks its row until the transaction ends."""
+    rows = type(record)._default_manager.filter(pk=record.pk)
+    rows.update(last_position=F("last_position") + 1)
+    return int(rows.values_list("last_position", flat=True).get())

@@ -1,0 +1,457 @@
+"""What an adversary once got through: each of these doubled or lost a log."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import IntegrityError, connection, connections
+from django.utils import timezone
+
+from adapters.contract import (
+    BodyTooLong,
+    CallLogChange,
+    ContactRef,
+    CrmUnavailable,
+    LoggedCall,
+    LogResult,
+    RateLimited,
+    RecordNotFound,
+    RequestRejected,
+    UnexpectedResponse,
+)
+from adapters.contract.write_fence import may_write, writes_until
+from adapters.testcrm.adapter import Adapter
+from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
+from connectors.deliveries import clock, logins, messages, restore
+from connectors.deliveries.changes import CallEdit, CallIdentity, without_long_sections
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.queue import State
+from connectors.log_body import CallDetails
+from connectors.models import CrmUser
+from connectors.services import call_logs
+from connectors.services.message_logs import log_messages
+from connectors.services.sessions import disconnect
+from tests.factories import CrmUserFactory
+from tests.test_delivery_faults import Crm, Killed, crm, day, days, log_call, send, submission, user  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def lose_answer(crm, *, lands: bool = False):  # noqa: F811
+    """The next write has no answer; ``lands``: it is in the CRM all the same, at once."""
+
+    def drop():
+        if lands:
+            crm.records.append("s1")
+        raise CrmUnavailable(maybe_applied=True)
+
+    crm.on_create = drop
+
+
+# --- upgrades --------------------------------------------------------------------------------------
+
+
+def test_a_database_that_refuses_a_row_is_not_taken_for_somebody_who_was_first(crm, user, monkeypatch):  # noqa: F811
+    def refuse(*args, **kwargs):
+        raise IntegrityError("NOT NULL constraint failed: audit_calllog.of_a_newer_version")
+
+    monkeypatch.setattr(CallLog.objects, "create", refuse)
+    with pytest.raises(IntegrityError):
+        log_call(user)
+
+
+def test_texts_that_got_no_row_are_an_error_and_not_a_colleagues(days, user, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(MessageLog.objects, "bulk_create", lambda *args, **kwargs: [])
+    with pytest.raises(messages.MessageNotStored):
+        log_messages(user=user, conversation=day("c", 1))
+    assert not Delivery.objects.exists()
+
+
+# --- late commits and slow indexes -----------------------------------------------------------------
+
+
+def test_a_record_that_appears_late_is_not_written_again(crm, user):  # noqa: F811
+    lose_answer(crm)
+    log_call(user)
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    send(after=2)  # looked for too early
+    assert CallLog.objects.get().state == LogState.UNCERTAIN
+    crm.records.append("s1")  # the CRM has committed it after all
+    send(after=60)
+    assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
+
+
+def test_a_record_that_appears_after_it_was_written_again_is_reported(crm, user, monkeypatch, caplog):  # noqa: F811
+    lose_answer(crm)
+    log_call(user)
+    crm.on_create = lambda: None
+    send(after=60)
+    assert crm.records == ["s1"]
+    monkeypatch.setattr(
+        Adapter, "find_call_log", lambda adapter, marker: None if marker.is_anothers("id-9") else "id-9"
+    )
+    send(after=300)
+    assert AuditEvent.objects.get(action="log.doubled").target == "id-9"
+    assert "stands twice" in caplog.text
+    assert not Delivery.objects.exists()
+
+
+def test_nothing_is_written_over_an_edit_that_may_still_land(crm, user, monkeypatch):  # noqa: F811
+    log_call(user)
+    bodies, answers = ["theirs"], [CrmUnavailable(maybe_applied=True)]
+
+    def update(adapter, ref, change):
+        if answers:
+            raise answers.pop()
+        bodies.append(change.note)
+        return LogResult(log_id=ref.log_id)
+
+    monkeypatch.setattr(Adapter, "get_call_log", lambda adapter, ref: LoggedCall(body=bodies[-1]))
+    monkeypatch.setattr(Adapter, "update_call_log", update)
+    monkeypatch.setattr("connectors.deliveries.sending._WAIT_FOR_EARLIER", 0.1)
+
+    def edit(note):
+        change = CallEdit(
+            identity=CallIdentity(session_id="s1"), change=CallLogChange(note=note), details=CallDetails(note=note)
+        )
+        return call_logs.update_call_log(user=user, edit=change)
+
+    assert edit("first").result.notice
+    assert "earlier change" in edit("second").result.notice.details[0]
+    bodies.append("first, landed late")
+    send(after=60)
+    assert bodies == ["theirs", "first, landed late", "first", "second"]
+
+
+# --- logins ----------------------------------------------------------------------------------------
+
+
+def test_a_kept_revocation_ends_no_later_login(user, monkeypatch):  # noqa: F811
+    revoked = []
+    monkeypatch.setattr(Adapter, "revoke", Crm.raising(CrmUnavailable()))
+    monkeypatch.setattr(Adapter, "revoke", lambda adapter: Crm.raising(CrmUnavailable())())
+    disconnect(user=user, actor="test")
+    assert Delivery.objects.get().kind == "session.revoke"
+    monkeypatch.setattr(Adapter, "revoke", lambda adapter: revoked.append(1))
+    again = CrmUser.objects.get(pk=user.pk)
+    CrmUser.objects.filter(pk=user.pk).update(**again.set_credentials(CrmUserFactory.build().credentials()))
+    CrmUser.objects.filter(pk=user.pk).update(access_token=CrmUserFactory().__dict__["access_token"])
+    send(after=60)
+    assert revoked == []
+    logins.drop_revocations(user)
+    assert not Delivery.objects.filter(kind="session.revoke").exists()
+
+
+# --- ages and absences -----------------------------------------------------------------------------
+
+
+def test_what_is_old_is_tried_once_more_before_it_is_given_up(crm, user, settings):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    send(after=settings.DELIVERY_MAX_AGE_HOURS * 3600 + 3600)  # the worker was away for days, the CRM is well
+    assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
+
+
+def test_what_waits_for_a_login_waits_as_long_as_it_takes(crm, user, settings):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    disconnect(user=user, actor="test")
+    send(after=60)
+    send(after=settings.DELIVERY_MAX_AGE_HOURS * 3600 * 2)
+    assert Delivery.objects.get(kind="call_log.create").state == State.LOGIN
+
+
+# --- power cuts ------------------------------------------------------------------------------------
+
+
+def test_what_is_told_to_be_saved_is_on_disk():
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA synchronous")
+            assert cursor.fetchone()[0] == 2  # FULL
+        else:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone()[0] == "on"
+
+
+# --- authors and identities ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def colleagues():
+    return CrmUserFactory(crm_account_id="acme"), CrmUserFactory(crm_account_id="acme")
+
+
+def test_texts_in_doubt_are_not_written_again_for_a_colleague(days, colleagues, monkeypatch):  # noqa: F811
+    kim, ada = colleagues
+
+    def lost(adapter, entry):
+        raise CrmUnavailable(maybe_applied=True)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Adapter, "create_message_log", lost)
+        log_messages(user=kim, conversation=day("c", 1, 2))
+    disconnect(user=kim, actor="test")
+    send(after=60)
+    assert Delivery.objects.get(kind="message_log.write").state == State.LOGIN
+    assert log_messages(user=ada, conversation=day("c", 1, 2)).ids == ()
+    assert days == {}
+
+
+@pytest.mark.parametrize("second", ["hash-a", ""])
+def test_one_session_with_and_without_an_extension_is_one_log(crm, user, second):  # noqa: F811
+    together = threading.Barrier(2)
+
+    def log(extension):
+        try:
+            one = submission("s1")
+            together.wait(10)
+            call_logs.create_call_log(
+                user=CrmUser.objects.get(pk=user.pk),
+                submission=replace(one, identity=replace(one.identity, extension=extension)),
+            )
+        except Exception as error:
+            return type(error).__name__
+        finally:
+            connections.close_all()
+        return "logged"
+
+    with ThreadPoolExecutor(2) as pool:
+        results = sorted(pool.map(log, ["hash-a", second]))
+    assert results == ["AlreadyLogged", "logged"]
+    assert crm.records == ["s1"]
+
+
+def test_a_transferred_call_of_two_colleagues_stays_two_logs(crm, colleagues):  # noqa: F811
+    for number, who in enumerate(colleagues):
+        one = submission("s1")
+        call_logs.create_call_log(
+            user=who, submission=replace(one, identity=replace(one.identity, extension=f"hash-{number}"))
+        )
+    assert CallLog.objects.filter(session_id="s1", state=LogState.LOGGED).count() == 2
+
+
+def test_a_user_has_one_extension_whatever_a_request_says(client, user):  # noqa: F811
+    from connectors.services.identity import claim_extension
+
+    assert claim_extension(user, "hash-a") == "hash-a"
+    assert claim_extension(CrmUser.objects.get(pk=user.pk), "hash-b") == "hash-a"
+
+
+# --- restored back-ups -----------------------------------------------------------------------------
+
+
+def test_after_a_restore_nothing_that_went_out_is_sent_again(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    crm.records += ["s1", "s2"]  # both were logged after the back-up was made
+    call_command("after_restore")
+    send(after=1)
+    assert log_call(user, "s2", started_at=timezone.now() - timedelta(hours=1)).log_id == "id-2"
+    assert crm.records == ["s1", "s2"]
+    log_call(user, "s3", started_at=timezone.now() + timedelta(minutes=1))
+    assert crm.records == ["s1", "s2", "s3"]
+
+
+def test_after_a_restore_edits_wait_for_support_and_texts_are_looked_for(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    log_messages(user=user, conversation=day("c", 1, 2))
+    MessageLog.objects.filter(message_id="c-2").delete()
+    restored = restore.after_restore()
+    assert (restored.in_doubt, restored.for_support) == (0, 0)
+    log_messages(user=user, conversation=day("c", 1, 2))
+    assert days["c/2026-05-04"].count("text 2.") == 1
+
+
+# --- clocks and suspended machines -----------------------------------------------------------------
+
+
+def test_the_databases_time_is_read_once_a_minute_and_follows_no_wrong_clock(monkeypatch):
+    monkeypatch.undo()
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has a clock of its own")
+    with time_machine.travel(timezone.now() + timedelta(hours=4)):
+        assert clock.now() < timezone.now() - timedelta(hours=3)
+        statements = []
+        with connection.execute_wrapper(lambda execute, *rest: (statements.append(rest[0]), execute(*rest))[1]):
+            for _ in range(20):
+                clock.now()
+    assert statements == []
+
+
+def test_the_fence_closes_on_a_machine_that_was_suspended():
+    with writes_until(time.monotonic() + 30):
+        assert may_write()
+        with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+            assert not may_write()
+
+
+def test_an_id_is_kept_only_by_the_holder_of_the_lease(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    zombie = Delivery.objects.select_related("call_log", "user").get()
+    with time_machine.travel(timezone.now() + timedelta(seconds=600)):
+        assert Delivery.objects.take(zombie.pk)
+    zombie.keeps_id("id-of-the-zombie")
+    assert CallLog.objects.get().crm_log_id == ""
+
+
+# --- key changes -----------------------------------------------------------------------------------
+
+
+def test_what_could_not_be_read_is_tried_again_with_other_keys(crm, user, settings):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = lambda: None
+    right = settings.CREDENTIAL_KEYS
+    login = CrmUser.objects.get().__dict__["access_token"]
+    settings.CREDENTIAL_KEYS = {"other": b"0" * 32}
+    send(after=60)
+    assert Delivery.objects.get().state == State.PERSON
+    send(after=120)
+    assert Delivery.objects.get().state == State.PERSON
+    settings.CREDENTIAL_KEYS = right
+    CrmUser.objects.update(access_token=login)
+    send(after=180)
+    assert crm.records == ["s1"]
+
+
+# --- records that are gone or full -----------------------------------------------------------------
+
+
+def test_a_day_whose_record_was_deleted_goes_on_in_a_new_one(days, user):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    del days["c/2026-05-04"]
+    original = Adapter.update_message_log
+
+    def gone(adapter, ref, change):
+        if ref.log_id not in days:
+            raise RecordNotFound
+        return original(adapter, ref, change)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Adapter, "update_message_log", gone)
+        assert log_messages(user=user, conversation=day("c", 1, 2)).result.log_id
+        log_messages(user=user, conversation=day("c", 1, 2, 3))
+    assert [days["c/2026-05-04"].count(f"text {number}.") for number in (1, 2, 3)] == [0, 1, 1]
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("refusal", [BodyTooLong(), RequestRejected()])
+def test_a_full_day_goes_on_in_a_second_record_and_a_small_one_does_not(days, user, refusal):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    days["c/2026-05-04"] += "x" * 40_000
+    original = Adapter.update_message_log
+
+    def full(adapter, ref, change):
+        if len(change.append(days[ref.log_id], change.messages)) > 40_000:
+            raise refusal
+        return original(adapter, ref, change)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Adapter, "update_message_log", full)
+        log_messages(user=user, conversation=day("c", 1, 2))
+        log_messages(user=user, conversation=day("c", 1, 2, 3))
+    second = days["c/2026-05-04 (2)"]
+    assert [second.count(f"text {number}.") for number in (1, 2, 3)] == [0, 1, 1]
+    row = ConversationLog.objects.get()
+    assert (row.part, row.crm_log_id, row.earlier_ids) == (2, "c/2026-05-04 (2)", ["c/2026-05-04"])
+
+
+def test_a_refusal_of_a_small_record_stays_a_refusal(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    monkeypatch.setattr(Adapter, "update_message_log", lambda *_: Crm.raising(RequestRejected())())
+    with pytest.raises(RequestRejected):
+        log_messages(user=user, conversation=day("c", 1, 2))
+    assert list(days) == ["c/2026-05-04"]
+
+
+def test_a_log_that_a_read_found_deleted_can_be_logged_again_once(crm, user, monkeypatch):  # noqa: F811
+    log_call(user)
+    monkeypatch.setattr(Adapter, "get_call_logs", lambda adapter, refs: [CrmUnavailable() for _ in refs])
+    call_logs.find_logs(user=user, session_ids=["s1"], extension="", with_details=True)
+    assert CallLog.objects.get().is_logged  # the CRM could not be asked
+    monkeypatch.setattr(Adapter, "get_call_logs", lambda adapter, refs: [RecordNotFound() for _ in refs])
+    (found,) = call_logs.find_logs(user=user, session_ids=["s1"], extension="", with_details=True)
+    assert (found.log, found.error) == (None, None)
+    assert AuditEvent.objects.get(action="call_log.gone").target == "id-1"
+    other = ContactRef(id=77, type="lead", name="Pat Lee")
+    assert log_call(user, contact=other).log_id == "id-2"
+    assert (CallLog.objects.get().crm_log_id, CallLog.objects.get().contact_id) == ("id-2", "77")
+    with pytest.raises(Exception, match="Existing log"):
+        log_call(user)
+
+
+def test_a_call_that_is_too_long_is_sent_without_its_long_sections(crm, user):  # noqa: F811
+    refusals = [BodyTooLong()]
+
+    def refuse_once():
+        if refusals:
+            raise refusals.pop()
+
+    crm.on_create = refuse_once
+    result = log_call(user, transcript="word " * 30_000)
+    assert result.log_id == "id-1"
+    assert "shortened" in result.notice.details[-1]
+
+
+def test_long_sections_are_cut_and_the_note_is_not():
+    one = submission("s1", note="n" * 5000, transcript="t" * 5000)
+    cut = without_long_sections(one)
+    assert len(cut.entry.note) == 5000
+    assert cut.entry.transcript.endswith("[shortened]")
+    assert len(cut.entry.transcript) < 1100
+
+
+# --- what an answer means --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refusal", [UnexpectedResponse(status=403), RateLimited(retry_after=2), CrmUnavailable()])
+def test_what_is_no_verdict_costs_nothing(crm, user, refusal):  # noqa: F811
+    crm.on_create = Crm.raising(refusal)
+    notice = log_call(user).notice
+    assert notice.message == "Call log saved. It will be sent when Test CRM is back."
+    crm.on_create = lambda: None
+    send(after=60)
+    assert crm.records == ["s1"]
+
+
+def test_an_answer_of_a_proxy_that_does_not_end_is_shown_to_a_person_and_not_dropped(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(UnexpectedResponse(status=403))
+    log_call(user)
+    for attempt in range(1, 8):
+        send(after=attempt * 1500)
+    assert Delivery.objects.get().state == State.PERSON
+    assert CallLog.objects.get().state == LogState.QUEUED
+
+
+def test_nobody_at_the_phone_is_shut_out_for_long_nor_after_a_new_login(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(RateLimited(retry_after=50_000))
+    log_call(user)
+    crm.on_create = lambda: None
+    with time_machine.travel(timezone.now() + timedelta(seconds=800)):
+        assert log_call(user).notice
+    logins.wake(user)
+    assert log_call(user).log_id == "id-1"
+
+
+def test_a_reply_that_says_saved_leads_to_the_delivery(client, crm, user):  # noqa: F811
+    from connectors.api.authentication import issue_token
+    from tests.extension import call
+
+    crm.on_create = Crm.raising(CrmUnavailable())
+    body = call("s1", {"id": 1, "name": "Luke", "type": "Contact"})
+    reply = client.post(f"/callLog?jwtToken={issue_token(user)}", body, content_type="application/json").json()
+    reference = Delivery.objects.get().request_id
+    assert reference
+    assert f"Reference: {reference}" in str(reply["returnMessage"]["details"])
