@@ -11,7 +11,7 @@ INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
   || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
   $(or $(PYTHON),python3) config/install.py $(VENV)
 
-.PHONY: help run dev test check test-services test-browser chaos isolation fuzz requirements base-environment environment
+.PHONY: help run dev test check test-services test-browser chaos simulate simulate-bugs isolation fuzz requirements base-environment environment
 
 help: ## what there is (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -52,6 +52,14 @@ test-browser: environment ## the pages in Chromium
 
 chaos: environment ## kills servers and workers while a CRM misbehaves; prints what was logged, lost and doubled
 	$(BIN)/python -m tests.chaos --kills $${CHAOS_KILLS:-60} --calls $${CHAOS_CALLS:-500} --conversations 100
+
+SCHEDULES ?= 2000
+SEED ?= 1
+simulate: environment ## production code of deliveries under a scheduler driven by SEED, for SCHEDULES; TRACE=1 prints each step
+	@$(BIN)/python -m simulation --schedules $(SCHEDULES) --seed $(SEED) $(if $(TRACE),--trace)
+
+simulate-bugs: environment ## the same with small faults planted one at a time: the schedule at which each is found
+	@$(BIN)/python -m simulation.bugs --schedules $(SCHEDULES) --seed $(SEED)
 
 isolation: environment ## every endpoint with one user's token against another user's records, as a table
 	@ISOLATION_TABLE=on $(BIN)/pytest -q -p no:randomly tests/test_isolation.py
