@@ -24,7 +24,7 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
-from adapters.contract.payload import dig, is_deleted, require, require_id, rows, text_or_null
+from adapters.contract.payload import dig, is_deleted, readable, require, require_id, rows, text_or_null
 from adapters.contract.person_name import last_first, natural_name
 from adapters.contract.phone import digits_of, fill_format
 from adapters.contract.phone import parse as parse_phone
@@ -162,6 +162,7 @@ __all__ = [
     "offset_name",
     "parse_phone",
     "precondition",
+    "readable",
     "reference_gone",
     "region_of",
     "require",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from adapters.contract.errors import UnexpectedResponse
+from adapters.contract.types import DroppedHit
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 _MISSING = object()
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DELETED_FLAGS = ("is_deleted", "isDeleted", "deleted", "is_trashed", "trashed")
@@ -98,6 +101,25 @@ def rows(payload: Any, path: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise UnexpectedResponse(reason=f"expected a list of objects at '{path}'", maybe_applied=True)
     return value
+
+
+def readable(items: Sequence[Item], read: Callable[[Item], T]) -> tuple[list[T], tuple[DroppedHit, ...]]:
+    """What was read of each item, and those that could not be: one bad row hides no good one.
+
+    Raises the ``UnexpectedResponse`` where nothing could be read at all: that is not "nothing found".
+    """
+    found: list[T] = []
+    dropped: list[DroppedHit] = []
+    failure = None
+    for number, item in enumerate(items, 1):
+        try:
+            found.append(read(item))
+        except UnexpectedResponse as error:
+            failure = failure or error
+            dropped.append(DroppedHit(id=f"row {number}", reason=f"cannot be read: {error.reason}"))
+    if failure and not found:
+        raise failure
+    return found, tuple(dropped)
 
 
 def is_deleted(record: Any) -> bool:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract import ContactRef, Id, LoggedCall, LogMarker, RequestRejected, dig, text_or_null
+from adapters.contract import (
+    ContactRef,
+    Dispensable,
+    Id,
+    LoggedCall,
+    LogMarker,
+    RequestRejected,
+    dig,
+    text_or_null,
+    without_keys,
+)
 
 SUBJECT_LENGTH = 255
 _SESSION_ID = re.compile(r"<b>Session Id</b>:\s*([^<\s]+)")
@@ -52,6 +62,17 @@ def moved_links(fields: Mapping[str, Any]) -> dict[str, Any]:
     if link := links(fields):
         return {"deal_id": None, "lead_id": None, **link}
     return {key: None for name, key in (("deals", "deal_id"), ("leads", "lead_id")) if name in fields}
+
+
+def _without_link(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Where an edit moves an activity to a deal that is gone, it stays where it is."""
+    return lambda body: without_keys("deal_id", "lead_id")(body) if body.get(key) else body
+
+
+DISPENSABLE_LINKS = (
+    Dispensable(what="deal", without=_without_link("deal_id")),
+    Dispensable(what="lead", without=_without_link("lead_id")),
+)
 
 
 def new_activity(

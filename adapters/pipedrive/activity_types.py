@@ -14,6 +14,7 @@ from adapters.contract import (
     Options,
     RequestRejected,
     dig,
+    precondition,
     require,
     rows,
 )
@@ -35,6 +36,28 @@ def fetch(http: HttpClient) -> TypeList:
         for row in rows(payload, "data")
         if dig(row, "active_flag", bool, False)
     ]
+
+
+def try_fetch(http: HttpClient) -> TypeList | ConnectorError:
+    """The same, with the error in its place where they cannot be read."""
+    try:
+        return fetch(http)
+    except ConnectorError as error:
+        return error
+
+
+def fresh(http: HttpClient, cache: AccountCache, keyword: str, options: Options) -> str:
+    """Key of the type for ``keyword`` by a list read now: Pipedrive refused the one that the kept list led to.
+
+    Raises ``RequestRejected`` when there is none.
+    """
+    cache.forget(CACHE_KEY)
+    with precondition():
+        types = fetch(http)
+    cache.put(CACHE_KEY, types)
+    if not (found := choose(types, keyword=keyword, options=options)):
+        raise missing(keyword)
+    return found
 
 
 def choose(types: Sequence[dict[str, Any]], *, keyword: str, options: Options) -> str:

@@ -21,6 +21,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     Id,
     LogFormat,
@@ -36,21 +37,24 @@ from adapters.contract import (
     OAuthCallback,
     PhoneNumber,
     Reply,
-    RequestRejected,
     RouteReply,
     RouteRequest,
     UnsupportedOperation,
     UserProfile,
+    contact_gone,
     dig,
     fan_out_outcomes,
+    log_written,
     natural_name,
     precondition,
     require,
     require_id,
     rows,
     run_together,
+    send_without_gone,
     sort_hits,
     text_or_null,
+    without_keys,
 )
 from adapters.pipedrive import activities, activity_types, install_page, login, records, replies
 from adapters.pipedrive.lookup import IDS_PER_REQUEST, Lookup
@@ -60,6 +64,8 @@ ANY_COMPANY = "api.pipedrive.com"
 #: Clocks differ: how much earlier than its call a log may seem to have been written.
 _CLOCK_SKEW = timedelta(minutes=5)
 _MIN_TERM = 2
+#: Word in a type's title -> what the user is told when such an activity is written.
+_DONE = {"call": "Call logged", "sms": "Message logged"}
 #: How long a person whom this server created is looked up by id too: the search knows them only after a moment.
 _UNTIL_SEARCHABLE = timedelta(minutes=5)
 
@@ -126,7 +132,7 @@ class Adapter(CrmAdapter):
             contacts=contacts,
             new_contact=NewContactOffer(),
             notice=lookup.notice,
-            dropped=chosen.dropped,
+            dropped=(*chosen.dropped, *lookup.dropped),
             by_ending=chosen.by_ending,
         )
 
@@ -138,7 +144,8 @@ class Adapter(CrmAdapter):
             )
         lookup = self._lookup()
         found = lookup.search(term, in_field="name")
-        return ContactMatches(contacts=lookup.contacts(found, found.hits), notice=lookup.notice)
+        contacts = lookup.contacts(found, found.hits)
+        return ContactMatches(contacts=contacts, notice=lookup.notice, dropped=tuple(lookup.dropped))
 
     def create_contact(self, draft: ContactDraft) -> Contact:
         phone = draft.phone.e164 or draft.phone.raw
@@ -167,7 +174,7 @@ class Adapter(CrmAdapter):
             submission=entry.submission,
         )
         body["duration"] = activities.duration(entry.duration or 0)
-        return self._write_new({**body, **organisation}, entry.created)
+        return self._write_new("call", {**body, **organisation}, entry.created)
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         contact = ref.contact
@@ -229,11 +236,11 @@ class Adapter(CrmAdapter):
             owner = activities.number(change.assignee.user_id)
             if owner != dig(current.raw, "owner_id", int, 0):
                 body["owner_id"] = owner
-        return self._write_change(ref, body)
+        return self._write_change(ref, body, done="Call log updated")
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         moved = activities.moved_links(disposition.fields)
-        return self._write_change(ref, moved) if moved else None
+        return self._write_change(ref, moved, done="Call log updated") if moved else None
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._find(marker)
@@ -251,7 +258,7 @@ class Adapter(CrmAdapter):
             started_at=entry.started_at,
             submission=entry.submission,
         )
-        return self._write_new({**body, **organisation}, entry.created)
+        return self._write_new("sms", {**body, **organisation}, entry.created)
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
         chosen = activities.links(change.submission)
@@ -265,7 +272,7 @@ class Adapter(CrmAdapter):
             extended = change.append(note, change.messages)
             if extended != note:
                 body["note"] = extended
-        return self._write_change(ref, body)
+        return self._write_change(ref, body, done="Message logged")
 
     def find_message_log(self, marker: LogMarker) -> Id | None:
         return self._find(marker)
@@ -283,8 +290,9 @@ class Adapter(CrmAdapter):
     def account_data(self, key: str) -> Any:
         if key != activity_types.CACHE_KEY:
             raise UnsupportedOperation(key)
-        fresh = activity_types.kept(self.cache)
-        return fresh if fresh is not None else activity_types.keep_or_fall_back(self.cache, self._fetch_types())
+        if (fresh := activity_types.kept(self.cache)) is not None:
+            return fresh
+        return activity_types.keep_or_fall_back(self.cache, activity_types.try_fetch(self.http))
 
     # --- requests ----------------------------------------------------------------------------------
 
@@ -303,36 +311,54 @@ class Adapter(CrmAdapter):
             if types is not None and activity_types.is_settled(types, keyword=keyword, options=self.options):
                 organisation = records.organisation(self.http, person)
             else:
-                answers: list[Any] = run_together(partial(records.organisation, self.http, person), self._fetch_types)
+                reads = (partial(records.organisation, self.http, person), partial(activity_types.try_fetch, self.http))
+                answers: list[Any] = run_together(*reads)
                 organisation, types = answers[0], activity_types.keep_or_fall_back(self.cache, answers[1])
         if organisation is None:
-            raise RequestRejected(
-                "The contact no longer exists in Pipedrive. Search for the contact again.", status=404
-            )
+            raise contact_gone("Pipedrive", status=404)
         type_key = activity_types.choose(types, keyword=keyword, options=self.options)
         if not type_key:
             raise activity_types.missing(keyword)
         return type_key, organisation
 
-    def _fetch_types(self) -> activity_types.TypeList | ConnectorError:
-        try:
-            return activity_types.fetch(self.http)
-        except ConnectorError as error:
-            return error
-
     def _owner(self, assignee: Assignee | None) -> Id:
         return assignee.user_id if assignee else self.user.id
 
-    def _write_new(self, body: Mapping[str, Any], created: Callable[[Id], None]) -> LogResult:
-        log_id = require_id(self.http.post("/api/v2/activities", json=body), "data.id")
-        created(log_id)
-        return LogResult(log_id=log_id)
+    def _write_new(self, keyword: str, body: dict[str, Any], created: Callable[[Id], None]) -> LogResult:
+        """Writes an activity of the type for ``keyword``; what it refers to and is gone is left out or replaced."""
 
-    def _write_change(self, ref: LogRef, body: Mapping[str, Any]) -> LogResult:
+        def send(values: dict[str, Any]) -> Id:
+            return require_id(self.http.post("/api/v2/activities", json=values), "data.id")
+
+        def without_owner(values: dict[str, Any]) -> dict[str, Any]:
+            return {**values, "owner_id": activities.number(self.user.id)}
+
+        def with_fresh_type(values: dict[str, Any]) -> dict[str, Any]:
+            return {**values, "type": activity_types.fresh(self.http, self.cache, keyword, self.options)}
+
+        log_id, left_out = send_without_gone(
+            send,
+            body,
+            (
+                *activities.DISPENSABLE_LINKS,
+                Dispensable(what="organization", without=without_keys("org_id")),
+                Dispensable(what="owner", noun="assigned user", without=without_owner),
+                Dispensable(what="activity type", without=with_fresh_type, fate="was replaced"),
+            ),
+        )
+        created(log_id)
+        return log_written(log_id, _DONE[keyword], left_out, crm="Pipedrive")
+
+    def _write_change(self, ref: LogRef, body: dict[str, Any], *, done: str) -> LogResult:
         log_id = activities.number(ref.log_id)
-        if body:
-            require_id(self.http.patch(f"/api/v2/activities/{log_id}", json=body), "data.id")
-        return LogResult(log_id=log_id)
+
+        def send(values: dict[str, Any]) -> None:
+            if values:
+                records.change(self.http, log_id, values)
+
+        owner = Dispensable(what="owner", noun="assigned user", without=without_keys("owner_id"))
+        _, left_out = send_without_gone(send, body, (*activities.DISPENSABLE_LINKS, owner))
+        return log_written(log_id, done, left_out, crm="Pipedrive")
 
     def _outcome(self, ref: LogRef) -> LoggedCall | ConnectorError:
         try:
@@ -352,15 +378,19 @@ class Adapter(CrmAdapter):
     def _find(self, marker: LogMarker) -> Id | None:
         """Activities have no field for a marker of ours: subject, minute, duration, person and owner identify the log.
 
+        An owner who is gone was left out: then it is the connected user's.
         A person called twice in a minute has two that look alike: of those not known as another log's, the newest.
         """
         if marker.started_at is None:
             return None
-        owner = self._owner(marker.assignee)
         since = marker.started_at - _CLOCK_SKEW
-        written = records.written_since(self.http, since, person=marker.contact.id, owner=owner)
-        alike = (require(row, "id", int) for row in written if activities.is_log_of(row, marker))
-        return max((log_id for log_id in alike if not marker.is_anothers(log_id)), default=None)
+        for owner in dict.fromkeys((str(self._owner(marker.assignee)), str(self.user.id))):  # an assignee may be gone
+            written = records.written_since(self.http, since, person=marker.contact.id, owner=owner)
+            alike = (require(row, "id", int) for row in written if activities.is_log_of(row, marker))
+            mine = [log_id for log_id in alike if not marker.is_anothers(log_id)]
+            if mine:
+                return max(mine)
+        return None
 
 
 def _created_key(phone: PhoneNumber) -> str:

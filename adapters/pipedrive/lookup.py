@@ -15,6 +15,7 @@ from adapters.contract import (
     ConnectorError,
     Contact,
     CredentialsRejected,
+    DroppedHit,
     HttpClient,
     Id,
     Notice,
@@ -25,7 +26,9 @@ from adapters.contract import (
     dig,
     fan_out,
     fan_out_outcomes,
+    is_deleted,
     match_number,
+    readable,
     require_id,
     rows,
 )
@@ -81,6 +84,8 @@ class Lookup:
         self.cache = cache
         self.scopes = scopes
         self.notice: Notice | None = None
+        #: Persons who are not shown: deleted, or rows that cannot be read.
+        self.dropped: list[DroppedHit] = []
 
     def search(self, *terms: str, in_field: str) -> Found:
         """Persons whose ``phone`` or ``name`` holds one of the terms, without repeats, in the vendor's order.
@@ -135,8 +140,12 @@ class Lookup:
                 persons.update(outcome)
             else:
                 (deals if kind == "deals" else leads)[outcome[0]] = outcome[1]
-        unseen = [_hit_of(persons[person]) for person in just_created if person in persons and person not in ids]
-        unseen = [hit for hit in unseen if phone and any(match_number(phone, text) for text in hit.phones)]
+        deleted = [person for person in persons if is_deleted(persons[person])]
+        self.dropped += [DroppedHit(id=person, reason="was deleted") for person in deleted]
+        unseen = [persons[person] for person in just_created if person in persons and person not in (*ids, *deleted)]
+        created, unreadable = readable(unseen, _hit_of)
+        self.dropped += unreadable
+        created = [hit for hit in created if phone and any(match_number(phone, text) for text in hit.phones)]
         return tuple(
             Contact(
                 id=hit.id,
@@ -153,7 +162,8 @@ class Lookup:
                     if choices  # the form breaks on an empty list
                 },
             )
-            for hit in [*hits, *unseen]
+            for hit in [*hits, *created]
+            if hit.id not in deleted
         )
 
     def _search_each(self, search: Search, terms: Sequence[str], in_field: str) -> Found:
@@ -183,11 +193,16 @@ class Lookup:
         hits: list[Hit] = []
         deals: dict[Id, list[Choice]] = {}
         leads: dict[Id, list[Choice]] = {}
-        for _ in range(MAX_HITS // ITEM_PAGE):
-            payload = self.searches.get("/api/v2/itemSearch", params=params)
-            hits += _hits(payload)
-            for related in _related(payload):
-                _keep_related(related, deals, leads)
+        for page in range(MAX_HITS // ITEM_PAGE):
+            try:
+                payload = self.searches.get("/api/v2/itemSearch", params=params)
+            except ConnectorError as error:
+                if not page or isinstance(error, CredentialsRejected):
+                    raise
+                self._warn("Not all of Pipedrive could be searched, so somebody may be missing.", error)
+                break
+            hits += self._hits(payload)
+            self._keep_related(payload, deals, leads)
             params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
             if not params["cursor"]:
                 break
@@ -195,7 +210,7 @@ class Lookup:
 
     def _search_persons(self, term: str, in_field: str) -> Found:
         params = {"term": term, "fields": in_field, "limit": LIST_PAGE}
-        return Found(hits=_unique(_hits(self.searches.get("/api/v2/persons/search", params=params))))
+        return Found(hits=_unique(self._hits(self.searches.get("/api/v2/persons/search", params=params))))
 
     def _deals(self, person: Id) -> tuple[Id, list[Choice]]:
         params = {"person_id": person, "status": "open", "limit": LIST_PAGE}
@@ -215,12 +230,32 @@ class Lookup:
         if isinstance(error, CredentialsRejected):
             raise error
         # Tokens older than the leads scope get 403 until the app is installed anew: not worth a warning per call.
-        if kind != "persons" and not isinstance(error, AccessDenied):
-            self.notice = Notice(
-                message=f"The {kind} of some contacts could not be read from Pipedrive.",
-                level=NoticeLevel.WARNING,
-                details=(error.message,),
-            )
+        if isinstance(error, AccessDenied) and is_missing_scope(error):
+            return
+        what = "details" if kind == "persons" else kind
+        self._warn(f"The {what} of some contacts could not be read from Pipedrive.", error)
+
+    def _warn(self, message: str, error: ConnectorError) -> None:
+        notice = Notice(message=message, level=NoticeLevel.WARNING, details=(error.message,))
+        if self.notice is None:
+            self.notice = notice
+        elif message not in (self.notice.message, *self.notice.details):
+            self.notice = self.notice.followed_by(notice)
+
+    def _keep_related(self, payload: Any, deals: dict[Id, list[Choice]], leads: dict[Id, list[Choice]]) -> None:
+        """Adds what came with the persons; what of it cannot be read is missing."""
+        try:
+            for row in _related(payload):
+                _keep_related(row, deals, leads)
+        except UnexpectedResponse as error:
+            self._note_failure("deals or leads", error)
+
+    def _hits(self, payload: Any) -> list[Hit]:
+        """The persons of a search's answer; deleted ones and bad rows are dropped."""
+        found, unreadable = readable(rows(payload, "data.items"), _hit)
+        deleted = [hit.id for hit, is_gone in found if is_gone]
+        self.dropped += [*unreadable, *(DroppedHit(id=person, reason="was deleted") for person in deleted)]
+        return [hit for hit, is_gone in found if not is_gone]
 
 
 def _hit_of(person: Mapping[str, Any]) -> Hit:
@@ -234,17 +269,16 @@ def _hit_of(person: Mapping[str, Any]) -> Hit:
     )
 
 
-def _hits(payload: Any) -> list[Hit]:
-    return [
-        Hit(
-            id=require_id(row, "item.id"),
-            name=dig(row, "item.name", str, ""),
-            phones=tuple(text for text in dig(row, "item.phones", list, []) if isinstance(text, str)),
-            email=dig(row, "item.emails.0", str, ""),
-            company=dig(row, "item.organization.name", str, ""),
-        )
-        for row in rows(payload, "data.items")
-    ]
+def _hit(row: Mapping[str, Any]) -> tuple[Hit, bool]:
+    """A person of a search, and whether they were deleted."""
+    hit = Hit(
+        id=require_id(row, "item.id"),
+        name=dig(row, "item.name", str, ""),
+        phones=tuple(text for text in dig(row, "item.phones", list, []) if isinstance(text, str)),
+        email=dig(row, "item.emails.0", str, ""),
+        company=dig(row, "item.organization.name", str, ""),
+    )
+    return hit, is_deleted(row.get("item"))
 
 
 def _merged(outcomes: Iterable[Found | ConnectorError]) -> Found:
@@ -270,7 +304,7 @@ def _related(payload: Any) -> list[dict[str, Any]]:
 
 def _keep_related(row: Mapping[str, Any], deals: dict[Id, list[Choice]], leads: dict[Id, list[Choice]]) -> None:
     kind = dig(row, "item.type", str, "")
-    if dig(row, "item.is_archived", bool, False) or kind not in ("deal", "lead"):
+    if dig(row, "item.is_archived", bool, False) or is_deleted(row.get("item")) or kind not in ("deal", "lead"):
         return
     if kind == "deal" and dig(row, "item.status", str, "") != "open":
         return
@@ -279,17 +313,19 @@ def _keep_related(row: Mapping[str, Any], deals: dict[Id, list[Choice]], leads: 
 
 
 def _choices(payload: Any) -> list[Choice]:
-    return [Choice(const=require_id(row, "id"), title=dig(row, "title", str, "")) for row in rows(payload, "data")]
+    return [
+        Choice(const=require_id(row, "id"), title=dig(row, "title", str, ""))
+        for row in rows(payload, "data")
+        if not is_deleted(row)
+    ]
 
 
 def _moment(row: Mapping[str, Any], key: str) -> datetime | None:
-    text = dig(row, key, str, "")
-    if not text:
-        return None
+    """A time of a person; None where there is none, or what is there is not one."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(dig(row, key, str, ""))
     except ValueError:
-        raise UnexpectedResponse(reason=f"'{key}' is not a time") from None
+        return None
     return moment if moment.tzinfo else None
 
 

@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract import HttpClient, Id, RecordNotFound, dig, require, rows
+from adapters.contract import (
+    AccessDenied,
+    HttpClient,
+    Id,
+    RecordNotFound,
+    RequestRejected,
+    dig,
+    is_deleted,
+    require,
+    require_id,
+    rows,
+)
 from adapters.pipedrive.activities import number
 from adapters.pipedrive.lookup import IDS_PER_REQUEST, LIST_PAGE
 
@@ -15,15 +26,23 @@ _FIND_PAGES = 5
 
 def activity(http: HttpClient, log_id: str) -> Mapping[str, Any]:
     record = require(http.get(f"/api/v2/activities/{number(log_id)}"), "data", dict)
-    if dig(record, "is_deleted", bool, False):  # deleted records stay readable for 30 days
+    if is_deleted(record):  # deleted records stay readable for 30 days
         raise gone()
     return record
+
+
+def change(http: HttpClient, log_id: int, values: Mapping[str, Any]) -> None:
+    """Changes an activity. Raises ``RecordNotFound`` when it was deleted, though it took the change: nobody sees it."""
+    record = require(http.patch(f"/api/v2/activities/{log_id}", json=dict(values)), "data", dict)
+    require_id(record, "id")
+    if is_deleted(record):
+        raise gone()
 
 
 def activities(http: HttpClient, log_ids: Sequence[Id]) -> dict[int, Mapping[str, Any]]:
     """Up to 100 by their numbers; deleted ones are missing."""
     payload = http.get("/api/v2/activities", params=_by_ids(log_ids))
-    return {require(row, "id", int): row for row in rows(payload, "data") if not dig(row, "is_deleted", bool, False)}
+    return {require(row, "id", int): row for row in rows(payload, "data") if not is_deleted(row)}
 
 
 def written_since(http: HttpClient, moment: datetime, *, person: Id, owner: Id) -> Iterator[Mapping[str, Any]]:
@@ -36,7 +55,7 @@ def written_since(http: HttpClient, moment: datetime, *, person: Id, owner: Id) 
     }
     for _ in range(_FIND_PAGES):
         payload = http.get("/api/v2/activities", params=params)
-        yield from rows(payload, "data")
+        yield from (row for row in rows(payload, "data") if not is_deleted(row))
         params["cursor"] = dig(payload, "additional_data.next_cursor", str, "")
         if not params["cursor"]:
             return
@@ -49,10 +68,17 @@ def names(http: HttpClient, people: Sequence[Id]) -> dict[int, str]:
 
 
 def organisation(http: HttpClient, person: int) -> dict[str, int] | None:
-    """``{"org_id": ...}`` where the person has an organisation, else nothing in it; None: there is no such person."""
+    """``{"org_id": ...}`` where the person has an organisation, else nothing in it; None: there is no such person.
+
+    Nothing in it also where it could not be read: the log is worth more.
+    """
     try:
         record = require(http.get(f"/api/v2/persons/{person}"), "data", dict)
     except RecordNotFound:
+        return None
+    except (AccessDenied, RequestRejected):
+        return {}
+    if is_deleted(record):
         return None
     found = dig(record, "org_id", int, 0)
     return {"org_id": found} if found else {}

@@ -14,6 +14,8 @@ from adapters.contract import (
     RequestRejected,
     UnexpectedResponse,
     dig,
+    reference_gone,
+    said_gone,
 )
 from adapters.contract.reply_errors import names_a_record, reason_of, retry_after_of
 
@@ -21,6 +23,19 @@ from adapters.contract.reply_errors import names_a_record, reason_of, retry_afte
 BURST_WINDOW = 2.0
 #: The daily budget returns at midnight of the vendor's servers, which no header names: ask again in an hour.
 DAILY_WAIT = 3600.0
+#: How a refusal names what an activity refers to -> what that is.
+_REFERENCES = {
+    "deal": "deal",
+    "lead": "lead",
+    "person": "contact",
+    "participant": "contact",
+    "organi": "organization",
+    "org_id": "organization",
+    "owner": "owner",
+    "user": "owner",
+    "type": "activity type",
+}
+_REFUSALS = (400, 404, 409, 422)
 
 
 def explain(reply: Reply) -> ConnectorError | None:
@@ -29,6 +44,8 @@ def explain(reply: Reply) -> ConnectorError | None:
     Status and ``success`` both count: a 2xx that says ``"success": false`` is a refusal too.
     """
     reason = vendor_text(reply.body)
+    if (what := _gone_reference(reply)) is not None:
+        return reference_gone(what, "Pipedrive", reason=reason, status=reply.status)
     if 200 <= reply.status < 300 and not dig(reply.body, "success", bool, True):
         return RequestRejected(reason=reason, status=reply.status)
     if reply.status == 402:
@@ -58,6 +75,16 @@ def vendor_text(body: Any) -> str:
     more = dig(body, "error_info", str, "")
     generic = "Please check developers.pipedrive.com"  # v1 puts this sentence under most errors
     return reason_of(f"{text} ({more})" if text and more and not more.startswith(generic) else text or more)
+
+
+def _gone_reference(reply: Reply) -> str | None:
+    """What a refused activity refers to and is gone, "" where Pipedrive does not say; None: it is not about that."""
+    is_refused = reply.status in _REFUSALS or (reply.status < 300 and dig(reply.body, "success", bool, True) is False)
+    if reply.method not in ("POST", "PATCH") or not is_refused or "/activities" not in urlsplit(reply.url).path:
+        return None
+    said = said_gone(f"{dig(reply.body, 'error', str, '')} {dig(reply.body, 'error_info', str, '')}", _REFERENCES)
+    # A new activity has no record of its own that could be missing.
+    return said or ("" if reply.method == "POST" and reply.status == 404 and reply.is_json else None)
 
 
 def is_missing_scope(error: AccessDenied) -> bool:

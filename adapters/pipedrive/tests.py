@@ -103,7 +103,8 @@ class Cache(AccountCache):
         self.fresh[key] = value
 
     def forget(self, key: str) -> None:
-        self.values.pop(key, None)
+        self.fresh.pop(key, None)
+        self.stale.pop(key, None)
 
 
 def adapter(
