@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.clio import communications, replies
@@ -21,6 +22,7 @@ from adapters.contract import (
     ContactRef,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     Id,
     LogFormat,
@@ -35,22 +37,30 @@ from adapters.contract import (
     NoticeLevel,
     OAuthApp,
     PhoneNumber,
+    RecordNotFound,
     Reply,
     RequestRejected,
     ServerMisconfigured,
     UserProfile,
     dig,
+    is_deleted,
+    log_written,
     natural_name,
     precondition,
     require,
     require_id,
+    send_without_gone,
     text_or_null,
+    without_keys,
 )
 from adapters.contract.types import Info
 
 _MOST_USERS = 2000
 #: First label of a regional host -> infix of the variables that hold its application; the US host has none.
 _REGIONS = {"eu": "EU_", "au": "AU_", "ca": "CA_"}
+
+
+_MATTER = Dispensable(what="matter", without=without_keys("matter"))
 
 
 class Adapter(CrmAdapter):
@@ -140,7 +150,7 @@ class Adapter(CrmAdapter):
         if not name.strip():
             return ContactMatches()
         found = self._lookup().by_name(name.strip())
-        return ContactMatches(contacts=found.contacts, notice=found.notice)
+        return ContactMatches(contacts=found.contacts, notice=found.notice, dropped=found.dropped)
 
     def create_contact(self, draft: ContactDraft) -> Contact:
         phone = draft.phone.e164 or draft.phone.raw
@@ -163,10 +173,15 @@ class Adapter(CrmAdapter):
     def create_call_log(self, entry: CallLogEntry) -> LogResult:
         """The log counts as soon as the communication exists; a time entry that fails is a warning."""
         data = communications.call(entry, self.user.id)
-        log_id = self._create(data)
+        log_id, left_out = self._create(data)
         entry.created(log_id)
+        gone = [item.what for item in left_out]
+        if "matter" in gone:
+            entry = replace(entry, submission=without_keys("matters")(dict(entry.submission)))
+        if "owner" in gone:
+            entry = replace(entry, assignee=None)
         notice = self._time_entries().create_for_call(record_id(log_id), entry, data["body"])
-        return LogResult(log_id=log_id, notice=notice)
+        return log_written(log_id, "Call logged", left_out, crm="Clio", further=notice)
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         return communications.logged_call(self._read(ref, communications.READ_FIELDS))
@@ -174,23 +189,25 @@ class Adapter(CrmAdapter):
     def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
         log_id = record_id(ref.log_id)
         current = change.current or LoggedCall()
-        if data := communications.changes(change, current):
-            self._patch(log_id, data)
-        return LogResult(log_id=log_id, notice=self._time_entries().update_for_call(log_id, change, current))
+        data = communications.changes(change, current)
+        left_out = self._patch(log_id, data) if data else ()
+        if left_out:
+            change = replace(change, assignee=None)
+        notice = self._time_entries().update_for_call(log_id, change, current)
+        return log_written(log_id, "Call log updated", left_out, crm="Clio", further=notice)
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         """Files log and time entries under another matter. Clio can replace a matter, not remove it."""
         log_id = record_id(ref.log_id)
         if "matters" in disposition.fields and disposition.fields["matters"] is None:
-            notice = Notice(
-                message="Clio cannot take a log out of its matter. Choose another matter.", level=NoticeLevel.WARNING
-            )
-            return LogResult(log_id=log_id, notice=notice)
+            message = "Clio cannot take a log out of its matter. Choose another matter."
+            return LogResult(log_id=log_id, notice=Notice(message=message, level=NoticeLevel.WARNING))
         matter = communications.chosen_matter(disposition.fields)
         if not matter:
             return None
-        self._patch(log_id, {"matter": {"id": matter}})
-        return LogResult(log_id=log_id, notice=self._time_entries().move(log_id, matter))
+        left_out = self._patch(log_id, {"matter": {"id": matter}})
+        notice = None if left_out else self._time_entries().move(log_id, matter)
+        return log_written(log_id, "Call log updated", left_out, crm="Clio", further=notice)
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._find(communications.SESSION_PROPERTY, marker)
@@ -208,12 +225,15 @@ class Adapter(CrmAdapter):
             messages = self._documents(entry.contact, entry.submission).filed(entry.messages)
             if messages != list(entry.messages):
                 body = entry.compose(messages)
-        log_id = self._create(communications.conversation(entry, body, self.user.id, self.zone()))
+        log_id, left_out = self._create(communications.conversation(entry, body, self.user.id, self.zone()))
         entry.created(log_id)
+        submission = entry.submission
+        if any(item.what == "matter" for item in left_out):
+            submission = without_keys("matters")(dict(submission))
         notice = self._time_entries().create_for_messages(
-            record_id(log_id), entry.messages, entry.contact.name, entry.submission
+            record_id(log_id), entry.messages, entry.contact.name, submission
         )
-        return LogResult(log_id=log_id, notice=notice)
+        return log_written(log_id, "Message logged", left_out, crm="Clio", further=notice)
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
         log_id = record_id(ref.log_id)
@@ -258,16 +278,32 @@ class Adapter(CrmAdapter):
 
     # --- requests ----------------------------------------------------------------------------------
 
-    def _create(self, data: dict[str, Any]) -> Id:
-        payload = self.http.post("communications.json", params={"fields": "id"}, json={"data": data})
-        return require_id(payload, "data.id")
+    def _create(self, data: dict[str, Any]) -> tuple[Id, tuple[Dispensable, ...]]:
+        """Its id, and what it was written without because that is gone."""
+
+        def send(values: dict[str, Any]) -> Id:
+            payload = self.http.post("communications.json", params={"fields": "id"}, json={"data": values})
+            return require_id(payload, "data.id")
+
+        owner = Dispensable(what="owner", noun="assigned user", without=communications.given_to(self.user.id))
+        return send_without_gone(send, data, (_MATTER, owner))
 
     def _read(self, ref: LogRef, fields: str) -> dict[str, Any]:
         payload = self.http.get(f"communications/{record_id(ref.log_id)}.json", params={"fields": fields})
-        return require(payload, "data", dict)
+        data = require(payload, "data", dict)
+        if is_deleted(data):
+            raise RecordNotFound("This record no longer exists in Clio.")
+        return data
 
-    def _patch(self, log_id: int, data: dict[str, Any]) -> None:
-        self.http.patch(f"communications/{log_id}.json", json={"data": data})
+    def _patch(self, log_id: int, data: dict[str, Any]) -> tuple[Dispensable, ...]:
+        """What was left out of the change because it is gone."""
+
+        def send(values: dict[str, Any]) -> None:
+            if values:
+                self.http.patch(f"communications/{log_id}.json", json={"data": values})
+
+        owner = Dispensable(what="owner", noun="assigned user", without=without_keys("senders", "receivers"))
+        return send_without_gone(send, data, (_MATTER, owner))[1]
 
     def _find(self, name: str, marker: LogMarker) -> Id | None:
         params = {
@@ -275,10 +311,12 @@ class Adapter(CrmAdapter):
             "external_property_value": communications.marker_value(marker.marker),
             "fields": "id,senders{id,type},receivers{id,type}",
         }
-        user = communications.writer(marker.assignee, self.user.id)
-        for row in replies.all_rows(self.http, self._hostname(), "communications.json", params):
-            if communications.was_written_by(row, user):
-                return require_id(row, "id")
+        found = replies.all_rows(self.http, self._hostname(), "communications.json", params)
+        living = [row for row in found if not is_deleted(row)]
+        for user in (communications.writer(marker.assignee, self.user.id), self.user.id):  # an assignee may be gone
+            written = (require_id(row, "id") for row in living if communications.was_written_by(row, user))
+            if (mine := next((log_id for log_id in written if not marker.is_anothers(log_id)), None)) is not None:
+                return mine
         return None
 
     def _lookup(self) -> Lookup:

@@ -6,7 +6,7 @@ Source: Clio API v4 documentation, "Communications".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -93,7 +93,7 @@ def changes(change: CallLogChange, current: LoggedCall) -> dict[str, Any]:
     if change.started_at and not _is_same_moment(change.started_at, current.started_at):
         data["received_at"] = timestamp(change.started_at)
     if change.assignee:
-        data |= _reassigned(current.raw, record_id(change.assignee.user_id))
+        data |= _reassigned(current.raw, record_id(change.assignee.user_id, of="owner"))
     return data
 
 
@@ -123,12 +123,12 @@ def was_written_by(data: Mapping[str, Any], user_id: Id) -> bool:
 def chosen_matter(submission: Info) -> int | None:
     """The matter chosen in a form; None when there is none."""
     value = submission.get("matters")
-    return None if value in (None, "", "none") else record_id(value)
+    return None if value in (None, "", "none") else record_id(value, of="matter")
 
 
 def writer(assignee: Assignee | None, user_id: Id) -> int:
     """The Clio user a log belongs to."""
-    return record_id(assignee.user_id if assignee else user_id)
+    return record_id(assignee.user_id, of="owner") if assignee else record_id(user_id)
 
 
 def marker_value(marker: str) -> str:
@@ -163,7 +163,7 @@ def _communication(
 def _participants(direction: Direction, contact: ContactRef, user: int) -> dict[str, Any]:
     user_end = [{"id": user, "type": "User"}]
     # "Contact" covers persons and companies on writing; reading says which.
-    contact_end = [{"id": record_id(contact.id), "type": "Contact"}]
+    contact_end = [{"id": record_id(contact.id, of="contact"), "type": "Contact"}]
     if direction is Direction.OUTBOUND:
         return {"senders": user_end, "receivers": contact_end}
     return {"senders": contact_end, "receivers": user_end}
@@ -179,6 +179,20 @@ def _reassigned(data: Any, user: int) -> dict[str, Any]:
         if users:
             return {} if dig(users[0], "id", int, 0) == user else {end: [{"id": user, "type": "User"}]}
     return {}
+
+
+def given_to(user_id: Id) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A new communication with this user in place of the one it was written for."""
+
+    def change(data: dict[str, Any]) -> dict[str, Any]:
+        ends = {
+            end: [{"id": record_id(user_id), "type": "User"}]
+            for end in ("senders", "receivers")
+            if any(dig(person, "type", str, "") == "User" for person in data.get(end, ()))
+        }
+        return {**data, **ends}
+
+    return change
 
 
 def _is_same_moment(new: datetime, old: datetime | None) -> bool:

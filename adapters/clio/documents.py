@@ -19,6 +19,7 @@ from adapters.contract import (
     ContactRef,
     CredentialsRejected,
     Direction,
+    Dispensable,
     HttpClient,
     Message,
     MessageKind,
@@ -28,6 +29,7 @@ from adapters.contract import (
     require,
     require_id,
     rows,
+    send_without_gone,
 )
 from adapters.contract.types import Info
 
@@ -118,7 +120,7 @@ class Documents:
 
     def _store(self, media: bytes, name: str, message: Message) -> str:
         data = {"name": name, "parent": self._parent(), "received_at": timestamp(message.sent_at)}
-        created = self.http.post("documents.json", params={"fields": _CREATED_FIELDS}, json={"data": data})
+        created, _ = send_without_gone(self._create, data, [Dispensable(what="matter", without=self._under_contact)])
         document = record_id(require_id(created, "data.id"))
         version = require(created, "data.latest_document_version", dict)
         # The URL is signed for exactly these headers and refuses an Authorization header beside its signature.
@@ -133,11 +135,18 @@ class Documents:
             raise UnexpectedResponse(reason="the document is not fully uploaded", maybe_applied=True)
         return f"https://{self.hostname}/nc/#/documents/{document}/details"
 
+    def _create(self, data: dict[str, Any]) -> Any:
+        return self.http.post("documents.json", params={"fields": _CREATED_FIELDS}, json={"data": data})
+
     def _parent(self) -> Mapping[str, Any]:
         matter = chosen_matter(self.submission)
-        if matter:
-            return {"id": matter, "type": "Matter"}
-        return {"id": record_id(self.contact.id), "type": "Contact"}
+        return {"id": matter, "type": "Matter"} if matter else self._contact()
+
+    def _under_contact(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "parent": self._contact()}
+
+    def _contact(self) -> Mapping[str, Any]:
+        return {"id": record_id(self.contact.id, of="contact"), "type": "Contact"}
 
 
 def _files(message: Message) -> tuple[Attachment, ...]:

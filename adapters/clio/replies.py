@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from adapters.contract import (
     AccessDenied,
     ConnectorError,
+    CredentialsRejected,
     HttpClient,
     Id,
     RecordNotFound,
@@ -18,7 +19,9 @@ from adapters.contract import (
     RequestRejected,
     UnexpectedResponse,
     dig,
+    reference_gone,
     rows,
+    said_gone,
 )
 from adapters.contract.reply_errors import reason_of
 
@@ -34,6 +37,18 @@ _NOUNS = {
     "activities": "time entries",
     "documents": "documents",
 }
+#: How a refusal names what a record refers to -> what that is; "": the record itself.
+_REFERENCES = {
+    "communication": "",
+    "matter": "matter",
+    "contact": "contact",
+    "person": "contact",
+    "company": "contact",
+    "sender": "contact",
+    "receiver": "contact",
+    "participant": "contact",
+    "user": "owner",
+}
 
 
 def explain(reply: Reply) -> ConnectorError | None:
@@ -42,24 +57,21 @@ def explain(reply: Reply) -> ConnectorError | None:
     Source: Clio API v4 documentation, "Errors": ``{"error": {"type", "message"}}``; 401 has the OAuth shape; 404 also
     for a matter, contact or user that a new record refers to; 410 for an API version that is offered no more.
     """
-    reason = reason_of(dig(reply.body, "error.message", str, ""))  # may name a phone number
+    said = dig(reply.body, "error.message", str, "")
+    reason = reason_of(said)  # may name a phone number
     if reply.status == 403:
         return AccessDenied(_permission(reply), reason=reason, status=403)
     if reply.status == 410 and "version" in reason.lower():
         return UnexpectedResponse("Clio no longer offers what this needs.", reason=reason, status=410)
+    if reply.method in ("POST", "PATCH") and reply.status in (400, 404, 410, 422) and reply.is_json:
+        what = said_gone(said, _REFERENCES)
+        if what or (reply.method == "POST" and reply.status in (404, 410)):  # what is new cannot be missing itself
+            return reference_gone(what, "Clio", reason=reason, status=reply.status)
     if reply.status in (404, 410):
-        return _missing(reply, reason)
+        return RecordNotFound("This record no longer exists in Clio.", reason=reason, status=reply.status)
     if reply.status in (400, 422):
         return RequestRejected("Clio refused the request.", reason=reason, status=reply.status)
     return None
-
-
-def _missing(reply: Reply, reason: str) -> ConnectorError:
-    """A 404 to a POST is about a record that the new one refers to."""
-    if reply.method == "POST":
-        message = "The contact, matter or user of this log no longer exists in Clio. Choose another one."
-        return RequestRejected(message, reason=reason, status=reply.status)
-    return RecordNotFound("This record no longer exists in Clio.", reason=reason, status=reply.status)
 
 
 def _permission(reply: Reply) -> str:
@@ -73,21 +85,40 @@ def _permission(reply: Reply) -> str:
 
 
 def all_rows(http: HttpClient, hostname: str, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The records of a list, over all its pages.
+    """The records of a list, over all its pages."""
+    return [row for page in _pages(http, hostname, path, params) for row in page]
+
+
+def readable_rows(
+    http: HttpClient, hostname: str, path: str, params: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], bool]:
+    """The records that could be read, and whether these are all. Raises ``CredentialsRejected`` only."""
+    found: list[dict[str, Any]] = []
+    try:
+        for page in _pages(http, hostname, path, params):
+            found += page
+    except CredentialsRejected:
+        raise
+    except ConnectorError:
+        return found, False
+    return found, True
+
+
+def _pages(http: HttpClient, hostname: str, path: str, params: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """The pages of a list, one by one.
 
     ``meta.paging.next`` is an absolute URL: it is followed on the user's own host only, since the token goes with it.
     """
     payload = http.get(path, params=params)
-    found = data_rows(payload)
+    yield data_rows(payload)
     for _ in range(_MOST_PAGES):
         following = dig(payload, "meta.paging.next", str, "")
         if not following:
-            break
+            return
         if not _is_api_of(hostname, following):
             raise UnexpectedResponse(reason="the next page is on another host")
         payload = http.get(following)
-        found += data_rows(payload)
-    return found
+        yield data_rows(payload)
 
 
 def _is_api_of(hostname: str, url: str) -> bool:
@@ -102,13 +133,16 @@ def data_rows(payload: Any) -> list[dict[str, Any]]:
     return rows(payload, "data")
 
 
-def record_id(value: Id) -> int:
+def record_id(value: Id, *, of: str = "") -> int:
     """A record id, which Clio keeps as a number and others as text; stored log ids may have a suffix after a dot.
 
-    Raises ``RequestRejected`` for a text that cannot be one: it goes into paths.
+    Raises ``RequestRejected`` for a text that cannot be one: it goes into paths. ``of``: what a write refers to
+    ("matter"); then it is ``ReferenceGone``.
     """
     text = str(value).split(".", 1)[0]
     if not _NUMBER.fullmatch(text):
+        if of:
+            raise reference_gone(of, "Clio")
         raise RequestRejected("This is not a Clio record.", reason="an id is not a number")
     return int(text)
 

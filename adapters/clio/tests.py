@@ -205,6 +205,26 @@ def test_a_picture_is_filed_under_the_chosen_matter(vendor):
     assert log["body"] == "[Message]: N/A\n[Link]: https://app.clio.com/nc/#/documents/660/details"
 
 
+def test_a_picture_is_filed_under_the_contact_where_the_matter_is_gone(vendor):
+    vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")
+    refusal = {"error": {"type": "RecordNotFound", "message": "The requested matter could not be found."}}
+    vendor.post(f"{API}/documents.json", status=404, json=refusal)
+    vendor.post(f"{API}/communications.json", status=404, json=refusal)
+    accept_documents(vendor)
+    picture = message(attachments=(PICTURE,))
+
+    result = clio().create_message_log(entry(picture, submission={"matters": 801}))
+
+    assert [document["parent"] for document in sent(vendor, "POST", "documents.json")] == [
+        {"id": 801, "type": "Matter"},
+        {"id": 7001, "type": "Contact"},
+    ]
+    _, log = sent(vendor, "POST", "communications.json")
+    assert log["body"] == "[Message]: N/A\n[Link]: https://app.clio.com/nc/#/documents/660/details"
+    assert "matter" not in log
+    assert result.gone == ("matter",)
+
+
 @pytest.mark.parametrize("fully_uploaded", [False, None])
 def test_a_failed_upload_leaves_a_link_without_any_token(vendor, fully_uploaded):
     vendor.get(re.compile(r"https://media\.ringcentral\.com/.*"), body=b"png", content_type="image/png")

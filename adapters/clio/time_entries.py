@@ -19,6 +19,7 @@ from adapters.contract import (
     CallLogEntry,
     ConnectorError,
     Direction,
+    Dispensable,
     HttpClient,
     Id,
     LoggedCall,
@@ -30,11 +31,15 @@ from adapters.contract import (
     dig,
     fan_out_outcomes,
     require_id,
+    send_without_gone,
+    without_keys,
     zone_of,
 )
 from adapters.contract.types import Info
 
 _SHORTEST_SMS = 30
+#: What an entry refers to and can do without, and its member.
+_REFERENCES = (("matter", "matter"), ("owner", "user"))
 _NOT_CREATED = "Call logged, but its time entry could not be created."
 _NO_MESSAGE_ENTRY = "Message logged, but its time entry could not be created."
 
@@ -178,7 +183,11 @@ class TimeEntries:
         return fan_out_outcomes(self._create, entries)
 
     def _create(self, data: Mapping[str, Any]) -> None:
-        self.http.post("activities.json", json={"data": dict(data)})
+        """Without the matter or the assigned user where these are gone: the time is worth more."""
+        dispensable = [Dispensable(what=what, without=without_keys(key)) for what, key in _REFERENCES]
+        send_without_gone(
+            lambda values: self.http.post("activities.json", json={"data": values}), dict(data), dispensable
+        )
 
     def _patch(self, entry_id: Id, data: Mapping[str, Any]) -> None:
         self.http.patch(f"activities/{record_id(entry_id)}.json", json={"data": dict(data)})
