@@ -20,6 +20,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     Id,
     LogFormat,
@@ -31,8 +32,6 @@ from adapters.contract import (
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
-    Notice,
-    NoticeLevel,
     PhoneNumber,
     RecordNotFound,
     Reply,
@@ -41,13 +40,17 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out_outcomes,
+    is_deleted,
+    log_written,
     natural_name,
     precondition,
     require_id,
     rows,
+    send_without_gone,
+    without_keys,
 )
 from adapters.insightly import events, hosts, links, people, replies
-from adapters.insightly.lookup import CREATED_MAX_AGE, Lookup, created_key
+from adapters.insightly.lookup import CREATED_MAX_AGE, Lookup, created_key, name_key
 from adapters.insightly.people import KINDS, Kind
 from adapters.insightly.zones import iana_name
 
@@ -55,6 +58,9 @@ from adapters.insightly.zones import iana_name
 PAGE = 500
 _USER_PAGES = 20
 _FIND_PAGES = 4
+
+
+_OWNER = Dispensable(what="owner", noun="assigned user", without=without_keys("OWNER_USER_ID"))
 
 
 class Adapter(CrmAdapter):
@@ -182,7 +188,8 @@ class Adapter(CrmAdapter):
     def update_call_log(self, ref: LogRef, change: CallLogChange) -> LogResult:
         with precondition(reads_the_record=True):
             current = change.current or self.get_call_log(ref)
-        return self._write_change(ref, events.changes(change, current))
+        left_out = self._write_change(ref, events.changes(change, current))
+        return log_written(links.number(ref.log_id), "Call log updated", left_out, crm="Insightly")
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         """Adds the new link of a kind before it removes the old ones: a failure leaves too much, not too little."""
@@ -198,9 +205,11 @@ class Adapter(CrmAdapter):
             for move, outcome in zip(moves, outcomes, strict=True)
             if isinstance(outcome, ConnectorError)
         ]
-        if failed and (len(failed) == len(moves) or isinstance(failed[0][1], CredentialsRejected)):
-            raise failed[0][1]
-        return LogResult(log_id=links.number(ref.log_id), notice=_unlinked("Call log updated", failed))
+        serious = [error for _, error in failed if not links.is_gone(error)]
+        if serious and (len(failed) == len(moves) or isinstance(serious[0], CredentialsRejected)):
+            raise serious[0]
+        self._forget([move.add for move in moves if move.add], failed)
+        return links.written(links.number(ref.log_id), "Call log updated", failed)
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         return self._find(marker)
@@ -221,14 +230,15 @@ class Adapter(CrmAdapter):
         """One read and one write; links only where a choice is new, or an earlier attempt could not make them."""
         if change.is_shared:
             body = {} if change.body is None else {"DETAILS": change.body, "END_DATE_UTC": events.utc(change.ended_at)}
-            return self._write_change(ref, body)
+            self._write_change(ref, body)
+            return LogResult(log_id=links.number(ref.log_id))
         with precondition(reads_the_record=True):
             event = self._event(ref)
-        result = self._write_change(ref, events.with_messages(change, event))
+        self._write_change(ref, events.with_messages(change, event))
         contact = change.contact
         wanted = links.wanted_links("" if links.person(event) else contact.type, contact.id, change.submission)
-        failed = self._add_links(result.log_id, links.missing_links(event, wanted))
-        return replace(result, notice=_unlinked("Message logged", failed))
+        log_id = links.number(ref.log_id)
+        return links.written(log_id, "Message logged", self._add_links(log_id, links.missing_links(event, wanted)))
 
     def find_message_log(self, marker: LogMarker) -> Id | None:
         return self._find(marker)
@@ -263,20 +273,24 @@ class Adapter(CrmAdapter):
         """Writes an event with its links in one request, then whatever of them the vendor left out."""
         contact = entry.contact
         wanted = links.wanted_links(contact.type, contact.id, entry.submission)
-        try:
-            record = self.http.post("Events", json={**event, "LINKS": wanted} if wanted else event)
-        except (RequestRejected, RecordNotFound) as error:
-            # Refused whole, perhaps for one link to a record that is gone: the call itself must not be lost for it.
-            if not wanted or error.status not in (400, 404):
-                raise
-            record = self.http.post("Events", json=event)
+
+        def send(values: dict[str, Any]) -> Any:
+            try:
+                return self.http.post("Events", json={**values, "LINKS": wanted} if wanted else values)
+            except (RequestRejected, RecordNotFound) as error:
+                # Refused whole, perhaps for one link to a record that is gone: the call must not be lost for it.
+                if not wanted or error.status not in (400, 404):
+                    raise
+                return self.http.post("Events", json=values)
+
+        record, left_out = send_without_gone(send, dict(event), [_OWNER])
         log_id = require_id(record, "EVENT_ID")
         entry.created(log_id)
         failed = self._complete_links(log_id, record, wanted)
         if people.kind_of(contact.type) is None:
             unknown = RequestRejected("It is not known whether this is a contact or a lead. Link it in Insightly.")
             failed = [("Person", unknown), *failed]
-        return LogResult(log_id=log_id, notice=_unlinked(done, failed))
+        return links.written(log_id, done, failed, left_out)
 
     def _complete_links(
         self, log_id: Id, record: Any, wanted: Sequence[links.Link]
@@ -292,11 +306,20 @@ class Adapter(CrmAdapter):
         """Adds links one by one; those that failed, by object name."""
         path = f"Events/{log_id}/Links"
         outcomes = fan_out_outcomes(lambda link: self.http.post(path, json=link), missing)
-        return [
+        failed = [
             (link["LINK_OBJECT_NAME"], outcome)
             for link, outcome in zip(missing, outcomes, strict=True)
             if isinstance(outcome, ConnectorError)
         ]
+        self._forget(missing, failed)
+        return failed
+
+    def _forget(self, wanted: Sequence[links.Link], failed: Sequence[tuple[str, ConnectorError]]) -> None:
+        """Drops the kept names of linked records that are gone, so that they are offered no more."""
+        gone = {name for name, error in failed if links.is_gone(error)}
+        for link in wanted:
+            if link["LINK_OBJECT_NAME"] in gone:
+                self.cache.forget(name_key(self.user.id, (link["LINK_OBJECT_NAME"], link["LINK_OBJECT_ID"])))
 
     def _carry_out(self, ref: LogRef, move: links.Move) -> None:
         path = f"Events/{links.number(ref.log_id)}/Links"
@@ -308,11 +331,15 @@ class Adapter(CrmAdapter):
             except RecordNotFound:  # somebody else removed it
                 continue
 
-    def _write_change(self, ref: LogRef, body: Mapping[str, Any]) -> LogResult:
+    def _write_change(self, ref: LogRef, body: Mapping[str, Any]) -> tuple[Dispensable, ...]:
+        """What was left out of the change because it is gone."""
         log_id = links.number(ref.log_id)
-        if body:
-            self.http.put("Events", json={"EVENT_ID": log_id, **body})
-        return LogResult(log_id=log_id)
+
+        def send(values: dict[str, Any]) -> None:
+            if values and is_deleted(self.http.put("Events", json={"EVENT_ID": log_id, **values})):
+                raise RecordNotFound("This record no longer exists in Insightly.")
+
+        return send_without_gone(send, dict(body), [_OWNER])[1]
 
     def _event(self, ref: LogRef) -> Any:
         return events.verified(self.http.get(f"Events/{links.number(ref.log_id)}"), ref)
@@ -328,9 +355,13 @@ class Adapter(CrmAdapter):
         if marker.started_at is None or not marker.subject:
             return None
         params = {"field_name": "TITLE", "field_value": marker.subject[: events.TITLE_LENGTH], "brief": "false"}
-        owner = marker.assignee.user_id if marker.assignee else self.user.id
-        found = self._pages("Events/Search", params, most=_FIND_PAGES)
-        return next((require_id(row, "EVENT_ID") for row in found if events.is_log_of(row, marker, owner)), None)
+        found = list(self._pages("Events/Search", params, most=_FIND_PAGES))
+        assigned = [marker.assignee.user_id] if marker.assignee else []
+        for owner in (*assigned, self.user.id):  # an assignee who is gone was left out
+            alike = (require_id(row, "EVENT_ID") for row in found if events.is_log_of(row, marker, owner))
+            if (mine := next((log_id for log_id in alike if not marker.is_anothers(log_id)), None)) is not None:
+                return mine
+        return None
 
     def _pages(self, path: str, params: Mapping[str, str], *, most: int) -> Iterator[dict[str, Any]]:
         for page in range(most):
@@ -351,18 +382,10 @@ def _logged_call(ref: LogRef, records: Mapping[tuple[str, str], Any]) -> LoggedC
         return event
     try:
         events.verified(event, ref)
-    except UnexpectedResponse as error:
+    except (UnexpectedResponse, RecordNotFound) as error:
         return error
     person = links.person(event)
     if person is None and ref.contact and (kind := people.kind_of(ref.contact.type)):
         person = kind, ref.contact.id
     found = records.get(_record_of(*person) or ("", "")) if person else None
     return events.logged_call(event, people.name_of(found) if isinstance(found, dict) else "")
-
-
-def _unlinked(done: str, failed: Sequence[tuple[str, ConnectorError]]) -> Notice | None:
-    """What the user is told when a log exists but not all of its links do; None: all is well."""
-    if not failed:
-        return None
-    lines = tuple(f"{name}: {error.message}" for name, error in failed)
-    return Notice(message=f"{done}, but not linked to everything.", level=NoticeLevel.WARNING, ttl=5000, details=lines)

@@ -15,8 +15,10 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     MessageLogChange,
+    RecordNotFound,
     UnexpectedResponse,
     dig,
+    is_deleted,
     text_or_null,
 )
 from adapters.insightly import links
@@ -51,11 +53,15 @@ def new_event(
 
 
 def verified(record: Any, ref: LogRef) -> Mapping[str, Any]:
-    """The event that was asked for. Raises ``UnexpectedResponse`` for anything else: on top of an empty answer an edit
-    would wipe what people wrote.
+    """The event that was asked for.
+
+    Raises ``RecordNotFound`` for a deleted one, and ``UnexpectedResponse`` for anything else: on top of an empty answer
+    an edit would wipe what people wrote.
     """
     if not isinstance(record, dict) or record.get("EVENT_ID") != links.number(ref.log_id):
         raise UnexpectedResponse(reason="expected the event that was asked for")
+    if is_deleted(record):
+        raise RecordNotFound("This record no longer exists in Insightly.")
     return record
 
 
@@ -120,7 +126,9 @@ def is_log_of(record: Mapping[str, Any], marker: LogMarker, owner: Id) -> bool:
         return False
     if moment(record, "START_DATE_UTC") != marker.started_at.astimezone(UTC).replace(microsecond=0):
         return False
-    if str(record.get("OWNER_USER_ID") or owner) != str(owner) or not links.is_linked_to(record, marker.contact):
+    if is_deleted(record) or str(record.get("OWNER_USER_ID") or owner) != str(owner):
+        return False
+    if not links.is_linked_to(record, marker.contact):
         return False
     session = _SESSION_ID.search(dig(record, "DETAILS", str, ""))
     return session is None or session[1] == marker.marker

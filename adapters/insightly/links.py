@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import ContactRef, Id, RequestRejected, dig
+from adapters.contract import (
+    ConnectorError,
+    ContactRef,
+    Dispensable,
+    Id,
+    LogResult,
+    Notice,
+    NoticeLevel,
+    ReferenceGone,
+    RequestRejected,
+    dig,
+    log_written,
+)
 from adapters.insightly.people import Kind, kind_of
 
 Link = dict[str, Any]
@@ -96,6 +108,27 @@ def linked(record: Any) -> list[tuple[str, Id]]:
     return list(
         dict.fromkeys((name, object_id) for name, object_id in found if isinstance(object_id, int) and object_id)
     )
+
+
+def is_gone(error: ConnectorError) -> bool:
+    """Whether a link failed because there is no such record (any more)."""
+    return isinstance(error, ReferenceGone)
+
+
+def written(
+    log_id: Id,
+    done: str,
+    failed: Sequence[tuple[str, ConnectorError]],
+    left_out: Sequence[Dispensable] = (),
+) -> LogResult:
+    """The result of a write whose links may have ``failed``, by object name; what is gone was left out."""
+    gone = [name for name, error in failed if is_gone(error)]
+    lines = tuple(f"{name}: {error.message}" for name, error in failed if not is_gone(error))
+    unlinked = Notice(
+        message=f"{done}, but not linked to everything.", level=NoticeLevel.WARNING, ttl=5000, details=lines
+    )
+    further = [Dispensable(what="contact" if kind_of(name) else name.lower(), without=dict) for name in gone]
+    return log_written(log_id, done, [*left_out, *further], crm="Insightly", further=unlinked if lines else None)
 
 
 def person(record: Any) -> tuple[Kind, Id] | None:

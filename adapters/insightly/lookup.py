@@ -27,6 +27,8 @@ from adapters.contract import (
     UnexpectedResponse,
     dig,
     fan_out_outcomes,
+    is_deleted,
+    readable,
     require_id,
     rows,
     sort_hits,
@@ -113,8 +115,8 @@ class Lookup:
     def search(self, searches: Sequence[Search], *, careful: bool = False) -> list[Hit]:
         """What the searches found, in their order, each person as often as found.
 
-        Raises ``CredentialsRejected`` and ``RateLimited`` at once, and any error when nothing at all was found: an
-        outage is not "nobody". Else a search that failed leaves only itself out.
+        Raises ``CredentialsRejected`` at once, and any error when nothing at all was found: an outage is not "nobody".
+        Else a search that failed leaves only itself out.
         """
         outcomes = fan_out_outcomes(self._found_by, searches)
         hits: list[Hit] = []
@@ -123,17 +125,25 @@ class Lookup:
         for search, outcome in zip(searches, outcomes, strict=True):
             if isinstance(outcome, ConnectorError):
                 failed.append((search, outcome))
-            else:
-                lowest = min(lowest, _share_left(outcome))
-                hits += [
-                    Hit(kind=search.kind, record=row, phone=people.field_value(row, search.field))
-                    for row in rows(outcome.body, "")
-                ]
+                continue
+            lowest = min(lowest, _share_left(outcome))
+            try:
+                hits += self._hits(search, outcome)
+            except UnexpectedResponse as error:
+                failed.append((search, error))
         is_refused = any(isinstance(error, RateLimited) for _, error in failed)
         if (is_refused or lowest < _LOW_SHARE) != careful:
             self.cache.put(CAREFUL_KEY, not careful)
         self._weigh(failed, asked=searches, is_empty=not hits)
         return hits
+
+    def _hits(self, search: Search, reply: Reply) -> list[Hit]:
+        """The people of an answer; deleted ones and bad rows are dropped."""
+        keyed, unreadable = readable(rows(reply.body, ""), lambda row: (people.key_of(search.kind, row), row))
+        self.dropped += unreadable
+        self.dropped += [DroppedHit(id=key[1], reason="was deleted") for key, row in keyed if is_deleted(row)]
+        living = [row for _, row in keyed if not is_deleted(row)]
+        return [Hit(kind=search.kind, record=row, phone=people.field_value(row, search.field)) for row in living]
 
     def search_names(self, searches: Sequence[tuple[str, str]], name: str) -> list[Hit]:
         """People found by ``(field, value)`` whose whole name contains the name, letter case aside."""
@@ -179,7 +189,7 @@ class Lookup:
         for (kind, _), outcome in zip(wanted, fan_out_outcomes(self._person, wanted), strict=True):
             if not isinstance(outcome, ConnectorError):
                 found.append(Hit(kind=kind, record=outcome, phone=people.first_phone(kind, outcome)))
-            elif isinstance(outcome, CredentialsRejected | RateLimited):
+            elif isinstance(outcome, CredentialsRejected):
                 raise outcome
             elif not isinstance(outcome, RecordNotFound | AccessDenied):
                 failed.append(outcome)
@@ -194,6 +204,8 @@ class Lookup:
         record: Mapping[str, Any] = self.http.get(f"{kind.path}/{person_id}")
         if require_id(record, kind.id_field) != person_id:
             raise UnexpectedResponse(reason="another record was answered than asked for")
+        if is_deleted(record):
+            raise RecordNotFound("This record no longer exists in Insightly.")
         return record
 
     def _found_by(self, search: Search) -> Reply:
@@ -215,7 +227,7 @@ class Lookup:
 
     def _weigh(self, failed: Sequence[Failure], *, asked: Sequence[Search], is_empty: bool) -> None:
         for _, error in failed:
-            if isinstance(error, CredentialsRejected | RateLimited):
+            if isinstance(error, CredentialsRejected) or (is_empty and isinstance(error, RateLimited)):
                 raise error
         unknown = [item for item in failed if isinstance(item[1], RequestRejected | AccessDenied) and item[0].is_extra]
         denied = [item for item in failed if isinstance(item[1], AccessDenied) and not item[0].is_extra]
@@ -241,7 +253,7 @@ class Lookup:
         reads = [*unnamed[:NAMES_READ], *unread]
         converted: dict[Id, Mapping[str, Any]] = {}
         for target, outcome in zip(reads, fan_out_outcomes(self._record, reads), strict=True):
-            if isinstance(outcome, CredentialsRejected | RateLimited):
+            if isinstance(outcome, CredentialsRejected):
                 raise outcome
             if isinstance(outcome, ConnectorError):
                 # gone, or not for this user's eyes: not worth a warning per call
@@ -265,10 +277,19 @@ class Lookup:
         return kept if isinstance(kept, str) else ""
 
     def _name_key(self, target: Target) -> str:
-        return f"name:{self.user_id}:{target[0]}:{target[1]}"
+        return name_key(self.user_id, target)
 
     def _warn(self, message: str, detail: str) -> None:
-        self.notice = Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(detail,))
+        notice = Notice(message=message, level=NoticeLevel.WARNING, ttl=5000, details=(detail,))
+        if self.notice is None:
+            self.notice = notice
+        elif message not in (self.notice.message, *self.notice.details):
+            self.notice = self.notice.followed_by(notice)
+
+
+def name_key(user_id: Id, target: Target) -> str:
+    """Where the name of a linked record is kept."""
+    return f"name:{user_id}:{target[0]}:{target[1]}"
 
 
 def created_key(phone: PhoneNumber) -> str:

@@ -23,6 +23,7 @@ from adapters.contract import (
     RecordNotFound,
     UnsupportedOperation,
     dig,
+    is_deleted,
     require_id,
     text_or_null,
 )
@@ -81,10 +82,21 @@ def read_activity(http: HttpClient, ref: LogRef) -> Row:
     path = f"activities/{record_id(ref.log_id, noun='activity')}"
     reply = http.get(path, headers={"include": "linked_contacts"})
     activity = dig(reply, "activity", dict, {})
+    if is_deleted(activity):
+        raise gone()
     text_or_null(activity, "description")  # raises
-    if dig(activity, "deleted", bool, False):
-        raise RecordNotFound("This activity was deleted in Redtail.")
     return activity
+
+
+def change(http: HttpClient, log_id: int, body: Mapping[str, Any]) -> None:
+    """Changes an activity. Raises ``RecordNotFound`` when the answer says that it is deleted: nobody will see it."""
+    reply = http.put(f"activities/{log_id}", json=dict(body))
+    if is_deleted(dig(reply, "activity", dict, {})):
+        raise gone()
+
+
+def gone() -> RecordNotFound:
+    return RecordNotFound("This activity was deleted in Redtail.")
 
 
 def logged_call(activity: Row) -> LoggedCall:
@@ -176,7 +188,7 @@ def _is_log_of(row: Mapping[str, Any], marker: LogMarker, user_id: int | None) -
 
     Whether Redtail keeps fractions of a second and blanks at the end of a subject is not documented.
     """
-    if dig(row, "deleted", bool, False):
+    if is_deleted(row):
         return False
     if dig(row, "subject", str, "").split() != marker.subject[:SUBJECT_LENGTH].split():
         return False

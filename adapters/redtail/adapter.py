@@ -23,6 +23,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     Id,
     LogFormat,
@@ -35,25 +36,34 @@ from adapters.contract import (
     MessageLogEntry,
     NewContactOffer,
     Notice,
-    NoticeLevel,
     PhoneNumber,
     Reply,
-    RequestRejected,
     UserProfile,
     dig,
+    is_deleted,
+    log_written,
     precondition,
     require,
     require_id,
+    send_without_gone,
+    without_keys,
 )
 from adapters.redtail import activities, followups, people, replies, sign_in
-from adapters.redtail.categories import DEFAULT_CATEGORY, Categories, category_of, chosen_category, read_categories
+from adapters.redtail.categories import CACHE_KEY as CATEGORIES_KEY
+from adapters.redtail.categories import (
+    DEFAULT_CATEGORY,
+    Categories,
+    category_of,
+    chosen_category,
+    read_categories,
+    replacement,
+)
 from adapters.redtail.replies import PagedList, full_name, number_of, record_id
 from adapters.redtail.time_zone import chosen_zone
 
 _USERS = PagedList(path="lists/database_users", key="database_users")
 _MOST_USER_PAGES = 40
-_CATEGORY_REPLACED = "Logged, but without the chosen category, which Redtail no longer offers."
-_NO_CATEGORY = "Redtail no longer offers this category. Choose another one."
+_ATTENDEES = Dispensable(what="owner", noun="assigned user", without=without_keys("attendees"))
 
 
 class Adapter(CrmAdapter):
@@ -161,14 +171,13 @@ class Adapter(CrmAdapter):
         log_id = record_id(ref.log_id, noun="activity")
         current = change.current or LoggedCall()
         changed = activities.call_changes(change, current)
-        if changed:
-            self.http.put(f"activities/{log_id}", json=changed)
+        left_out = self._change(log_id, changed)
         notice = None
         is_first = activities.NOTE_HEADING in changed.get("description", "")
         if change.note and change.note.strip() and is_first and activities.NOTE_HEADING not in current.body:
             category = number_of(current.dispositions.get("category")) or DEFAULT_CATEGORY
             notice = followups.note_added(self.http, log_id, change.note, category)
-        return LogResult(log_id=log_id, notice=notice)
+        return log_written(log_id, "Call log updated", left_out, crm="Redtail", further=notice)
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         """Another category. An activity always has one, so choosing none changes nothing."""
@@ -176,13 +185,8 @@ class Adapter(CrmAdapter):
         if category is None:
             return None
         log_id = record_id(ref.log_id, noun="activity")
-        try:
-            self.http.put(f"activities/{log_id}", json={"category_id": category})
-        except RequestRejected as error:
-            if not replies.refuses_category(error):
-                raise
-            raise RequestRejected(_NO_CATEGORY, reason=error.reason, status=error.status) from None
-        return LogResult(log_id=log_id)
+        left_out = self._change(log_id, {"category_id": category})
+        return log_written(log_id, "Call log updated", left_out, crm="Redtail")
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         """By subject, start and author: an activity has no field for a marker."""
@@ -211,12 +215,16 @@ class Adapter(CrmAdapter):
         return self._logged("Message", activity, entry.created)
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
-        """One read and one write, however many messages; a shared conversation is replaced in one write."""
+        """One read and one write, however many messages.
+
+        A shared conversation is read too: Redtail takes changes of an activity in its trash, where nobody sees them.
+        """
         log_id = record_id(ref.log_id, noun="activity")
         category = chosen_category(change.submission)
         changed: dict[str, Any] = {} if category is None else {"category_id": category}
         if change.is_shared:
             if change.body and change.body.strip():
+                activities.read_activity(self.http, ref)
                 changed |= {"description": change.body, "end_date": activities.timestamp(change.ended_at)}
         elif change.messages:
             with precondition(reads_the_record=True):
@@ -228,10 +236,7 @@ class Adapter(CrmAdapter):
                 changed |= {"description": extended, "end_date": activities.timestamp(end)}
             elif not dig(activity, "completed", bool, True):
                 changed["completed"] = True  # the attempt that wrote these messages ended before this step
-        if not changed:
-            return LogResult(log_id=log_id)
-        _, notice = _with_category(lambda body: self.http.put(f"activities/{log_id}", json=body), changed, {})
-        return LogResult(log_id=log_id, notice=notice)
+        return log_written(log_id, "Message logged", self._change(log_id, changed), crm="Redtail")
 
     def find_message_log(self, marker: LogMarker) -> Id | None:
         """As for calls."""
@@ -243,7 +248,7 @@ class Adapter(CrmAdapter):
         return tuple(
             DirectoryUser(id=require_id(row, "id"), name=full_name(row))
             for row in _USERS.all(self.http, most_pages=_MOST_USER_PAGES)
-            if not dig(row, "deleted", bool, False)
+            if not is_deleted(row)
         )
 
     def setting_options(self) -> dict[str, Any]:
@@ -257,23 +262,33 @@ class Adapter(CrmAdapter):
     def _logged(
         self, what: str, activity: dict[str, Any], created: Callable[[Id], None], *, note: str = ""
     ) -> LogResult:
-        default = {"category_id": DEFAULT_CATEGORY}
-        reply, replaced = _with_category(lambda body: self.http.post("activities", json=body), activity, default)
-        log_id = require_id(reply, "activity.id")
+        sent = dict(activity)
+
+        def send(body: dict[str, Any]) -> Id:
+            sent.update(body)
+            return require_id(self.http.post("activities", json=body), "activity.id")
+
+        def with_living_category(body: dict[str, Any]) -> dict[str, Any]:
+            return {**body, "category_id": replacement(self.http, self.cache, body["category_id"])}
+
+        log_id, left_out = send_without_gone(
+            send,
+            activity,
+            (Dispensable(what="category", without=with_living_category, fate="was replaced"), _ATTENDEES),
+        )
         created(log_id)
-        category = DEFAULT_CATEGORY if replaced else activity["category_id"]
-        unfinished = followups.finish(self.http, log_id, what=what, note=note, category=category)
-        return LogResult(log_id=log_id, notice=unfinished or replaced)
+        unfinished = followups.finish(self.http, log_id, what=what, note=note, category=sent["category_id"])
+        return log_written(log_id, f"{what} logged", left_out, crm="Redtail", further=unfinished)
 
+    def _change(self, log_id: int, changed: dict[str, Any]) -> tuple[Dispensable, ...]:
+        """What was left out of the change because it is gone."""
 
-def _with_category(
-    send: Callable[[dict[str, Any]], Any], body: dict[str, Any], otherwise: dict[str, Any]
-) -> tuple[Any, Notice | None]:
-    """Sends an activity; where its category was deleted since, once more with ``otherwise`` in its place."""
-    try:
-        return send(body), None
-    except RequestRejected as error:
-        without = {key: value for key, value in body.items() if key != "category_id"} | otherwise
-        if not without or without == body or not replies.refuses_category(error):
-            raise
-    return send(without), Notice(message=_CATEGORY_REPLACED, level=NoticeLevel.WARNING)
+        def send(body: dict[str, Any]) -> None:
+            if body:
+                activities.change(self.http, log_id, body)
+
+        def without_category(body: dict[str, Any]) -> dict[str, Any]:
+            self.cache.forget(CATEGORIES_KEY)
+            return without_keys("category_id")(body)
+
+        return send_without_gone(send, changed, (Dispensable(what="category", without=without_category), _ATTENDEES))[1]

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.contract import (
     ConnectorError,
     CrmUnavailable,
+    Dispensable,
     HttpClient,
     Id,
     Notice,
@@ -21,8 +22,10 @@ from adapters.contract import (
     UnexpectedResponse,
     fan_out_outcomes,
     require,
+    send_without_gone,
     text_or_null,
 )
+from adapters.redtail.categories import DEFAULT_CATEGORY
 from adapters.redtail.replies import PagedList
 
 _TAG = re.compile(r"<[^>]*>")
@@ -66,7 +69,8 @@ def _add_note(http: HttpClient, activity: Id, note: str, category: int, *, look_
     is_there = partial(_has_note, http, path, note)
     if look_first and is_there():
         return
-    _written(partial(http.post, path, json=body), is_there)
+    default = Dispensable(what="category", without=lambda body: {**body, "category_id": DEFAULT_CATEGORY})
+    send_without_gone(lambda values: _written(partial(http.post, path, json=values), is_there), body, [default])
 
 
 def _complete(http: HttpClient, activity: Id) -> None:

@@ -23,9 +23,11 @@ from adapters.contract import (
     dig,
     digits_of,
     fan_out_outcomes,
+    is_deleted,
     last_first,
     natural_name,
     parse_phone,
+    readable,
     require_id,
     sort_hits,
 )
@@ -63,7 +65,7 @@ def by_phone(http: HttpClient, cache: AccountCache, phone: PhoneNumber) -> Conta
     return ContactMatches(
         contacts=tuple(_contact(row, phone=number, info=info) for row in shown),
         new_contact=NewContactOffer(additional_info=info),
-        notice=_incomplete(failed),
+        notice=_incomplete(failed, categories),
         dropped=(*deleted, *dropped),
         by_ending=chosen.by_ending,
     )
@@ -91,7 +93,7 @@ def by_name(http: HttpClient, cache: AccountCache, name: str) -> ContactMatches:
     info = categories.info()
     return ContactMatches(
         contacts=tuple(_contact(row, phone=_main_number(row), info=info) for row in hits),
-        notice=_incomplete(failed),
+        notice=_incomplete(failed, categories),
         dropped=deleted,
     )
 
@@ -165,24 +167,26 @@ def _no_false_none(shown: Sequence[Row], failed: Sequence[ConnectorError]) -> No
         raise failed[0]
 
 
-def _incomplete(failed: Sequence[ConnectorError]) -> Notice | None:
+def _incomplete(failed: Sequence[ConnectorError], categories: Categories) -> Notice | None:
     if not failed:
-        return None
-    return Notice(
+        return categories.notice
+    said = Notice(
         message="A part of Redtail's contacts could not be searched, so the list may be incomplete.",
         level=NoticeLevel.WARNING,
         details=tuple(dict.fromkeys(error.message for error in failed)),
     )
+    return said.followed_by(categories.notice)
 
 
 def _living(found: Iterable[Row]) -> tuple[list[Row], tuple[DroppedHit, ...]]:
     """Each contact once, in the vendor's order, without those that were deleted."""
+    keyed, unreadable = readable(list(found), lambda row: (require_id(row, "id"), row))
     unique: dict[Id, Row] = {}
-    for row in found:
-        unique.setdefault(require_id(row, "id"), row)
-    gone = [key for key, row in unique.items() if dig(row, "deleted", bool, False)]
+    for key, row in keyed:
+        unique.setdefault(key, row)
+    gone = [key for key, row in unique.items() if is_deleted(row)]
     living = [row for key, row in unique.items() if key not in gone]
-    return living, tuple(DroppedHit(id=key, reason="was deleted") for key in gone)
+    return living, (*unreadable, *(DroppedHit(id=key, reason="was deleted") for key in gone))
 
 
 def _id(row: Row) -> Id:

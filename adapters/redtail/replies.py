@@ -24,7 +24,9 @@ from adapters.contract import (
     ServerMisconfigured,
     UnexpectedResponse,
     dig,
+    reference_gone,
     rows,
+    said_gone,
 )
 from adapters.contract.reply_errors import reason_of
 
@@ -56,11 +58,8 @@ def explain(reply: Reply) -> ConnectorError | None:
     names_one = part and re.search(rf"/{part}/[0-9]+", path)
     if status in (404, 410) and names_one:
         return RecordNotFound(f"This {one} no longer exists in Redtail.", reason=reason)
-    if status in (400, 404, 422) and part == "activities" and "contact" in reason.lower():
-        return RequestRejected(
-            "Redtail refused the contact: it may have been deleted or merged. Search for the contact again.",
-            reason=reason,
-        )
+    if status in (400, 404, 422) and part == "activities" and reply.is_json and (what := _gone_reference(reason)):
+        return reference_gone(what, "Redtail", reason=reason, status=status)
     if status in (404, 410) and (reply.is_json or not part):
         return ServerMisconfigured(
             "Redtail does not offer this address. Tell your administrator to check REDTAIL_API_SERVER.", reason=reason
@@ -70,9 +69,15 @@ def explain(reply: Reply) -> ConnectorError | None:
     return None
 
 
-def refuses_category(error: RequestRejected) -> bool:
-    """Whether a refusal is about the category, which may have been deleted since it was offered."""
-    return "categor" in error.reason.lower()
+def _gone_reference(reason: str) -> str:
+    """What an activity refers to and Redtail refuses, because it was deleted or merged since; empty: it is not that.
+
+    Redtail refuses a contact and a category for no other reason.
+    """
+    for name, what in (("contact", "contact"), ("categor", "category")):
+        if name in reason.lower():
+            return what
+    return said_gone(reason, {"attendee": "owner", "user": "owner"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +108,11 @@ class PagedList:
 def record_id(value: Id, *, noun: str) -> int:
     """A record id as the JSON number Redtail uses; it also goes into paths.
 
-    Raises ``RequestRejected`` for a text that cannot be one.
+    Raises for a text that cannot be one: ``ReferenceGone`` for the "contact" of an activity, else ``RequestRejected``.
     """
     text = str(value)
+    if not _NUMBER.fullmatch(text) and noun == "contact":
+        raise reference_gone(noun, "Redtail")
     if not _NUMBER.fullmatch(text):
         raise RequestRejected(f"This is not a Redtail {noun}.", reason="an id is not a number")
     return int(text)
