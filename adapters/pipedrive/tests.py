@@ -536,7 +536,7 @@ def test_tokens_never_go_to_a_host_that_is_not_a_companys(hostname: str):
     ("status", "body", "word"),
     [
         (402, {"success": False, "error": "Company not open"}, "subscription"),
-        (403, {"success": False, "error": "Scope and URL mismatch"}, "Install it again"),
+        (403, {"success": False, "error": "Scope and URL mismatch"}, "connect again"),
         (403, {"success": False, "error": "Not allowed"}, "permission"),
         (404, {"success": False, "error": "Not found"}, "no longer exists in Pipedrive"),
         (410, {"success": False, "error": "Gone"}, "no longer exists in Pipedrive"),
