@@ -26,7 +26,7 @@ from adapters.insightly.people import moment
 
 #: The vendor publishes no limit; longer titles are cut to what its web page shows.
 TITLE_LENGTH = 255
-_SESSION_ID = re.compile(r"^- Session Id: *(\S+)", re.MULTILINE)
+_SESSION_ID = re.compile(r"^[-*•–]\s+Session\s+Id\s*:[^\S\n]*(\S+)", re.MULTILINE)
 
 
 def utc(time: datetime) -> str:

@@ -20,7 +20,8 @@ from adapters.contract import (
 )
 
 SUBJECT_LENGTH = 255
-_SESSION_ID = re.compile(r"<b>Session Id</b>:\s*([^<\s]+)")
+#: As the composer writes it, or an editor in Pipedrive.
+_SESSION_ID = re.compile(r"<(?:b|strong)\b[^<>]*>\s*Session\s+Id\s*</\w+>\s*:(?:\s|&nbsp;)*([^<\s]+)", re.IGNORECASE)
 
 
 def number(value: Any) -> int:

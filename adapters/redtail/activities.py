@@ -32,10 +32,12 @@ from adapters.redtail.replies import PagedList, full_name, moment_of, number_of,
 PHONE_CALL = 3  # activity code
 #: No limit is published; this is what a text column commonly holds.
 SUBJECT_LENGTH = 255
-NOTE_HEADING = "<b>Agent notes</b>"
-_DETAILS_HEADING = "<b>Call details</b>"
-_NOTE = re.compile(r"<b>Agent notes</b><br>(.*?)<br><br>", re.DOTALL)
-_SESSION_ID = re.compile(r"<b>Session Id</b>:\s*([^<\s]+)")
+#: As the composer writes them, or an editor in Redtail.
+_NOTE_HEADING = re.compile(r"<(?:b|strong)\b[^<>]*>\s*Agent\s+notes\s*</\w+>\s*(?:<br[^<>]*>)?", re.IGNORECASE)
+_DETAILS_HEADING = re.compile(r"<(?:b|strong)\b[^<>]*>\s*Call\s+details\s*</", re.IGNORECASE)
+_BREAK = re.compile(r"<br[^<>]*>", re.IGNORECASE)
+_EMPTY_LINE = re.compile(r"<br[^<>]*>\s*<br[^<>]*>", re.IGNORECASE)
+_SESSION_ID = re.compile(r"<(?:b|strong)\b[^<>]*>\s*Session\s+Id\s*</\w+>\s*:(?:\s|&nbsp;)*([^<\s]+)", re.IGNORECASE)
 _MOST_PAGES = 40
 
 Row = dict[str, Any]
@@ -123,9 +125,16 @@ def description(activity: Mapping[str, Any]) -> str:
 
 def _note_without_details(body: str) -> str | None:
     """The note of a body whose second heading a person removed; None: it is read as everywhere."""
-    if _DETAILS_HEADING in body or not (found := _NOTE.search(body)):
+    heading = _NOTE_HEADING.search(body)
+    end = _EMPTY_LINE.search(body, heading.end()) if heading else None
+    if heading is None or end is None or _DETAILS_HEADING.search(body):
         return None
-    return html.unescape(found[1].replace("<br>", "\n")).strip("\n")
+    return html.unescape(_BREAK.sub("\n", body[heading.end() : end.start()])).strip("\n")
+
+
+def has_note(body: str) -> bool:
+    """Whether there is a note in a body."""
+    return bool(_NOTE_HEADING.search(body))
 
 
 def call_changes(change: CallLogChange, current: LoggedCall) -> Row:

@@ -173,8 +173,8 @@ class Adapter(CrmAdapter):
         changed = activities.call_changes(change, current)
         left_out = self._change(log_id, changed)
         notice = None
-        is_first = activities.NOTE_HEADING in changed.get("description", "")
-        if change.note and change.note.strip() and is_first and activities.NOTE_HEADING not in current.body:
+        is_first = activities.has_note(changed.get("description", "")) and not activities.has_note(current.body)
+        if change.note and change.note.strip() and is_first:
             category = number_of(current.dispositions.get("category")) or DEFAULT_CATEGORY
             notice = followups.note_added(self.http, log_id, change.note, category)
         return log_written(log_id, "Call log updated", left_out, crm="Redtail", further=notice)

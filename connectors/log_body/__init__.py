@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from connectors.log_body.call import CallDetails, Leg, compose_call, read_note, read_subject, update_call
+from connectors.log_body.call import compose_call, update_call
+from connectors.log_body.call_details import CallDetails, Leg
 from connectors.log_body.clock import format_duration, format_time, parse_time
 from connectors.log_body.conversation import append_messages, compose_conversation
+from connectors.log_body.reading import read_note, read_subject
 from connectors.log_body.shared import compose_shared
 from connectors.log_body.wording import conversation_title
 

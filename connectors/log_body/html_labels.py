@@ -1,0 +1,235 @@
+"""Finds the blocks, lines and bold labels of an HTML body, however an editor wrote it. Linear in the body's length."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from connectors.log_body.html_tokens import Token, decoded, tokens
+
+_Found = TypeVar("_Found")
+_LONGEST_LABEL = 200  # characters, blanks included
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """A block; ``inner_start`` and ``inner_end`` are where its tags leave off and begin again."""
+
+    name: str
+    start: int
+    inner_start: int
+    parent: Element | None
+    inner_end: int = -1
+    end: int = -1
+    #: Where its first word stands; -1: it has none.
+    first_word: int = -1
+
+    def and_around(self) -> Iterator[Element]:
+        """Itself and what it stands in, innermost first."""
+        element: Element | None = self
+        while element is not None:
+            yield element
+            element = element.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words in bold up to a colon, or to the end of the bold text. What they are the label of begins at ``end``."""
+
+    #: In small letters, with single blanks.
+    name: str
+    start: int
+    end: int
+    has_colon: bool
+    element: Element | None
+    #: Whether its block begins with it; whether its line does; whether nothing follows in its line.
+    is_first: bool
+    begins_line: bool
+    ends_line: bool
+
+
+@dataclass(slots=True)
+class BoldLine:
+    """Text in bold, within one line."""
+
+    start: int
+    element: Element | None
+    texts: list[Token] = field(default_factory=list)
+    end: int = -1
+
+
+class _Reader:
+    """Goes through the tokens of a body once."""
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+        self.blocks: list[Element] = []
+        self.breaks: list[Token] = []
+        self.words: list[Token] = []
+        self.strays: dict[int, int] = {}
+        self.bold_lines: list[BoldLine] = []
+        self._open: list[Element] = []
+        self._open_names: Counter[str] = Counter()
+        #: Whether each open ``span`` or ``font`` is bold.
+        self._spans: list[bool] = []
+        self._depth = 0
+        self._line: BoldLine | None = None
+        self._bold_start = -1
+        for token in tokens(body):
+            if token.name == "":
+                self._text(token)
+            elif token.name == "br" or token.is_block:
+                self.breaks.append(token)
+                self._line, self._bold_start = None, -1
+                if not token.is_void:
+                    self._block(token)
+            self._bold(token)
+        while self._open:
+            self._leave(len(body), len(body))
+
+    def _text(self, token: Token) -> None:
+        text = self.body[token.start : token.end]
+        if text.strip() and decoded(text).strip():
+            self.words.append(token)
+            for element in reversed(self._open):
+                if element.first_word >= 0:
+                    break
+                element.first_word = token.start
+        if not self._depth:
+            return
+        if self._line is None:
+            start = token.start if self._bold_start < 0 else self._bold_start
+            self._line = BoldLine(start, self._open[-1] if self._open else None)
+            self.bold_lines.append(self._line)
+        self._line.texts.append(token)
+        self._line.end = token.end
+
+    def _block(self, token: Token) -> None:
+        """As browsers have it: an item ends the one before it, any block ends a paragraph."""
+        if not token.is_end:
+            if self._open and (self._open[-1].name == "p" or self._open[-1].name == token.name == "li"):
+                self._leave(token.start, token.start)
+            element = Element(token.name, token.start, token.end, self._open[-1] if self._open else None)
+            self.blocks.append(element)
+            self._open.append(element)
+            self._open_names[token.name] += 1
+        elif self._open_names[token.name]:
+            while self._open[-1].name != token.name:
+                self._leave(token.start, token.start)
+            self._leave(token.start, token.end)
+        elif token.name == "li":
+            self.strays[token.start] = token.end
+
+    def _leave(self, inner_end: int, end: int) -> None:
+        element = self._open.pop()
+        element.inner_end, element.end = inner_end, end
+        self._open_names[element.name] -= 1
+
+    def _bold(self, token: Token) -> None:
+        is_bold = token.is_bold
+        if token.name in ("span", "font"):
+            if token.is_end:
+                is_bold = self._spans.pop() if self._spans else False
+            else:
+                self._spans.append(is_bold)
+        if not is_bold:
+            return
+        if not token.is_end:
+            self._depth += 1
+            if self._depth == 1 and not token.is_block:
+                self._bold_start = token.start
+        elif self._depth:
+            self._depth -= 1
+            if self._depth == 0:
+                if self._line is not None:
+                    self._line.end = token.end
+                self._line, self._bold_start = None, -1
+
+
+class HtmlBody:
+    """A body with its blocks, line breaks, words and labels, each in order."""
+
+    def __init__(self, body: str, is_label: Callable[[Label], bool]) -> None:
+        """``is_label``: whether words in bold are a label at all."""
+        reader = _Reader(body)
+        self.body = body
+        self.blocks = reader.blocks
+        #: ``br`` and the tags of blocks.
+        self.breaks = reader.breaks
+        #: Texts that hold more than blanks.
+        self.words = reader.words
+        #: Start and end of the end tags of list items that nobody opened.
+        self.strays = reader.strays
+        self._break_starts = [token.start for token in self.breaks]
+        self._word_starts = [token.start for token in self.words]
+        self._block_starts = [element.start for element in self.blocks]
+        self.labels = [label for line in reader.bold_lines if (label := self._label(line)) and is_label(label)]
+        self._label_starts = [label.start for label in self.labels]
+
+    def next_break(self, position: int) -> Token | None:
+        """The first line break or tag of a block from a position on."""
+        return _from(self.breaks, self._break_starts, position)
+
+    def next_word(self, position: int) -> Token | None:
+        """The first text with a word in it from a position on."""
+        return _from(self.words, self._word_starts, position)
+
+    def next_block(self, position: int) -> Element | None:
+        """The first block that begins at a position or behind it."""
+        return _from(self.blocks, self._block_starts, position)
+
+    def next_label(self, position: int) -> Label | None:
+        """The first label from a position on."""
+        return _from(self.labels, self._label_starts, position)
+
+    def _label(self, line: BoldLine) -> Label | None:
+        first = line.texts[0]
+        head, colon, _ = decoded("".join(self.body[token.start : token.end] for token in line.texts)).partition(":")
+        if not head.strip() or len(head) > _LONGEST_LABEL:
+            return None
+        end, text = line.end, None
+        if colon:
+            at, text = self.body.find(":", first.start, line.end), line.texts[-1]
+        else:
+            at, text = self._colon_after(line.end)
+        if at >= 0:
+            end = at + 1
+        return Label(
+            name=" ".join(head.split()).casefold(),
+            start=line.start,
+            end=end,
+            has_colon=at >= 0,
+            element=line.element,
+            is_first=line.element is not None and line.element.first_word in [token.start for token in line.texts],
+            begins_line=self._begins_line(first.start),
+            ends_line=self._ends_line(end, text.end if text and at >= 0 else end),
+        )
+
+    def _begins_line(self, position: int) -> bool:
+        word = bisect_left(self._word_starts, position) - 1
+        line = bisect_left(self._break_starts, position) - 1
+        return word < 0 or (line >= 0 and self._word_starts[word] < self._break_starts[line])
+
+    def _ends_line(self, position: int, text_end: int) -> bool:
+        """Whether no word follows in the line; ``text_end`` is where the text around the position ends."""
+        return not decoded(self.body[position:text_end]).strip() and self._next_in_line(text_end) is None
+
+    def _next_in_line(self, position: int) -> Token | None:
+        word, line_end = self.next_word(position), self.next_break(position)
+        return None if word is None or (line_end is not None and line_end.start < word.start) else word
+
+    def _colon_after(self, position: int) -> tuple[int, Token | None]:
+        """Where the colon stands with which the line goes on, and in which text; -1 if it goes on otherwise."""
+        word = self._next_in_line(position)
+        at = self.body.find(":", word.start, word.end) if word else -1
+        if word is None or at < 0 or decoded(self.body[word.start : at]).strip():
+            return -1, None
+        return at, word
+
+
+def _from(items: list[_Found], starts: list[int], position: int) -> _Found | None:
+    index = bisect_left(starts, position)
+    return items[index] if index < len(items) else None

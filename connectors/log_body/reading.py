@@ -1,0 +1,33 @@
+"""Finds the note and the sections in the body of a call log, and reads them back."""
+
+from __future__ import annotations
+
+from adapters.contract import LogFormat
+from connectors.log_body.html_call import html_places
+from connectors.log_body.places import Place, Places
+from connectors.log_body.text_call import text_places
+from connectors.log_body.text_labels import unshielded
+
+
+def places_in(body: str, log_format: LogFormat) -> Places:
+    """Where note and sections stand."""
+    return html_places(body) if log_format is LogFormat.HTML else text_places(body, log_format)
+
+
+def note_in(place: Place, log_format: LogFormat) -> str:
+    """The note as the agent wrote it."""
+    return unshielded(place.text.strip("\n"), log_format)
+
+
+def read_note(body: str, log_format: LogFormat) -> str:
+    """The agent's note in a body; "" when it has none."""
+    if log_format is not LogFormat.HTML:
+        body = body.replace("\r\n", "\n")
+    place = places_in(body, log_format).note
+    return note_in(place, log_format) if place else ""
+
+
+def read_subject(body: str, log_format: LogFormat) -> str:
+    """The Summary of a body, for CRMs whose records have no title; "" when it has none."""
+    place = places_in(body, log_format).sections.get("subject")
+    return place.text.strip() if place else ""
