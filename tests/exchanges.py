@@ -6,11 +6,11 @@ import dataclasses
 import functools
 import json
 import re
-import threading
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -155,7 +155,7 @@ def cases_of(platform: str) -> list[Case]:
 class ObservedClient(HttpClient):
     """The real client, noting for each request which of its methods sent it."""
 
-    current = threading.local()
+    current: ContextVar[Any] = ContextVar("current request", default=None)
     token_urls: frozenset[str] = frozenset()
 
     def __init__(self, *, hosts: Sequence[str], upload_hosts: Sequence[str], **options: Any) -> None:
@@ -165,11 +165,11 @@ class ObservedClient(HttpClient):
 
     @contextmanager
     def _noting(self, kind: str, *, is_read: bool, hosts: Sequence[str] = ()) -> Iterator[None]:
-        self.current.note = (kind, is_read, tuple(hosts))
+        token = self.current.set((kind, is_read, tuple(hosts)))
         try:
             yield
         finally:
-            self.current.note = None
+            self.current.reset(token)
 
     def send(self, method: str, url: str, *, read: bool | None = None, **options: Any) -> Any:
         with self._noting("api", is_read=method.upper() in ("GET", "HEAD") if read is None else read):
@@ -188,8 +188,8 @@ class ObservedClient(HttpClient):
             super().upload(url, data, headers, method=method)
 
     def note_of(self, request: requests.PreparedRequest) -> tuple[str, bool, tuple[str, ...]]:
-        """Kind, whether it is a read, and hosts of the request this thread is sending."""
-        note: tuple[str, bool, tuple[str, ...]] | None = getattr(self.current, "note", None)
+        """Kind, whether it is a read, and hosts of the request that is being sent."""
+        note: tuple[str, bool, tuple[str, ...]] | None = self.current.get()
         if note is not None:
             return note
         is_token = str(request.url).partition("?")[0] in self.token_urls

@@ -38,13 +38,14 @@ MAY_IMPORT = {
 }
 #: Single modules that speak for the contract to a library.
 EXCEPTIONS = {
+    "adapters/contract/connections.py": {"urllib3"},
     "adapters/contract/http.py": {"requests", "urllib3"},
     "adapters/contract/oauth.py": {"authlib"},
-    "adapters/contract/outbound_guard.py": {"urllib3"},
     "adapters/contract/phone.py": {"phonenumbers"},
     "adapters/contract/phone_lines.py": {"phonenumbers"},
     "adapters/contract/transport.py": {"requests", "urllib3"},
     "adapters/contract/transport_errors.py": {"requests", "urllib3"},
+    "adapters/contract/waiting.py": {"greenlet"},
     "audit/fields.py": {"cryptography"},
     "config/celery.py": {"celery"},
     "config/logs.py": {"orjson"},

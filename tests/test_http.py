@@ -31,6 +31,7 @@ from adapters.contract.errors import (
     AccessDenied,
     AddressNotPublic,
     BodyTooLong,
+    ConnectorError,
     CredentialsRejected,
     CrmUnavailable,
     RateLimited,
@@ -38,7 +39,7 @@ from adapters.contract.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from adapters.contract.fan_out import fan_out
+from adapters.contract.fan_out import fan_out, fan_out_outcomes
 from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
 from adapters.contract.manifest import Pace
 from adapters.contract.outbound_guard import is_public, refusal
@@ -61,12 +62,14 @@ class Crm:
         self.answers = list(answers) or [lambda handler: reply(handler)]
         self.requests = []
         self.connections = set()
+        self.before_body = lambda: None
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self):
                 length = int(self.headers.get("Content-Length", 0))
+                crm.before_body()
                 self.body = self.rfile.read(length)
                 crm.requests.append(self)
                 crm.connections.add(self.client_address)
@@ -832,6 +835,113 @@ def test_calls_are_counted_through_the_threads_of_a_fan_out():
     assert (outer.value, inner.value) == (5, 4)
 
 
+# together
+
+
+def _all_together(count):
+    """Answers no request before so many are there."""
+    meeting = threading.Barrier(count, timeout=30)
+
+    def answer(handler):
+        meeting.wait()
+        reply(handler, body=json.dumps(handler.path).encode())
+
+    return answer
+
+
+def _threads():
+    return sum(thread.name.startswith("fan-out") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_requests_of_a_fan_out_wait_together_in_one_thread(certificate, is_secure):
+    """Over TLS 1.3 the first that comes on a new connection is no answer but tickets for the next one."""
+    held = []
+    with secure_crm(certificate) if is_secure else plain_crm() as (crm, host):
+        meet = _all_together(12)
+        crm.answers = [lambda handler: held.append(_threads()) or meet(handler)]
+        policy = replace(OPEN, ca_bundle=certificate, connect_timeout=20, read_timeout=30)
+        there = client(base_url=f"http{'s' * is_secure}://{host}", hosts=[host], policy=policy)
+        for _ in range(3):
+            assert fan_out(lambda number: there.get(f"/{number}"), range(12)) == [f"/{n}" for n in range(12)]
+        assert (len(crm.requests), len(crm.connections)) == (36, 12)
+    assert held[-1] == 0
+
+
+@contextmanager
+def plain_crm():
+    with Crm() as crm:
+        yield crm, f"127.0.0.1:{crm.port}"
+
+
+@pytest.mark.parametrize("kind", ["upload", "post"])
+def test_large_bodies_leave_together(kind):
+    """Nobody reads a body before all have begun: one after the other they would wait for ever."""
+    meeting, body = threading.Barrier(3, timeout=30), b"x" * 8_000_000
+    with Crm() as crm:
+        crm.before_body = meeting.wait
+        here = f"127.0.0.1:{crm.port}"
+        there = crm.client(policy=replace(OPEN, read_timeout=30), upload_hosts=[here])
+        send = {
+            "upload": lambda _: there.upload(f"http://{here}/file", body, {}),
+            "post": lambda _: there.post("/file", data=body),
+        }
+        fan_out(send[kind], range(3))
+        assert [len(request.body) for request in crm.requests] == [len(body)] * 3
+
+
+def test_files_are_fetched_together():
+    meeting = threading.Barrier(3, timeout=30)
+
+    def answer(handler):
+        reply(handler, body=b"a", Content_Length="2")
+        meeting.wait()
+        handler.wfile.write(b"b")
+
+    with Crm(answer) as crm:
+        here = f"127.0.0.1:{crm.port}"
+        there = crm.client(policy=replace(OPEN, read_timeout=30))
+        files = fan_out(lambda _: there.download(f"http://{here}/file", hosts=[here], max_bytes=9), range(3))
+    assert files == [b"ab"] * 3
+
+
+def test_more_requests_than_go_out_together_all_get_their_answer():
+    with Crm(lambda handler: reply(handler, body=json.dumps(handler.path).encode())) as crm:
+        there = crm.client(policy=replace(OPEN, read_timeout=30))
+        assert fan_out(lambda number: there.get(f"/{number}"), range(100)) == [f"/api/{n}" for n in range(100)]
+        assert len(crm.connections) <= 32
+
+
+@pytest.mark.parametrize("failure", [hang_up, answers(400), lambda handler: time.sleep(0.8)])
+def test_one_that_fails_or_hangs_leaves_the_others_their_answers(failure):
+    with Crm(lambda handler: failure(handler) if handler.path.endswith("/3") else reply(handler, body=b"1")) as crm:
+        found = fan_out_outcomes(lambda number: crm.client().get(f"/{number}"), range(6))
+    assert [item for item in found if not isinstance(item, ConnectorError)] == [1] * 5
+    assert isinstance(found[3], ConnectorError)
+
+
+def test_a_connection_that_hangs_while_it_is_opened_holds_up_nobody(monkeypatch):
+    with Crm(answers(body=b"1")) as crm:
+        real, met = urllib3.util.connection.create_connection, threading.Event()
+
+        def connect(address, *args, **kwargs):
+            if address[0] == "localhost":
+                met.wait(30)  # for as long as the others are not done
+            return real(address, *args, **kwargs)
+
+        monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+        hosts = [f"127.0.0.1:{crm.port}", f"localhost:{crm.port}"]
+
+        def ask(number):
+            host = hosts[1] if number == 0 else hosts[0]
+            crm.client(base_url=f"http://{host}", hosts=hosts).get("/x")
+            if number == 2:
+                met.set()
+            return host
+
+        assert fan_out(ask, range(3)) == [hosts[1], hosts[0], hosts[0]]
+
+
 # pace
 
 
@@ -903,20 +1013,24 @@ def test_a_limit_of_its_own_leaves_the_other_requests_of_the_user_alone():
 
 
 def test_no_more_requests_are_in_flight_than_the_pace_allows():
-    limiter, lock = pacing.Limiter(), threading.Lock()
+    lock, meeting = threading.Lock(), threading.Barrier(3, timeout=30)
     running, most = 0, 0
 
-    def work(_):
+    def answer(handler):
         nonlocal running, most
-        with limiter.turn(Pace(in_flight=3)):
-            with lock:
-                running += 1
-                most = max(most, running)
-            time.sleep(0.005)
-            with lock:
-                running -= 1
+        with lock:
+            running += 1
+            most = max(most, running)
+        meeting.wait()  # never more than three, nor less
+        with lock:
+            running -= 1
+        meeting.wait()
+        reply(handler)
 
-    fan_out(work, range(12))
+    with Crm(answer) as crm:
+        there = crm.client(policy=replace(OPEN, read_timeout=30), pace=Pace(in_flight=3), pace_key="in flight")
+        fan_out(lambda number: there.get(f"/{number}"), range(12))
+        assert len(crm.requests) == 12
     assert most == 3
 
 

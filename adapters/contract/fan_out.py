@@ -1,29 +1,28 @@
-"""The one thread pool: sends independent reads out together."""
+"""Sends independent requests out together."""
 
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 from adapters.contract.errors import ConnectorError
+from adapters.contract.waiting import run_in_turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_POOL_SIZE = 64
-_pool: ThreadPoolExecutor | None = None
-_pool_guard = threading.Lock()
 _inside = contextvars.ContextVar("inside_fan_out", default=False)
 
 
 def fan_out(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """``[function(item) for item in items]``, all at once; results keep the order of ``items``.
 
-    ``function`` does HTTP and arithmetic only: no ORM, no cache, no further ``fan_out`` (``RuntimeError``). The first
-    error is raised after the others have finished. Not for writes of the same record.
+    ``function`` does HTTP and arithmetic only: no ORM, no cache, no further ``fan_out`` (``RuntimeError``). All run in
+    this thread, each until it waits for its answer: whatever else blocks holds the others up. The first error is raised
+    after the others have finished. Not for writes of the same record.
     """
     futures = _submit(function, list(items))
     errors = [error for future in futures if (error := future.exception())]
@@ -51,17 +50,10 @@ def run_together(*calls: Callable[[], Result]) -> list[Result]:
 
 def _submit(function: Callable[[Item], Result], items: list[Item]) -> list[Future[Result]]:
     if _inside.get():
-        raise RuntimeError("fan_out inside fan_out: the pool could wait for itself for ever")
-    if len(items) < 2:  # nothing to gain from a thread
+        raise RuntimeError("fan_out inside fan_out: the items of both belong into one")
+    if len(items) < 2:  # nothing to gain from turns
         return [_run_here(function, item) for item in items]
-    pool = _the_pool()
-    futures = []
-    for item in items:
-        context = contextvars.copy_context()  # carries the request id into the thread's log lines
-        futures.append(pool.submit(context.run, _run_inside, function, item))
-    for future in futures:
-        future.exception()  # waits
-    return futures
+    return run_in_turns([partial(_run_inside, function, item) for item in items])
 
 
 def _run_inside(function: Callable[[Item], Result], item: Item) -> Result:
@@ -76,11 +68,3 @@ def _run_here(function: Callable[[Item], Result], item: Item) -> Future[Result]:
     except Exception as error:
         future.set_exception(error)
     return future
-
-
-def _the_pool() -> ThreadPoolExecutor:
-    global _pool
-    with _pool_guard:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max_workers=_POOL_SIZE, thread_name_prefix="fan-out")
-        return _pool

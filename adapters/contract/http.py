@@ -17,7 +17,7 @@ import requests
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from adapters.contract import call_count, pacing, write_fence
+from adapters.contract import call_count, pacing, waiting, write_fence
 from adapters.contract.call_count import count_calls
 from adapters.contract.errors import (
     ConnectorError,
@@ -198,7 +198,9 @@ class HttpClient:
         """
         kept: list[bytes] = []
         request = requests.Request("GET", url, headers={**_DEFAULT_HEADERS, "Accept": "*/*"})
-        reply = self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
+        reply = waiting.in_thread(
+            lambda: self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
+        )
         if error := media_error_for(reply):
             raise error
         return kept[0]
@@ -206,7 +208,9 @@ class HttpClient:
     def upload(self, url: str, data: bytes, headers: Mapping[str, str], *, method: str = "PUT") -> None:
         """Sends a file to a signed URL at one of ``upload_hosts``, with exactly these headers and no credentials."""
         request = requests.Request(method.upper(), url, data=data, headers=dict(headers))
-        reply = self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
+        reply = waiting.in_thread(
+            lambda: self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
+        )
         if error := media_error_for(reply):
             raise error
 

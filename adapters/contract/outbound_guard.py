@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
-import sys
 from collections.abc import Sequence
-from typing import Any
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>[/?#].*)?", re.IGNORECASE | re.DOTALL)
@@ -87,66 +80,3 @@ def is_public(address: str) -> bool:
         return not any(ip in network for network in _NOT_PUBLIC_IPV4)
     # outside 2000::/3 lie IPv4-mapped and -compatible addresses, NAT64 and all that is unassigned
     return ip in _GLOBAL_IPV6 and not any(ip in network for network in _TUNNELS)
-
-
-def _connect_to_public(connection: HTTPConnection) -> socket.socket:
-    """``HTTPConnection._new_conn`` with a check between the name's resolution and the use of its answer."""
-    host = connection._dns_host.strip("[]")
-    try:
-        found = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-        raise NameResolutionError(connection.host, connection, failure) from None
-    public = [answer for answer in found if is_public(str(answer[4][0]))]
-    if not public:
-        raise AddressRefused
-    problem: OSError | None = None
-    for family, kind, protocol, _, address in public:
-        try:
-            return _open(connection, family, kind, protocol, address)
-        except OSError as error:
-            problem = error
-    if isinstance(problem, TimeoutError):
-        raise ConnectTimeoutError(connection, "connect timed out")
-    raise NewConnectionError(connection, "connect failed")
-
-
-def _open(connection: HTTPConnection, family: int, kind: int, protocol: int, address: Any) -> socket.socket:
-    opened = socket.socket(family, kind, protocol)
-    try:
-        for option in connection.socket_options or ():
-            opened.setsockopt(*option)
-        if isinstance(connection.timeout, int | float):
-            opened.settimeout(connection.timeout)
-        opened.connect(address)
-        if not is_public(str(opened.getpeername()[0])):
-            raise AddressRefused
-    except BaseException:
-        opened.close()
-        raise
-    sys.audit("http.client.connect", connection, connection.host, connection.port)
-    return opened
-
-
-class _PublicHTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect_to_public(self)
-
-
-class _PublicHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect_to_public(self)
-
-
-class _PublicHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _PublicHTTPConnection
-
-
-class _PublicHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicHTTPSConnection
-
-
-#: For ``PoolManager.pool_classes_by_scheme``: pools whose sockets reach public addresses only.
-#: ``_new_conn`` is not part of urllib3's public interface: urllib3 is pinned, and a test holds on to the effect.
-#: Requests through a proxy do not use them: there the proxy resolves the name, and its own address may be private.
-PUBLIC_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _PublicHTTPPool, "https": _PublicHTTPSPool}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from adapters.contract import waiting
 from adapters.contract.errors import RateLimited
 
 if TYPE_CHECKING:
@@ -65,24 +66,34 @@ class Limiter:
             self._condition.notify_all()
 
     def _enter(self, pace: Pace | None) -> None:
+        with self._condition:
+            if self._enters(pace, give_up=time.monotonic() + LONGEST_WAIT) is None:
+                return
+        waiting.in_thread(lambda: self._wait_to_enter(pace))
+
+    def _wait_to_enter(self, pace: Pace | None) -> None:
         give_up = time.monotonic() + LONGEST_WAIT
         with self._condition:
-            while True:
-                now = time.monotonic()
-                closed = self._closed_until - now
-                if closed > (pace.patience if pace else 0):
-                    raise RateLimited(retry_after=closed, status=0)
-                wait = max(self._seconds_to_next_start(pace, now), closed)
-                is_full = pace is not None and 0 < pace.in_flight <= self._running
-                if not is_full and wait <= 0:
-                    break
-                remaining = give_up - now
-                if remaining <= 0 or wait > remaining:
-                    raise RateLimited(retry_after=max(wait, 1.0), status=0)
-                self._condition.wait(remaining if is_full else wait)
+            while (seconds := self._enters(pace, give_up=give_up)) is not None:
+                self._condition.wait(seconds)
+
+    def _enters(self, pace: Pace | None, *, give_up: float) -> float | None:
+        """None: it is this request's turn. Else seconds after which to ask again, or as soon as another one ends."""
+        now = time.monotonic()
+        closed = self._closed_until - now
+        if closed > (pace.patience if pace else 0):
+            raise RateLimited(retry_after=closed, status=0)
+        wait = max(self._seconds_to_next_start(pace, now), closed)
+        is_full = pace is not None and 0 < pace.in_flight <= self._running
+        if not is_full and wait <= 0:
             self._running += 1
             if pace is not None and pace.starts:
                 self._starts.append(now)
+            return None
+        remaining = give_up - now
+        if remaining <= 0 or wait > remaining:
+            raise RateLimited(retry_after=max(wait, 1.0), status=0)
+        return remaining if is_full else wait
 
     def _seconds_to_next_start(self, pace: Pace | None, now: float) -> float:
         if pace is None or not pace.starts:

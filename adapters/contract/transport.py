@@ -20,8 +20,9 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
+from adapters.contract import waiting
+from adapters.contract.connections import POOLS, PUBLIC_POOLS
 from adapters.contract.errors import CrmUnavailable
-from adapters.contract.outbound_guard import PUBLIC_POOLS
 
 #: Hosts whose connections are kept, and idle connections kept for each.
 _HOSTS_KEPT = 256
@@ -34,6 +35,7 @@ _SOCKET_OPTIONS = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 ]
+_LARGE_BODY = 64 * 1024
 _READS = frozenset({"GET", "HEAD"})
 
 
@@ -67,6 +69,9 @@ class _OneRepeat(Retry):
         if isinstance(error, ReadTimeoutError):
             raise error
         return super().increment(method, url, response, error, *pool_and_traceback, **named)
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        waiting.in_thread(lambda: super(_OneRepeat, self).sleep(response))
 
 
 def _retry(methods: frozenset[str], *, read: int | bool) -> Retry:
@@ -123,6 +128,11 @@ class _Transport(HTTPAdapter):
             return request.path_url
         return super().request_url(request, {"http": str(self._pools.proxy)})
 
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if len(request.body or b"") > _LARGE_BODY:  # it may take long to leave
+            return waiting.in_thread(lambda: super(_Transport, self).send(request, *args, **kwargs))
+        return super().send(request, *args, **kwargs)
+
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = requests.Response()
         response.status_code = resp.status
@@ -161,10 +171,10 @@ def _pools(policy: OutboundPolicy) -> PoolManager:
     if policy.proxy:
         auth = parse_url(policy.proxy).auth
         headers = make_headers(proxy_basic_auth=unquote(auth)) if auth else None
-        return proxy_from_url(policy.proxy, proxy_headers=headers, **options)
-    pools = PoolManager(**options)
-    if not policy.allow_private_addresses:
-        pools.pool_classes_by_scheme = PUBLIC_POOLS
+        pools: PoolManager = proxy_from_url(policy.proxy, proxy_headers=headers, **options)
+    else:
+        pools = PoolManager(**options)
+    pools.pool_classes_by_scheme = POOLS if policy.proxy or policy.allow_private_addresses else PUBLIC_POOLS
     return pools
 
 
