@@ -46,6 +46,7 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out,
+    parse_phone,
     precondition,
     require,
     require_id,
@@ -175,14 +176,17 @@ class DeclarativeAdapter(CrmAdapter):
     # --- contacts ----------------------------------------------------------------------------------
 
     def find_contacts(self, phone: PhoneNumber) -> ContactMatches:
-        """One request, or one for each notation of the number, all together."""
+        """One request for each notation of the number that is asked for, all together: mostly one."""
         offer = self.new_contact_offer()
         operation = self._operations.get("findContact")
         if operation is None:
             return ContactMatches(new_contact=offer)
-        own = variables.phone(phone)
-        each = [{"phoneFormat": form} for form in phone.variants] if operation.for_each_format else [{}]
-        pages = fan_out(lambda form: self._sender.list(operation, {**own, **form}), each)
+        if operation.for_each_format:
+            each = [{**variables.phone(phone), "phoneFormat": form} for form in phone.variants]
+        else:  # of a Mexican or Argentine number the older or newer notation too
+            twins = [parse_phone(twin, home_region=phone.home_region) for twin in phone.twins]
+            each = [variables.phone(number) for number in (phone, *twins)]
+        pages = fan_out(lambda own: self._sender.list(operation, own), each)
         rows = [row for page in pages for row in page.rows]
         matches = contacts_with_number(rows, operation.mapping.get("item", {}), phone)
         return replace(matches, new_contact=offer, notice=_cut_notice(any(page.is_cut for page in pages)))
