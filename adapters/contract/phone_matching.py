@@ -8,6 +8,7 @@ all, when the text's digits, seven or more, are the last ones of it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -207,11 +208,9 @@ def _place(asked: _Asked, span: _Span) -> tuple[int, int] | None:
 def _first_group(asked: _Asked, span: _Span, begin: int, last: int) -> int | None:
     """The group with which a number begins that is the one asked for and no part of a longer one."""
     end = span.offsets[last] + span.ends[last] - span.starts[last]
-    for first, start in enumerate(span.offsets):
-        if start > begin:
-            return None
-        if begin - start > _LONGEST_PREFIX:
-            continue
+    nearest = bisect_left(span.offsets, begin - _LONGEST_PREFIX)
+    for first in range(nearest, bisect_right(span.offsets, begin)):
+        start = span.offsets[first]
         number = span.digits[start:end]
         has_plus = span.has_plus and first == 0
         if asked.line in asked.readings(number, has_plus) and _stands_alone(asked, span, start, last, end):
