@@ -22,6 +22,7 @@ from adapters.contract import (
     ContactMatches,
     Credentials,
     CrmAdapter,
+    DirectoryUser,
     LicenseStatus,
     LoggedCall,
     LogResult,
@@ -35,6 +36,7 @@ from connectors.services.identity import hashed
 SESSION, DAY, MESSAGE, LOG_ID, DAY_ID = "sess-1", "day-1", "msg-1", "theirs-log-1", "theirs-day-1"
 NUMBER = "+16505550100"
 ENTRY = UUID(int=7)
+EXTENSIONS = {"rcExtensionList": [{"id": 1, "name": "Kim"}]}
 
 
 @dataclass
@@ -72,6 +74,9 @@ class FakeCrm:
 
             def refresh_user(self) -> UserProfile:
                 return self.user_profile()
+
+            def list_users(self) -> tuple[DirectoryUser, ...]:
+                return (DirectoryUser(id="u1", name="Kim"), DirectoryUser(id="u2", name=self._ask("users")))
 
             def license_status(self) -> LicenseStatus:
                 return LicenseStatus(is_valid=True, status=self._ask("license"))
@@ -201,6 +206,8 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "POST /admin/serverLoggingSettings": (
         "POST", "/admin/serverLoggingSettings", {"additionalFieldValues": {"password": "mine"}},
     ),
+    "POST /admin/userMapping": ("POST", "/admin/userMapping?rcAccessToken=t", EXTENSIONS),
+    "POST /admin/reinitializeUserMapping": ("POST", "/admin/reinitializeUserMapping?rcAccessToken=t", EXTENSIONS),
     "GET /calldown": ("GET", "/calldown?status=All", None),
     "POST /calldown": ("POST", "/calldown?rcAccountId=rc-theirs", {"contactId": "7", "phoneNumber": NUMBER}),
     "PATCH /calldown/<str:entry_id>": ("PATCH", f"/calldown/{ENTRY.hex}", {"note": "mine now", "status": "called"}),
@@ -235,6 +242,8 @@ SHARED_WITH_COLLEAGUES = {
     "GET /user/preloadSettings by token",
     "GET /admin/settings",
     "POST /admin/settings",
+    "POST /admin/userMapping",
+    "POST /admin/reinitializeUserMapping",
 }
 #: Asked before a login, by clients that know nothing but the hash of an account's id; it opens display settings only.
 OPEN_TO_THE_HASH = {"GET /user/preloadSettings by hash"}

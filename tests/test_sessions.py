@@ -43,6 +43,8 @@ PROTECTED = [
     ("get", "/admin/settings"),
     ("post", "/user/refreshInfo"),
     ("get", "/accountData?keys=x"),
+    ("post", "/admin/userMapping"),
+    ("post", "/admin/reinitializeUserMapping"),
     ("get", "/calldown"),
     ("post", "/calldown"),
     ("patch", "/calldown/1"),

@@ -143,7 +143,7 @@ class WireSchema(AutoSchema):
             found[(400, "application/json")] = self._operation.reply
         if self.view.authentication_classes:
             found[401] = OpenApiResponse({"type": "object"}, "The login at the CRM has ended")
-        if self.path == "/admin/settings":
+        if self.path in ("/admin/settings", "/admin/userMapping", "/admin/reinitializeUserMapping"):
             found[(403, "text/plain")] = OpenApiResponse(_SENTENCE, "Not an administrator")
         found[(413, "text/plain")] = OpenApiResponse(_SENTENCE, "Too large")
         found[(415, "text/plain")] = OpenApiResponse(_SENTENCE, "Neither JSON nor a form")

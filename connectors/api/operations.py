@@ -19,6 +19,7 @@ from connectors.api import (
     replies,
     sessions,
     settings,
+    user_mapping,
 )
 
 
@@ -34,7 +35,7 @@ class Operation:
     #: Values of a parameter where they are few.
     choices: dict[str, list[str]] = field(default_factory=dict)
     body: type[serializers.Serializer[Any]] | None = None
-    reply: type[serializers.Serializer[Any]] | dict[str, Any] | None = None
+    reply: type[serializers.Serializer[Any]] | serializers.BaseSerializer[Any] | dict[str, Any] | None = None
     request_example: Any = None
     reply_example: Any = None
 
@@ -101,6 +102,15 @@ _CONVERSATION = {
     "contactId": 1,
 }
 _RC_TOKEN = {"rcAccessToken": "RingCentral access token; better in the header X-RC-Access-Token"}
+_EXTENSIONS = {
+    "rcExtensionList": [{"id": 101, "name": "Kim Lee", "extensionNumber": "101", "email": "kim@example.com"}]
+}
+_MAPPED = [
+    {
+        "crmUser": {"id": 7, "name": "Kim Lee", "email": "kim@example.com"},
+        "rcUser": {"extensionId": 101, "name": "Kim Lee", "extensionNumber": "101", "email": "kim@example.com"},
+    }
+]
 _LOGGED = {"message": "Call logged", "messageType": "success", "ttl": 2000}
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -187,6 +197,24 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=ServerLoggingWrite,
         reply=replies.Outcome,
         request_example={"additionalFieldValues": {}},
+    ),
+    ("POST", "/admin/userMapping"): Operation(
+        summary="CRM users with the RingCentral users mapped to them",
+        tag="Settings",
+        query=_RC_TOKEN,
+        body=user_mapping.UserMappingBody,
+        reply=replies.MappedUser(many=True),
+        request_example=_EXTENSIONS,
+        reply_example=_MAPPED,
+    ),
+    ("POST", "/admin/reinitializeUserMapping"): Operation(
+        summary="The same, matched anew by e-mail and name",
+        tag="Settings",
+        query=_RC_TOKEN,
+        body=user_mapping.UserMappingBody,
+        reply=replies.MappedUser(many=True),
+        request_example=_EXTENSIONS,
+        reply_example=_MAPPED,
     ),
     ("GET", "/accountData"): Operation(
         summary="Account-wide choices for forms",

@@ -180,6 +180,19 @@ class AdminSettings(serializers.Serializer[Any]):
     userMappings = serializers.ListField(child=serializers.DictField(), required=False)
 
 
+class DirectoryEntry(serializers.Serializer[Any]):
+    id = WireId()
+    name = serializers.CharField()
+    email = serializers.CharField()
+
+
+class MappedUser(serializers.Serializer[Any]):
+    """``rcUser``: absent, or an object, for a client with its token in the query; a list for others."""
+
+    crmUser = DirectoryEntry()
+    rcUser = serializers.JSONField(required=False)
+
+
 class Hashes(serializers.Serializer[Any]):
     extensionId = serializers.CharField()
     accountId = serializers.CharField()

@@ -89,13 +89,14 @@ def _refuse_too_many(kept: Settings) -> None:
         raise PlainText("Invalid request: userSettings: too many settings.")
 
 
-def _window(request: Request) -> str:
+def window_of(request: Request) -> str:
     """Tells one login of the extension from another: its token, hashed."""
     token = request.headers.get("Authorization") or request.query_params.get("jwtToken") or ""
     return hashlib.sha256(token.encode()).hexdigest()[:32] if token else ""
 
 
-def _administrator(request: Request) -> RingCentralIdentity:
+def administrator(request: Request) -> RingCentralIdentity:
+    """The administrator behind the request's RingCentral token. Raises a plain 400 or 403 for anybody else."""
     token = ringcentral_token(request)
     try:
         identity = verify_ringcentral_token(token) if token else None
@@ -114,7 +115,7 @@ class AdminSettingsViewSet(WireViewSet):
     @operation("adminSettings")
     def read(self, request: Request) -> Response:
         token_user(request)
-        account = read_account_settings(_administrator(request), window=_window(request))
+        account = read_account_settings(administrator(request), window=window_of(request))
         if account is None:
             return Response({"customConnector": None, "userSettings": {}})
         return Response(
@@ -128,7 +129,7 @@ class AdminSettingsViewSet(WireViewSet):
 
     @operation("adminSettings")
     def write(self, request: Request) -> HttpResponse:
-        identity = _administrator(request)
+        identity = administrator(request)
         given = request.data.get("adminSettings") if isinstance(request.data, dict) else None
         if not isinstance(given, dict):
             raise PlainText("Invalid request: adminSettings: must be an object.")
@@ -136,10 +137,7 @@ class AdminSettingsViewSet(WireViewSet):
         body.is_valid(raise_exception=True)
         columns = {"userSettings": "settings", "userMappings": "user_mappings", "customAdapter": "custom_adapter"}
         changes = {columns[key]: value for key, value in body.validated_data.items()}
-        mappings = changes.get("user_mappings")
-        if mappings and all(item.get("rcExtensionId") == "none" for item in mappings):
-            del changes["user_mappings"]  # an old client that misread the mapping would wipe it
-        save_account_settings(identity, changes, window=_window(request))
+        save_account_settings(identity, changes, window=window_of(request))
         record(
             "account_settings.write",
             actor=f"rc:{hashed(identity.extension_id)[:16]}",

@@ -14,6 +14,7 @@ from connectors.api import (
     platforms,
     sessions,
     settings,
+    user_mapping,
     vendor_routes,
 )
 
@@ -36,6 +37,8 @@ urlpatterns = [
     path("user/preloadSettings", settings.UserSettingsViewSet.as_view({"get": "preload"})),
     path("admin/settings", settings.AdminSettingsViewSet.as_view({"get": "read", "post": "write"})),
     path("admin/serverLoggingSettings", settings.ServerLoggingViewSet.as_view({"get": "read", "post": "write"})),
+    path("admin/userMapping", user_mapping.UserMappingViewSet.as_view({"post": "read"})),
+    path("admin/reinitializeUserMapping", user_mapping.UserMappingViewSet.as_view({"post": "begin_anew"})),
     path("contact", contacts.ContactViewSet.as_view({"get": "find", "post": "create"})),
     path("custom/contact/search", contacts.ContactViewSet.as_view({"get": "search"})),
     path("callLog", call_logs.CallLogViewSet.as_view({"get": "find", "post": "create", "patch": "update"})),

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connectors.models import AccountSettings, CrmUser, ShownSettings
+from connectors.services import mapping_rules
 from connectors.services.identity import RingCentralIdentity, hashed
 from connectors.services.settings import Settings
 
@@ -116,11 +117,20 @@ def save_account_settings(administrator: RingCentralIdentity, given: Mapping[str
     AccountSettings.objects.get_or_create(pk=account_id)
     while True:
         account = AccountSettings.objects.get(pk=account_id)
-        columns = {name: _rebased(value, seen.get(name), getattr(account, name)) for name, value in given.items()}
+        columns = {name: _merged(name, value, seen.get(name), getattr(account, name)) for name, value in given.items()}
         unchanged = AccountSettings.objects.filter(pk=account_id, version=account.version)
         if unchanged.update(**columns, version=F("version") + 1):
             break
     _remember_seen(administrator, window, {**seen, **given})
+
+
+def remember_seen_mappings(administrator: RingCentralIdentity, window: str, mappings: list[dict[str, Any]]) -> None:
+    """The window's own mappings from now on are these, as its client keeps what it was told of each CRM user."""
+    _remember_seen(administrator, window, {**_seen(administrator, window), "user_mappings": mappings})
+
+
+def _merged(column: str, given: Any, seen: Any, stored: Any) -> Any:
+    return mapping_rules.merged(given, seen, stored) if column == "user_mappings" else _rebased(given, seen, stored)
 
 
 def _seen(administrator: RingCentralIdentity, window: str) -> dict[str, Any]:
@@ -139,10 +149,10 @@ def _seen_key(administrator: RingCentralIdentity, window: str) -> str:
 
 def _rebased(given: Any, seen: Any, stored: Any) -> Any:
     """``stored`` with what differs between ``seen`` and ``given``, member by member."""
-    parts = [_members(value) for value in (given, seen, stored)]
-    if None in parts:
+    parts = [value for value in (given, seen, stored) if isinstance(value, dict)]
+    if len(parts) < 3:
         return stored if seen is not None and given == seen else given
-    new, old, result = (dict(part) for part in parts if part is not None)
+    new, old, result = (dict(part) for part in parts)
     for key in [*new, *(key for key in old if key not in new)]:
         if new.get(key, _ABSENT) == old.get(key, _ABSENT):
             continue
@@ -150,12 +160,4 @@ def _rebased(given: Any, seen: Any, stored: Any) -> Any:
             result[key] = new[key]
         else:
             result.pop(key, None)
-    return result if isinstance(given, dict) else list(result.values())
-
-
-def _members(value: Any) -> Mapping[str, Any] | None:
-    """An object's members, or a mapping's entries by CRM user; None for anything else."""
-    if isinstance(value, list):
-        members = {str(item.get("crmUserId")): item for item in value}
-        return members if len(members) == len(value) else None
-    return value if isinstance(value, dict) else None
+    return result
