@@ -233,6 +233,9 @@ NOTE_DRAFT_LIFETIME = timedelta(hours=1)
 RINGCENTRAL_SERVER = env.url(
     "RINGCENTRAL_SERVER", "https://platform.ringcentral.com", example="https://platform.ringcentral.com"
 )
+#: The application whose id is built into the extension; with both set, administrators get reports.
+RINGCENTRAL_CLIENT_ID = env.text("RINGCENTRAL_CLIENT_ID")
+RINGCENTRAL_CLIENT_SECRET = env.text("RINGCENTRAL_CLIENT_SECRET")
 ADMIN_EXTENSION_IDS = env.texts("ADMIN_EXTENSION_ID_DEV_PASS_LIST")
 
 # --- Adapters and their way out ------------------------------------------------------------------

@@ -268,6 +268,42 @@ class CallDownEntry(models.Model):
         return self.id.hex
 
 
+class RingCentralLogin(models.Model):
+    """The RingCentral login of an administrator, for reports. Their own: no colleague's request uses it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    #: None: the user was removed, and the tokens are still to be revoked.
+    user = models.ForeignKey(CrmUser, on_delete=models.SET_NULL, null=True, related_name="+")
+    account_id = models.CharField("RingCentral account", max_length=128)
+    access_token = EncryptedTextField()
+    refresh_token = EncryptedTextField(blank=True, default="")
+    token_expires_at = models.DateTimeField(null=True)
+    refresh_lease = models.UUIDField(null=True, editable=False)
+    refresh_lease_until = models.DateTimeField(null=True, editable=False)
+    #: Set when nobody may use it any more; the row goes when RingCentral has revoked it.
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user"], condition=Q(ended_at=None), name="one_ringcentral_login_per_user")
+        ]
+
+    def __str__(self) -> str:
+        return self.account_id
+
+    def columns_of(self, credentials: Credentials) -> dict[str, Any]:
+        """The columns that hold new tokens, sealed for this row, for a conditional ``update()``."""
+        columns: dict[str, Any] = {"token_expires_at": credentials.expires_at}
+        for name in ("access_token", "refresh_token"):
+            field = self._meta.get_field(name)
+            assert isinstance(field, EncryptedTextField)
+            columns[name] = field.seal(self, getattr(credentials, name))
+        return columns
+
+    def needs_refresh(self, now: datetime) -> bool:
+        return self.token_expires_at is not None and self.token_expires_at - EXPIRY_MARGIN <= now
+
+
 class RequestCount(models.Model):
     """How many requests a caller made in one window of time; only where no Redis counts them."""
 

@@ -30,13 +30,40 @@ from adapters.contract import (
 )
 from audit.models import CallLog, ConversationLog, LogState, MessageLog
 from connectors.api.authentication import issue_token
-from connectors.models import AccountSettings, CallDownEntry, ContactMatch, CrmUser, NoteDraft
+from connectors.models import AccountSettings, CallDownEntry, ContactMatch, CrmUser, NoteDraft, RingCentralLogin
 from connectors.services.identity import hashed
 
 SESSION, DAY, MESSAGE, LOG_ID, DAY_ID = "sess-1", "day-1", "msg-1", "theirs-log-1", "theirs-day-1"
 NUMBER = "+16505550100"
 ENTRY = UUID(int=7)
+PERIOD = "timeFrom=2026-05-01T00:00:00Z&timeTo=2026-05-08T00:00:00Z"
 EXTENSIONS = {"rcExtensionList": [{"id": 1, "name": "Kim"}]}
+
+
+@dataclass
+class FakeRingCentral:
+    """In place of the client that speaks to RingCentral with a token; everybody is an administrator of ``rc-mine``."""
+
+    crm: FakeCrm
+    token: str = ""
+
+    def oauth(self, app: Any) -> FakeRingCentral:
+        return self
+
+    def exchange(self, *, code: str) -> Credentials:
+        return Credentials(access_token="mine-token")
+
+    def revoke(self, token: str) -> None:
+        self.crm.asked.append(("revoke at RingCentral", token, ""))
+
+    def get(self, path: str, **query: Any) -> Any:
+        self.crm.asked.append(("RingCentral", self.token, path))
+        me = {"id": 1, "account": {"id": "rc-mine"}, "permissions": {"admin": {"enabled": True}}}
+        return {**me, "records": []}
+
+    def post(self, path: str, **query: Any) -> Any:
+        self.crm.asked.append(("RingCentral", self.token, path))
+        return {"data": {"records": []}}
 
 
 @dataclass
@@ -140,7 +167,13 @@ RELATIONS: dict[str, dict[str, Any]] = {
 
 
 def make_user(side: str, **columns: Any) -> CrmUser:
-    values = {"platform": "testCRM", "crm_user_id": side, "rc_account_id": f"rc-{side}", **columns}
+    values = {
+        "platform": "testCRM",
+        "crm_user_id": side,
+        "rc_account_id": f"rc-{side}",
+        "rc_account_verified": True,
+        **columns,
+    }
     wire_id = f"{values['crm_user_id']}-{values['platform']}"
     user = CrmUser(wire_id=wire_id, name=f"{side}-name", host=f"{side}-crm.example", **values)
     user.hashed_rc_extension_id = f"{side}-extension"
@@ -162,6 +195,8 @@ def give_records(user: CrmUser) -> None:
     NoteDraft.objects.create(user=user, session_id="sess-2", note="theirs-note", expires_at=expires)
     entry = CallDownEntry(id=ENTRY, user=user, contact_id="7", note="theirs-note", contact_name="theirs-callee")
     entry.save(force_insert=True)
+    tokens = {"account_id": user.rc_account_id, "access_token": "theirs-token", "refresh_token": "theirs-refresh"}
+    RingCentralLogin.objects.create(user=user, **tokens)
     AccountSettings.objects.get_or_create(
         pk=hashed(user.rc_account_id), defaults={"settings": {"theme": {"value": "theirs-theme"}}}
     )
@@ -208,6 +243,9 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     ),
     "POST /admin/userMapping": ("POST", "/admin/userMapping?rcAccessToken=t", EXTENSIONS),
     "POST /admin/reinitializeUserMapping": ("POST", "/admin/reinitializeUserMapping?rcAccessToken=t", EXTENSIONS),
+    "GET /ringcentral/oauth/callback": ("GET", "/ringcentral/oauth/callback?code=c", None),
+    "GET /ringcentral/admin/report": ("GET", f"/ringcentral/admin/report?{PERIOD}&rcAccountId=rc-theirs", None),
+    "GET /ringcentral/admin/userReport": ("GET", f"/ringcentral/admin/userReport?{PERIOD}&rcExtensionId=1", None),
     "GET /calldown": ("GET", "/calldown?status=All", None),
     "POST /calldown": ("POST", "/calldown?rcAccountId=rc-theirs", {"contactId": "7", "phoneNumber": NUMBER}),
     "PATCH /calldown/<str:entry_id>": ("PATCH", f"/calldown/{ENTRY.hex}", {"note": "mine now", "status": "called"}),
@@ -280,7 +318,7 @@ def _rows_of(user: CrmUser) -> list[Any]:
     rows: list[Any] = [CrmUser.objects.get(pk=user.pk)]
     rows += [*CallLog.objects.filter(**mine, session_id=SESSION), *ConversationLog.objects.filter(**mine)]
     rows += [*MessageLog.objects.filter(**mine), *NoteDraft.objects.filter(user=user)]
-    rows += CallDownEntry.objects.filter(user=user)
+    rows += [*CallDownEntry.objects.filter(user=user), *RingCentralLogin.objects.filter(user=user)]
     rows += [*ContactMatch.objects.filter(user=user), *AccountSettings.objects.filter(pk=hashed(user.rc_account_id))]
     return [(type(row).__name__, str(row.pk), str(model_to_dict(row)), str(row.__dict__.get("claim"))) for row in rows]
 

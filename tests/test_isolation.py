@@ -11,9 +11,9 @@ from django.db import transaction
 from adapters import registry
 from connectors.api import settings as settings_api
 from connectors.api import urls
-from connectors.services import crm_access, identity
+from connectors.services import crm_access, identity, ringcentral_login
 from connectors.services.identity import RingCentralIdentity
-from tests.isolation import RELATIONS, REQUESTS, FakeCrm, as_markdown, cells, expected
+from tests.isolation import RELATIONS, REQUESTS, FakeCrm, FakeRingCentral, as_markdown, cells, expected
 
 
 class _Undo(Exception):
@@ -28,6 +28,8 @@ def test_every_endpoint_against_every_relation(monkeypatch, capsys):
         monkeypatch.setattr(module, "verify_ringcentral_token", lambda token: mine)
     monkeypatch.setattr(crm_access.registry, "adapter_class", crm.adapter_class)
     monkeypatch.setattr(registry, "missing_secrets", lambda manifest: [])
+    monkeypatch.setattr(ringcentral_login, "is_configured", lambda: True)
+    monkeypatch.setattr(ringcentral_login, "ringcentral_client", lambda token="": FakeRingCentral(crm, token))
 
     @contextmanager
     def fresh_database():

@@ -20,6 +20,7 @@ from connectors.api.operations import OPERATIONS, Operation
 _APP_TOKEN = "appToken"  # noqa: S105 - the name of a scheme
 _QUERY_TOKEN = "jwtToken"  # noqa: S105
 _SENTENCE = {"type": "string"}
+_FOR_ADMINISTRATORS = ("/admin/settings", "/admin/userMapping", "/admin/reinitializeUserMapping")
 _PART = re.compile(r"<str:(\w+)>")
 _PARTY = {
     "type": "object",
@@ -143,7 +144,7 @@ class WireSchema(AutoSchema):
             found[(400, "application/json")] = self._operation.reply
         if self.view.authentication_classes:
             found[401] = OpenApiResponse({"type": "object"}, "The login at the CRM has ended")
-        if self.path in ("/admin/settings", "/admin/userMapping", "/admin/reinitializeUserMapping"):
+        if self._operation.tag == "Reports" or self.path in _FOR_ADMINISTRATORS:
             found[(403, "text/plain")] = OpenApiResponse(_SENTENCE, "Not an administrator")
         found[(413, "text/plain")] = OpenApiResponse(_SENTENCE, "Too large")
         found[(415, "text/plain")] = OpenApiResponse(_SENTENCE, "Neither JSON nor a form")

@@ -21,6 +21,7 @@ from connectors.api import (
     settings,
     user_mapping,
 )
+from connectors.services.ringcentral_reports import GROUPS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,11 @@ _CONVERSATION = {
     "contactId": 1,
 }
 _RC_TOKEN = {"rcAccessToken": "RingCentral access token; better in the header X-RC-Access-Token"}
+_PERIOD = {
+    "timeFrom": "ISO 8601",
+    "timeTo": "ISO 8601",
+    "timezone": "name of the time zone, such as America/Los_Angeles",
+}
 _EXTENSIONS = {
     "rcExtensionList": [{"id": 101, "name": "Kim Lee", "extensionNumber": "101", "email": "kim@example.com"}]
 }
@@ -215,6 +221,25 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         reply=replies.MappedUser(many=True),
         request_example=_EXTENSIONS,
         reply_example=_MAPPED,
+    ),
+    ("GET", "/ringcentral/oauth/callback"): Operation(
+        summary="Keeps an administrator's RingCentral login, for reports",
+        tag="Reports",
+        query={"code": "interop code of RingCentral"},
+        reply=replies.Done,
+    ),
+    ("GET", "/ringcentral/admin/report"): Operation(
+        summary="The company's calls",
+        tag="Reports",
+        query={**_PERIOD, "groupBy": "groups in place of one sum"},
+        choices={"groupBy": list(GROUPS)},
+        reply=_OBJECT,
+    ),
+    ("GET", "/ringcentral/admin/userReport"): Operation(
+        summary="Calls and texts of one extension",
+        tag="Reports",
+        query={**_PERIOD, "rcExtensionId": "RingCentral extension id; default: the administrator's own"},
+        reply=_OBJECT,
     ),
     ("GET", "/accountData"): Operation(
         summary="Account-wide choices for forms",

@@ -15,9 +15,15 @@ from adapters.contract import AccessDenied, ConnectorError, CredentialsRejected,
 from audit.recorder import audited, record
 from connectors.api.envelope import PlainText, from_notice, text_reply
 from connectors.api.wire import WireViewSet, connected_user, operation, ringcentral_token, token_user
-from connectors.models import AccountSettings
+from connectors.models import AccountSettings, CrmUser
 from connectors.services.crm_access import change_server_logging, with_adapter
-from connectors.services.identity import RingCentralIdentity, hashed, identity_if_verified, verify_ringcentral_token
+from connectors.services.identity import (
+    RingCentralIdentity,
+    bind_account,
+    hashed,
+    identity_if_verified,
+    verify_ringcentral_token,
+)
 from connectors.services.settings import Settings, claim_account, effective
 from connectors.services.settings_changes import (
     read_account_settings,
@@ -54,9 +60,10 @@ class UserSettingsViewSet(WireViewSet):
     @operation("userSettings")
     def read(self, request: Request) -> Response:
         user = token_user(request)
-        identity = None if user.rc_account_id else identity_if_verified(ringcentral_token(request))
-        named = request.query_params.get("rcAccountId") or request.headers.get("rc-account-id", "")
-        claim_account(user, hashed(identity.account_id) if identity else named)
+        known = user.rc_account_id if user.rc_account_verified else ""
+        if not known and (identity := identity_if_verified(ringcentral_token(request))):
+            bind_account(user, identity)
+        claim_account(user, request.query_params.get("rcAccountId") or request.headers.get("rc-account-id", ""))
         shown = effective(user)
         remember_shown(user, shown)
         return Response(shown)
@@ -96,7 +103,10 @@ def window_of(request: Request) -> str:
 
 
 def administrator(request: Request) -> RingCentralIdentity:
-    """The administrator behind the request's RingCentral token. Raises a plain 400 or 403 for anybody else."""
+    """The administrator behind the request's RingCentral token. Raises a plain 400 or 403 for anybody else.
+
+    Administrator or not: the user behind the request's own token belongs to that account from then on.
+    """
     token = ringcentral_token(request)
     try:
         identity = verify_ringcentral_token(token) if token else None
@@ -104,6 +114,8 @@ def administrator(request: Request) -> RingCentralIdentity:
         raise PlainText("RingCentral did not accept the access token.") from None
     except ConnectorError:
         raise PlainText("RingCentral could not be asked who you are. Please try again later.") from None
+    if identity and isinstance(request.user, CrmUser):
+        bind_account(request.user, identity)
     if identity is None or not identity.is_admin:
         raise PlainText("Admin validation failed", 403)
     return identity

@@ -12,6 +12,7 @@ from connectors.api import (
     message_logs,
     note_drafts,
     platforms,
+    ringcentral,
     sessions,
     settings,
     user_mapping,
@@ -47,5 +48,8 @@ urlpatterns = [
     path("calldown/<str:entry_id>", call_down.CallDownViewSet.as_view({"patch": "update", "delete": "delete"})),
     path("callDisposition", dispositions.DispositionViewSet.as_view({"put": "update"})),
     path("messageLog", message_logs.MessageLogViewSet.as_view({"post": "create"})),
+    path("ringcentral/oauth/callback", ringcentral.RingCentralViewSet.as_view({"get": "connect"})),
+    path("ringcentral/admin/report", ringcentral.RingCentralViewSet.as_view({"get": "company"})),
+    path("ringcentral/admin/userReport", ringcentral.RingCentralViewSet.as_view({"get": "user"})),
     *vendor_routes.patterns(),
 ]

@@ -153,4 +153,21 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['user', 'scheduled_at'], name='call_down_by_user'), models.Index(fields=['updated_at'], name='call_down_by_age')],
             },
         ),
+        migrations.CreateModel(
+            name='RingCentralLogin',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('account_id', models.CharField(max_length=128, verbose_name='RingCentral account')),
+                ('access_token', audit.fields.EncryptedTextField()),
+                ('refresh_token', audit.fields.EncryptedTextField(blank=True, default='')),
+                ('token_expires_at', models.DateTimeField(null=True)),
+                ('refresh_lease', models.UUIDField(editable=False, null=True)),
+                ('refresh_lease_until', models.DateTimeField(editable=False, null=True)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='connectors.crmuser')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('user',), name='one_ringcentral_login_per_user')],
+            },
+        ),
     ]

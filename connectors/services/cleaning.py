@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount, ShownSettings
 from connectors.services import call_down
+from connectors.services.ringcentral_login import revoke_ended
 from connectors.services.sessions import disconnect
 from connectors.services.settings_changes import SHOWN_FOR
 
@@ -51,6 +52,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
         drafts.delete()
         creations.delete()
         calls.delete()
+        revoke_ended()
         ShownSettings.objects.filter(shown_at__lt=now - SHOWN_FOR).delete()
         RequestCount.objects.filter(ends_at__lt=now).delete()
     return dict(counts)

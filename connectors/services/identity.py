@@ -37,16 +37,13 @@ class RingCentralIdentity:
     is_admin: bool
 
 
-def verify_ringcentral_token(token: str) -> RingCentralIdentity:
-    """Asks RingCentral who the token belongs to. Raises ``CredentialsRejected`` for a bad one.
-
-    Source: RingCentral API reference, "Get Extension".
-    """
+def ringcentral_client(token: str = "") -> HttpClient:
+    """Speaks to RINGCENTRAL_SERVER and nobody else, as the bearer of ``token``."""
     server = settings.RINGCENTRAL_SERVER
-    client = HttpClient(
+    return HttpClient(
         base_url=server,
         hosts=[server.split("://", 1)[-1].split("/", 1)[0]],
-        headers={"Authorization": f"Bearer {token}"},
+        headers={"Authorization": f"Bearer {token}"} if token else {},
         policy=OutboundPolicy(
             connect_timeout=settings.OUTBOUND_CONNECT_TIMEOUT,
             read_timeout=settings.OUTBOUND_READ_TIMEOUT,
@@ -57,6 +54,15 @@ def verify_ringcentral_token(token: str) -> RingCentralIdentity:
         ),
         adapter="ringcentral",
     )
+
+
+def verify_ringcentral_token(token: str) -> RingCentralIdentity:
+    """Asks RingCentral who the token belongs to. Raises ``CredentialsRejected`` for a bad one."""
+    return identify(ringcentral_client(token))
+
+
+def identify(client: HttpClient) -> RingCentralIdentity:
+    """Who the client's token belongs to. Source: RingCentral API reference, "Get Extension"."""
     extension = client.get("/restapi/v1.0/account/~/extension/~", template="/extension/~")
     extension_id = str(require_id(extension, "id"))
     return RingCentralIdentity(
@@ -65,6 +71,19 @@ def verify_ringcentral_token(token: str) -> RingCentralIdentity:
         is_admin=dig(extension, "permissions.admin.enabled", bool, False)
         or extension_id in settings.ADMIN_EXTENSION_IDS,
     )
+
+
+def bind_account(user: CrmUser, identity: RingCentralIdentity) -> None:
+    """Keeps that the user belongs to this RingCentral account: their request carried a token of it that verified.
+
+    A login can only claim an account. The extension's identity is filled in where it is empty, and never changed.
+    """
+    extension = user.hashed_rc_extension_id or hashed(identity.extension_id)
+    proven = {"rc_account_id": identity.account_id, "rc_account_verified": True, "hashed_rc_extension_id": extension}
+    if any(getattr(user, name) != value for name, value in proven.items()):
+        CrmUser.objects.filter(pk=user.pk).update(**proven)
+        for name, value in proven.items():
+            setattr(user, name, value)
 
 
 def identity_if_verified(token: str) -> RingCentralIdentity | None:

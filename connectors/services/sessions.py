@@ -27,6 +27,7 @@ from connectors.deliveries.logins import drop_revocations, given_up, wake
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.sending import send_now
 from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.services import ringcentral_login
 from connectors.services.crm_access import build_adapter, with_adapter
 from connectors.services.pasted import clean_fields, clean_host
 from connectors.services.settings import Settings
@@ -182,6 +183,7 @@ def disconnect(*, user: CrmUser, actor: str) -> Notice:
             send_now(revocation, credentials)
         except ConnectorError as error:
             log.info("revocation refused", extra={"platform": user.platform, "error": type(error).__name__})
+    ringcentral_login.end_login(user)
     return Notice(message=f"Logged out of {registry.display_name(user.platform)}", ttl=1000)
 
 
@@ -228,6 +230,7 @@ def forget(*, platform: str, crm_user_id: str, account_id: str) -> bool:
         with audited("session.forget", actor=f"crm:{platform}", platform=platform, owner=user.owner) as event:
             event.target = user.wire_id
             _end_login(user)
+        ringcentral_login.end_login(user)
         return True
     return False
 
