@@ -121,6 +121,23 @@ def _call_down(body: dict[str, Any]) -> None:
             assert item[name] is None or datetime.fromisoformat(item[name])
 
 
+def _mapping(body: list[dict[str, Any]]) -> None:
+    """The client stores what it makes of this: any other shape would wipe the company's mapping."""
+    assert isinstance(body, list)
+    for row in body:
+        assert row["crmUser"]["id"] not in (None, "")
+        assert isinstance(row["crmUser"]["name"], str)
+        if "rcUser" in row:
+            assert row["rcUser"]["extensionId"]
+            assert isinstance(row["rcUser"]["name"], str)
+
+
+def _report(body: dict[str, Any]) -> None:
+    """A date range is written into it, and counts that are missing show as 0."""
+    assert isinstance(body, dict)
+    assert isinstance(body["callLogStats"], dict)
+
+
 def _manifest(body: dict[str, Any]) -> None:
     assert isinstance(body["serverUrl"], str)
     assert body["author"]["name"]
@@ -146,6 +163,9 @@ _READS = {
     ("POST", "/unAuthorize"): lambda body: (_message(body), _message(body["returnMessage"])),
     ("GET", "/licenseStatus"): _license,
     ("GET", "/calldown"): _call_down,
+    ("POST", "/admin/userMapping"): _mapping,
+    ("GET", "/ringcentral/admin/report"): _report,
+    ("GET", "/ringcentral/admin/userReport"): _report,
     ("GET", "/user/settings"): _settings,
     ("POST", "/user/settings"): lambda body: _settings(body["userSettings"]),
     ("GET", "/user/preloadSettings"): lambda body: _settings(body["userSettings"]),

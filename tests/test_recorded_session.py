@@ -144,6 +144,16 @@ ENDPOINTS = [
     ("POST", "/messageLog", conversation("c{n}", LUKE, 0)),
     ("POST", "/messageLog", {**conversation("c{n}", LUKE, 1), "contactId": None}),
     ("POST", "/callLog/cacheNote", {"sessionId": "1", "note": "n"}),
+    ("GET", "/calldown?status=All", None),
+    ("POST", "/calldown", {"phoneNumber": "+16505551212", "scheduledAt": "2100-01-01T09:00:00Z"}),
+    ("POST", "/calldown", {}),
+    ("PATCH", "/calldown/unknown", {"lastCallAt": "2026-01-01T09:00:00Z"}),
+    ("DELETE", "/calldown/unknown", None),
+    ("GET", "/ringcentral/oauth/callback?code=x", None),
+    ("GET", "/ringcentral/admin/report?timeFrom=x", None),
+    ("GET", "/ringcentral/admin/userReport?timeFrom=x", None),
+    ("POST", "/admin/userMapping", {"rcExtensionList": []}),
+    ("POST", "/admin/reinitializeUserMapping", {"rcExtensionList": []}),
 ]
 TROUBLE = {
     "none": {},
