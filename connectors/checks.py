@@ -117,6 +117,12 @@ def _warnings() -> Iterator[CheckMessage]:
             "OUTBOUND_ALLOW_PRIVATE_ADDRESSES is on: a host name may lead into your own network.",
             id="connectors.W005",
         )
+    if bool(settings.RINGCENTRAL_CLIENT_ID) != bool(settings.RINGCENTRAL_CLIENT_SECRET):
+        yield Warning(
+            "RINGCENTRAL_CLIENT_ID and RINGCENTRAL_CLIENT_SECRET belong together: reports are off.",
+            hint="Set both, or neither.",
+            id="connectors.W010",
+        )
     if "*" in settings.ALLOWED_HOSTS:
         yield Warning("ALLOWED_HOSTS accepts every host name.", id="connectors.W006")
     elif not validate_host(host := split_domain_port(urlsplit(settings.APP_SERVER).netloc)[0], settings.ALLOWED_HOSTS):

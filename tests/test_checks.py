@@ -60,6 +60,7 @@ SPOILT = [
     ("connectors.W005", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES", True),
     ("connectors.W006", "ALLOWED_HOSTS", ["*"]),
     ("connectors.W008", "ALLOWED_HOSTS", ["127.0.0.1"]),
+    ("connectors.W010", "RINGCENTRAL_CLIENT_ID", "an-id"),
 ]
 
 
