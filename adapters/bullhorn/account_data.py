@@ -8,10 +8,13 @@ from typing import Any
 
 from adapters.bullhorn.notes import PENDING_ACTION
 from adapters.contract import (
+    AccessDenied,
     AccountCache,
     Choice,
     ConnectorError,
     HttpClient,
+    Notice,
+    NoticeLevel,
     UnexpectedResponse,
     dig,
     fan_out_outcomes,
@@ -41,6 +44,27 @@ class AccountLists:
         self._cache = cache
         self._lists: dict[str, list[Option]] = {}
         self._asked: tuple[str, ...] = ()
+        self._is_whole = True
+
+    @property
+    def notice(self) -> Notice | None:
+        """What is missing from the forms: a list that could not be read, where none is known.
+
+        One that the user may not see is missing for good: not worth a warning per call.
+        """
+        if self._is_whole:
+            return None
+        return Notice(message="Some choices could not be read from Bullhorn.", level=NoticeLevel.WARNING)
+
+    def forget(self, key: str) -> None:
+        """Bullhorn refused a choice of this list: the next look-up reads it anew."""
+        self._cache.forget(_cache_key(key))
+
+    def forget_status(self, contact_type: str) -> None:
+        """As ``forget``, for the statuses of a contact type."""
+        for key, (name, _) in _STATUSES.items():
+            if name == contact_type:
+                self.forget(key)
 
     def missing_reads(self, keys: Iterable[str] = KEYS) -> list[Callable[[], list[Option]]]:
         """The reads that the cache does not spare; their outcomes go to ``take``."""
@@ -57,6 +81,7 @@ class AccountLists:
             if isinstance(outcome, ConnectorError):
                 stale = self._cache.get_stale(_cache_key(key))
                 self._lists[key] = stale if isinstance(stale, list) else []
+                self._is_whole = self._is_whole and (isinstance(stale, list) or isinstance(outcome, AccessDenied))
             else:
                 self._cache.put(_cache_key(key), outcome)
                 self._lists[key] = outcome

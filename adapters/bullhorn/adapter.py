@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.bullhorn import comments, lookup, notes, people, search, service_user, sign_in
+from adapters.bullhorn import comments, lookup, note_writes, notes, people, search, service_user, sign_in
 from adapters.bullhorn.account_data import ACTIONS, AccountLists
 from adapters.bullhorn.refusals import explain
 from adapters.contract import (
-    AccessDenied,
     AdapterContext,
     CallLogChange,
     CallLogEntry,
@@ -45,19 +44,10 @@ from adapters.contract import (
     UnsupportedOperation,
     UserProfile,
     dig,
-    precondition,
+    is_deleted,
+    log_written,
     require,
     require_id,
-    text_or_null,
-)
-
-_NOTES_READ_ONLY = (
-    "It seems like your Bullhorn account does not have permission to update Note. "
-    "Refer to details for more information."
-)
-_NOTES_READ_ONLY_ADVICE = (
-    "Turn on one-time call logging in the logging settings, so that a call is logged once, when it is over; "
-    "or ask your Bullhorn administrator for permission to edit notes."
 )
 
 
@@ -196,7 +186,12 @@ class Adapter(CrmAdapter):
         lists = AccountLists(self.http, self.cache)
         lists.fill((ACTIONS,))
         person = people.new_person(draft)
-        created = people.create(self.http, self.cache, kind, person)
+        try:
+            created = people.create(self.http, self.cache, kind, person)
+        except RequestRejected as error:
+            if "status" in error.message:
+                lists.forget_status(kind.type)
+            raise
         return Contact(
             id=created,
             name=person["name"],
@@ -209,22 +204,24 @@ class Adapter(CrmAdapter):
 
     def create_call_log(self, entry: CallLogEntry) -> LogResult:
         """The note; then, where the user ticked it, a copy of the agent's note in the person's comments."""
-        reply = self.http.put("entity/Note", json=notes.call_note(entry))
-        log_id = require_id(reply, "changedEntityId")
+        log_id, left_out = note_writes.add(
+            self.http, self.cache, notes.call_note(entry), otherwise=notes.PENDING_ACTION
+        )
         entry.created(log_id)
-        return self.complete_call_log(log_id, entry)
+        copied = self.complete_call_log(log_id, entry)
+        logged = log_written(log_id, "Call logged", left_out, crm="Bullhorn", further=copied.notice)
+        return replace(logged, gone=(*logged.gone, *copied.gone))
 
     def complete_call_log(self, log_id: Id, entry: CallLogEntry) -> LogResult:
         """The copy in the person's comments, if it is wanted and not there yet."""
         if not comments.is_wanted(entry.submission, entry.note):
             return LogResult(log_id=log_id)
-        notice = comments.copy_note(self.http, entry.contact, entry.note, entry.started_at, self.zone())
-        return LogResult(log_id=log_id, notice=notice)
+        return comments.copy_note(self.http, log_id, entry.contact, entry.note, entry.started_at, self.zone())
 
     def get_call_log(self, ref: LogRef) -> LoggedCall:
         """The note as it stands now."""
         reply = self.http.get(f"entity/Note/{notes.note_id(ref)}", params={"fields": notes.READ_FIELDS})
-        return notes.logged_call(require(reply, "data", dict))
+        return notes.logged_call(notes.living(require(reply, "data", dict)))
 
     def get_call_logs(self, refs: Sequence[LogRef]) -> list[LoggedCall | ConnectorError]:
         """One request for all; Bullhorn leaves out those that no longer exist."""
@@ -236,7 +233,7 @@ class Adapter(CrmAdapter):
             reply = self.http.get(f"entity/Note/{','.join(wanted)}", params={"fields": notes.READ_FIELDS})
         except RecordNotFound:  # all of them
             reply = {"data": []}
-        found = {require_id(row, "id"): row for row in search.found_rows(reply)}
+        found = {require_id(row, "id"): row for row in search.found_rows(reply) if not is_deleted(row)}
         return [
             note if isinstance(note, ConnectorError) else notes.logged_call(found[note]) if note in found
             else RecordNotFound()
@@ -255,17 +252,18 @@ class Adapter(CrmAdapter):
             fields["comments"] = change.body
         note_id = notes.note_id(ref)
         changed = {name: value for name, value in fields.items() if name not in raw or raw[name] != value}
-        if changed:
-            self._write_note(note_id, changed)
+        left_out = note_writes.change(self.http, self.cache, note_id, changed)
+        logged = log_written(note_id, "Call log updated", left_out, crm="Bullhorn")
         if not comments.is_wanted(change.submission, change.note):
-            return LogResult(log_id=note_id)
+            return logged
         linked = notes.person_of(raw)
         contact = ref.contact or (ContactRef(id=linked[1], type=linked[0].type) if linked else None)
         if contact and linked and not search.kind_of(contact.type):
             contact = replace(contact, type=linked[0].type)
         moment = change.started_at or (change.current.started_at if change.current else None) or self.context.now()
-        notice = comments.copy_note(self.http, contact, change.note or "", moment, self.zone())
-        return LogResult(log_id=note_id, notice=notice)
+        copied = comments.copy_note(self.http, note_id, contact, change.note or "", moment, self.zone())
+        notice = logged.notice.followed_by(copied.notice) if logged.notice else copied.notice
+        return LogResult(log_id=note_id, notice=notice, gone=(*logged.gone, *copied.gone))
 
     def set_disposition(self, ref: LogRef, disposition: Disposition) -> LogResult | None:
         """The note's action."""
@@ -273,8 +271,8 @@ class Adapter(CrmAdapter):
             return None
         action = notes.chosen_action(disposition.fields) or notes.PENDING_ACTION
         note_id = notes.note_id(ref)
-        self._write_note(note_id, {"action": action})
-        return LogResult(log_id=note_id)
+        left_out = note_writes.change(self.http, self.cache, note_id, {"action": action})
+        return log_written(note_id, "Call log updated", left_out, crm="Bullhorn")
 
     def find_call_log(self, marker: LogMarker) -> Id | None:
         """The note with this session id among the newest of its person.
@@ -287,45 +285,34 @@ class Adapter(CrmAdapter):
         try:
             reply = self.http.get(
                 f"entity/{kind.entity}/{notes.record_id(marker.contact.id)}/notes",
-                params={"fields": "id,externalID,dateAdded", "orderBy": "-dateAdded", "count": str(search.PAGE)},
+                params={
+                    "fields": "id,externalID,dateAdded,isDeleted",
+                    "orderBy": "-dateAdded",
+                    "count": str(search.PAGE),
+                },
             )
         except RequestRejected as error:
             if error.status not in (404, 410):
                 raise
             raise UnsupportedOperation("finding a log whose contact is gone") from None
         wanted = notes.external_id(marker.marker)
-        return next(
-            (require_id(row, "id") for row in search.found_rows(reply) if row.get("externalID") == wanted), None
-        )
-
-    def _write_note(self, note_id: int, fields: Mapping[str, Any]) -> None:
-        try:
-            reply = self.http.post(f"entity/Note/{note_id}", json=fields)
-        except AccessDenied as error:
-            raise AccessDenied(
-                _NOTES_READ_ONLY, advice=_NOTES_READ_ONLY_ADVICE, reason=error.reason, status=error.status
-            ) from None
-        require_id(reply, "changedEntityId")
+        living = (row for row in search.found_rows(reply) if not is_deleted(row))
+        return next((require_id(row, "id") for row in living if row.get("externalID") == wanted), None)
 
     # --- message logs ------------------------------------------------------------------------------
 
     def create_message_log(self, entry: MessageLogEntry) -> LogResult:
         """One note for the conversation day."""
-        reply = self.http.put("entity/Note", json=notes.message_note(entry))
-        log_id = require_id(reply, "changedEntityId")
+        log_id, left_out = note_writes.add(self.http, self.cache, notes.message_note(entry), otherwise="")
         entry.created(log_id)
-        return LogResult(log_id=log_id)
+        return log_written(log_id, "Message logged", left_out, crm="Bullhorn")
 
     def update_message_log(self, ref: LogRef, change: MessageLogChange) -> LogResult:
         """One read and one write, however many messages; the note keeps its date."""
         note_id = notes.note_id(ref)
-        body = change.body
-        if body is None:
-            with precondition(reads_the_record=True):
-                reply = self.http.get(f"entity/Note/{note_id}", params={"fields": "id,comments"})
-                current = text_or_null(require(reply, "data", dict), "comments")
-            body = change.append(current, change.messages)
-        self._write_note(note_id, {"comments": body})
+        present = note_writes.present_text(self.http, note_id)
+        body = change.append(present, change.messages) if change.body is None else change.body
+        note_writes.change(self.http, self.cache, note_id, {"comments": body})
         return LogResult(log_id=note_id)
 
     def find_message_log(self, marker: LogMarker) -> Id | None:

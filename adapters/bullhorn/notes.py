@@ -18,8 +18,10 @@ from adapters.contract import (
     LoggedCall,
     LogRef,
     MessageLogEntry,
+    RecordNotFound,
     RequestRejected,
     dig,
+    is_deleted,
     rows,
     text_or_null,
 )
@@ -37,6 +39,7 @@ READ_FIELDS = ",".join(
         "comments",
         "dateAdded",
         "minutesSpent",
+        "isDeleted",
         *(f"{association}(id,firstName,lastName)" for association in _ASSOCIATIONS.values()),
     )
 )
@@ -119,6 +122,13 @@ def author(assignee: Assignee | None) -> dict[str, Any]:
 def note_id(ref: LogRef) -> int:
     """The note's id. Raises ``RequestRejected`` for a text that cannot be one: it goes into the path."""
     return record_id(ref.log_id)
+
+
+def living(note: dict[str, Any]) -> dict[str, Any]:
+    """The note as read. Raises ``RecordNotFound`` for a deleted one, which stays readable."""
+    if is_deleted(note):
+        raise RecordNotFound("The record no longer exists in Bullhorn.")
+    return note
 
 
 def logged_call(note: Mapping[str, Any]) -> LoggedCall:

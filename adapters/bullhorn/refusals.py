@@ -16,11 +16,15 @@ from adapters.contract import (
     Reply,
     RequestRejected,
     dig,
+    reference_gone,
 )
 from adapters.contract.token_errors import token_error
 from adapters.contract.url_template import ends_in_id
 
+NOTE = "Note"
 _REASON_LENGTH = 200
+#: Field of a refused note -> what it refers to.
+_REFERENCES = {"personReference": "contact", "commentingPerson": "owner", "action": "note action"}
 
 
 def explain(reply: Reply) -> ConnectorError | None:
@@ -43,24 +47,29 @@ def explain(reply: Reply) -> ConnectorError | None:
             reason=key,
             status=reply.status,
         )
+    is_note = path.rstrip("/").endswith(f"/entity/{NOTE}") or f"/entity/{NOTE}/" in path
     if fields := _refused_fields(reply):
         # Older clusters answer 500 with the same list: a clear refusal all the same.
-        return RequestRejected(f"Bullhorn refused the field: {fields}.", reason=key, status=reply.status)
+        if is_note and (what := next((_REFERENCES[name] for name in fields if name in _REFERENCES), "")):
+            return reference_gone(what, "Bullhorn", reason=key, status=reply.status)
+        message = f"Bullhorn refused the field: {', '.join(fields)[:_REASON_LENGTH]}."
+        return RequestRejected(message, reason=key, status=reply.status)
     if reply.status in (400, 422) and _is_search(reply):
         # The message repeats the query, and the query holds the number or name.
         return RequestRejected("Bullhorn refused the search.", reason=key, status=reply.status)
     if reply.status in (404, 410) and ends_in_id(reply.url):
         return RecordNotFound("The record no longer exists in Bullhorn.", status=reply.status)
-    if reply.status in (404, 410):  # a PUT makes a record: something it refers to is not there
+    if reply.status in (404, 410) and is_note:  # a PUT makes a record: something it refers to is not there
+        return reference_gone("", "Bullhorn", reason=key, status=reply.status)
+    if reply.status in (404, 410):
         return RequestRejected("Bullhorn does not know what this refers to.", reason=key, status=reply.status)
     return None
 
 
-def _refused_fields(reply: Reply) -> str:
+def _refused_fields(reply: Reply) -> list[str]:
     """The names of refused fields; the details beside them may repeat the value, a number or a name, and stay out."""
     errors = dig(reply.body, "errors", list, [])
-    names = dict.fromkeys(name for error in errors if (name := dig(error, "propertyName", str, "")))
-    return ", ".join(names)[:_REASON_LENGTH]
+    return list(dict.fromkeys(name for error in errors if (name := dig(error, "propertyName", str, ""))))
 
 
 def _is_search(reply: Reply) -> bool:

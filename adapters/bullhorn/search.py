@@ -144,7 +144,7 @@ def _begins(field: str, word: str) -> str:
 
 def search(http: HttpClient, kind: PersonKind, query: str) -> list[dict[str, Any]]:
     """The rows that a query finds. Always by POST: the URL may hold 7,500 characters, a query more."""
-    fields = dict.fromkeys(("id", "name", "email", "status", *kind.phone_fields, *kind.activity_fields))
+    fields = dict.fromkeys(("id", "name", "email", "status", "isDeleted", *kind.phone_fields, *kind.activity_fields))
     found = http.post(
         f"search/{kind.entity}",
         params={"fields": ",".join(fields), "count": str(PAGE)},
@@ -182,12 +182,12 @@ def numbers(kind: PersonKind, row: Mapping[str, Any]) -> list[str]:
 
 
 def moment_of(row: Mapping[str, Any], field: str) -> datetime | None:
-    """A timestamp, which Bullhorn keeps as milliseconds since the epoch; None when absent."""
+    """A timestamp, which Bullhorn keeps as milliseconds since the epoch; None when absent, or beyond the calendar."""
     milliseconds = dig(row, field, int, 0)
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
     except OverflowError:
-        raise UnexpectedResponse(reason=f"expected a time at '{field}'") from None
+        return None
 
 
 def milliseconds_of(moment: datetime) -> int:
