@@ -105,6 +105,10 @@ class ServerHalf:
     #: processing time and the lag of its search index. A record in doubt is not written again before.
     #: None: ``DELIVERY_SETTLING_SECONDS``, 90 by default.
     settling_seconds: int | None = None
+    #: How many characters the CRM takes as the body and as the title of a log; None: not known. A longer body is
+    #: shortened, transcripts first; a longer title is cut.
+    body_length: int | None = None
+    title_length: int | None = None
     #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False
 

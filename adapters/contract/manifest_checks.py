@@ -36,6 +36,10 @@ def _server(manifest: Manifest) -> Iterator[str]:
         yield f"server.auth.type must be one of {', '.join(AUTH_TYPES)}"
     if server.auth.token_auth not in TOKEN_AUTHS:
         yield f"server.auth.token_auth must be one of {', '.join(TOKEN_AUTHS)}"
+    for name, least in (("body_length", 1000), ("title_length", 40)):
+        length = getattr(server, name)
+        if length is not None and length < least:
+            yield f"server.{name} must be at least {least}"
     for name in manifest.variables:
         if not _VARIABLE.fullmatch(name):
             yield f"the variable {name!r} must be written in upper case"

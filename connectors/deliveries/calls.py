@@ -40,7 +40,7 @@ from connectors.deliveries.changes import (
 from connectors.deliveries.models import Delivery, Restoration, SessionLock
 from connectors.deliveries.outcome import NotNow
 from connectors.deliveries.policy import Event, Kind
-from connectors.log_body import CallDetails, compose_call, update_call
+from connectors.log_body import CallDetails, compose_call, cut_title, holds, update_call
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
 from connectors.services.stale_contacts import write_about
@@ -166,7 +166,9 @@ def create(delivery: Delivery, submission: CallSubmission, *, is_short: bool = F
     submission = without_long_sections(submission) if is_short else submission
 
     def write(adapter: CrmAdapter) -> LogResult:
-        entry = replace(submission.entry, body=_composed(adapter, submission), created=delivery.keeps_id)
+        subject = cut_title(submission.entry.subject, adapter.manifest.server.title_length)
+        body = _composed(adapter, submission)
+        entry = replace(submission.entry, subject=subject, body=body, created=delivery.keeps_id)
         delivery.length = len(entry.body)
         if not log.crm_log_id and (found := _found(adapter, delivery, log, entry)) is not None:
             delivery.keeps_id(found)
@@ -226,7 +228,13 @@ def _composed(adapter: CrmAdapter, submission: CallSubmission) -> str:
         return ""
     note = _own_lines(submission.entry.note, adapter) if submission.is_server_side else submission.entry.note
     details = replace(submission.details, note=note)
-    return compose_call(details, log_format=adapter.log_format, options=adapter.options, zone=adapter.zone())
+    return compose_call(
+        details,
+        log_format=adapter.log_format,
+        options=adapter.options,
+        zone=adapter.zone(),
+        limit=adapter.manifest.server.body_length,
+    )
 
 
 def update(delivery: Delivery, edit: CallEdit, *, is_short: bool = False) -> CallUpdate:
@@ -243,7 +251,9 @@ def update(delivery: Delivery, edit: CallEdit, *, is_short: bool = False) -> Cal
             current = adapter.get_call_log(ref_of(log))
         body = _recomposed(adapter, edit, current)
         delivery.length = len(body)
-        change = replace(edit.change, current=current, body=None if body == current.body else body)
+        subject = edit.change.subject and cut_title(edit.change.subject, adapter.manifest.server.title_length)
+        new_body = None if body == current.body else body
+        change = replace(edit.change, current=current, subject=subject, body=new_body)
         begin(delivery)
         result = adapter.update_call_log(ref_of(log), change)
         result = _with_word(result, "Call log updated.") if is_short else result
@@ -262,7 +272,7 @@ def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str
     if adapter.log_format is LogFormat.CUSTOM:
         return current.body
     marker = adapter.auto_log_marker
-    facts_only = edit.is_server_side and marker is not None and marker not in current.body
+    facts_only = edit.is_server_side and marker is not None and not holds(current.body, marker)
     details = edit.details
     if edit.is_server_side and details.note:
         details = replace(details, note=_own_lines(details.note, adapter))
@@ -273,6 +283,7 @@ def _recomposed(adapter: CrmAdapter, edit: CallEdit, current: LoggedCall) -> str
         options=adapter.options,
         zone=adapter.zone(),
         facts_only=facts_only,
+        limit=adapter.manifest.server.body_length,
     )
 
 

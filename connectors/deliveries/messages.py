@@ -25,7 +25,7 @@ from connectors.deliveries.changes import Conversation
 from connectors.deliveries.models import Delivery, Restoration
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
-from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title
+from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title, cut_title
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
 from connectors.services.stale_contacts import write_about
@@ -206,7 +206,9 @@ def _entry(
     else:
         messages = conversation.messages
         first = messages[0]
-        subject = conversation_title(first, contact.name, zone, adapter.message_title_date) + row.title_suffix
+        title = conversation_title(first, contact.name, zone, adapter.message_title_date)
+        suffix, most = row.title_suffix, adapter.manifest.server.title_length
+        subject = cut_title(title, most and most - len(suffix)) + suffix
         body = ""
 
     def compose(items: Sequence[Message]) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import tzinfo
 
 from adapters.contract import LogFormat, Options
 from connectors.log_body.call_details import CallDetails, Wanted, wanted_note, wanted_sections
-from connectors.log_body.lengths import SHORTENED
 from connectors.log_body.markup import escape, with_its_newlines
 from connectors.log_body.places import Edit, Place, Places, applied
 from connectors.log_body.reading import note_in, places_in
@@ -16,8 +14,6 @@ from connectors.log_body.rendering import render, render_value
 from connectors.log_body.sections import AGENT_NOTES, CALL_DETAILS, PENDING, Kind
 from connectors.log_body.shortening import fitted
 from connectors.log_body.text_labels import NOTE, shielded
-
-_TRANSCRIPTS = ("transcript", "ring_sense_transcript")
 
 
 def compose_call(
@@ -27,12 +23,9 @@ def compose_call(
     options: Options,
     zone: tzinfo,
     limit: int | None = None,
-    transcripts: bool = True,
 ) -> str:
-    """The body of a new call log; ``limit`` and ``transcripts`` as for ``update_call``."""
-    return update_call(
-        "", details, log_format=log_format, options=options, zone=zone, limit=limit, transcripts=transcripts
-    )
+    """The body of a new call log; ``limit`` as for ``update_call``."""
+    return update_call("", details, log_format=log_format, options=options, zone=zone, limit=limit)
 
 
 def update_call(
@@ -44,33 +37,22 @@ def update_call(
     zone: tzinfo,
     facts_only: bool = False,
     limit: int | None = None,
-    transcripts: bool = True,
 ) -> str:
     """The body with our own sections replaced in place, or added; all other text stays.
 
     ``facts_only``: a person has written the note, so note, subject, time and journey are theirs.
     ``limit``: how many characters the CRM takes. A longer body is cut, see ``shortening.fitted``.
-    ``transcripts``: False leaves transcripts as they stand, and says of a new one only that it is left out.
     """
     wanted = list(wanted_sections(details, log_format=log_format, options=options, zone=zone, facts_only=facts_only))
     note = wanted_note(details, options=options, facts_only=facts_only)
 
     def updated(body: str) -> str:
         places = places_in(body, log_format)
-        these = wanted if transcripts else list(_without_transcripts(wanted, places))
-        edits = [*_note_edits(places, note, log_format), *_section_edits(body, places, these, log_format)]
+        edits = [*_note_edits(places, note, log_format), *_section_edits(body, places, wanted, log_format)]
         return applied(body, edits)
 
     body = with_its_newlines(body, updated)
     return body if limit is None else fitted(body, limit, log_format)
-
-
-def _without_transcripts(wanted: Sequence[Wanted], places: Places) -> Iterator[Wanted]:
-    for item in wanted:
-        if item.section.name not in _TRANSCRIPTS:
-            yield item
-        elif item.section.name not in places.sections:
-            yield replace(item, value=SHORTENED)
 
 
 def _section_edits(body: str, places: Places, wanted: Sequence[Wanted], log_format: LogFormat) -> list[Edit]:

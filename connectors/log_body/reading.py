@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from adapters.contract import LogFormat
 from connectors.log_body.html_call import html_places
 from connectors.log_body.places import Place, Places
 from connectors.log_body.text_call import text_places
 from connectors.log_body.text_labels import unshielded
+
+#: With the line break of the source that some editors add.
+_BREAK = re.compile(r"<br(?:\s[^<>]*|/)?>\n?", re.IGNORECASE)
 
 
 def places_in(body: str, log_format: LogFormat) -> Places:
@@ -31,3 +36,8 @@ def read_subject(body: str, log_format: LogFormat) -> str:
     """The Summary of a body, for CRMs whose records have no title; "" when it has none."""
     place = places_in(body, log_format).sections.get("subject")
     return place.text.strip() if place else ""
+
+
+def holds(body: str, marker: str) -> bool:
+    """Whether a piece of HTML stands in a body, however its line breaks are written."""
+    return _BREAK.sub("<br>", marker) in _BREAK.sub("<br>", body)
