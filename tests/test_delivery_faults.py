@@ -226,7 +226,7 @@ def test_an_error_of_our_own_after_a_request_waits_until_the_record_would_be_fou
 
 def test_an_error_of_our_own_before_any_request_leaves_the_log_certainly_unwritten(crm, user, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(sending.calls, "with_adapter", lambda *_, **__: Crm.raising(KeyError("disabled"))())
+        broken.setattr(sending.calls, "write_about", lambda *_, **__: Crm.raising(KeyError("disabled"))())
         notice = log_call(user).notice
     assert notice.message == "Call log saved. It will be sent later."
     assert notice.details == ("An error on this server kept it from being sent. Your administrator sees it too.",)
@@ -278,7 +278,12 @@ def test_a_log_that_support_has_found_in_the_crm_is_logged_under_its_id_and_its_
     send()
     edits = []
     monkeypatch.setattr(Adapter, "get_call_log", lambda adapter, ref: LoggedCall(raw={}, body=""))
-    monkeypatch.setattr(Adapter, "update_call_log", lambda adapter, ref, change: edits.append(ref.log_id))
+
+    def update_call_log(adapter, ref, change):
+        edits.append(ref.log_id)
+        return LogResult(log_id=ref.log_id)
+
+    monkeypatch.setattr(Adapter, "update_call_log", update_call_log)
     edit = CallEdit(
         identity=CallIdentity(session_id="s1"), change=CallLogChange(note="later"), details=CallDetails(note="later")
     )
@@ -344,7 +349,7 @@ def test_steps_that_follow_a_log_are_made_up_once_the_crm_is_back(crm, user, mon
     with pytest.raises(Killed):
         log_call(user)
     with monkeypatch.context() as away:
-        away.setattr(sending.calls, "with_adapter", lambda *_, **__: Crm.raising(CrmUnavailable())())
+        away.setattr(sending.calls, "write_about", lambda *_, **__: Crm.raising(CrmUnavailable())())
         send()
     assert CallLog.objects.get().state == LogState.LOGGED  # the log is there
     assert crm.completed == []
@@ -780,7 +785,7 @@ def test_a_crm_that_is_given_more_time_to_answer_keeps_its_writer_longer(crm, us
 
 def test_a_change_released_by_support_waits_for_the_one_being_sent(user):
     row = ConversationLog.objects.create(platform="testCRM", owner=user.owner, conversation_log_id="c/1", user=user)
-    first, second = (accept(kind="message_log.write", user=user, change={"n": n}, record=row) for n in (1, 2))
+    first, second = (accept(kind="message_log.write", user=user, change=day("c", n), record=row) for n in (1, 2))
     Delivery.objects.filter(pk=first.pk).update(state=State.PERSON)
     assert Delivery.objects.take(second.pk)
     support.send_again(Delivery.objects.filter(pk=first.pk))
