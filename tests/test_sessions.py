@@ -125,7 +125,7 @@ def test_options_tells_nothing_but_what_may_be_sent(client, path):
     assert "x-rc-access-token" in reply["Access-Control-Allow-Headers"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("post", "/admin/userMapping"), ("get", "/admin/googleSheets/config")])
+@pytest.mark.parametrize(("method", "path"), [("post", "/admin/managedAuth"), ("get", "/admin/googleSheets/config")])
 def test_a_path_of_the_extension_that_is_not_here_is_a_404_and_no_sign_in_page(client, method, path):
     reply = getattr(client, method)(path, headers=ORIGIN)
     assert (reply.status_code, reply["Access-Control-Allow-Origin"]) == (404, "*")
