@@ -652,16 +652,13 @@ def test_a_rate_limit_is_told_with_the_time_to_wait(me, vendor):
     assert "in 7 seconds" in told["returnMessage"]["details"][0]["items"][0]["text"]
 
 
-def test_a_number_that_is_none_is_refused_without_asking_bullhorn(me, vendor):
+def test_a_number_of_no_country_is_looked_for_by_its_digits_and_a_withheld_one_not_at_all(me, vendor):
     told = me.json("GET", "/contact?phoneNumber=+999&isExtension=false")
-    assert (told["successful"], told["contact"]) == (False, [])
-    message = told["returnMessage"]
-    assert (message["message"], message["messageType"], message["ttl"]) == (
-        "Invalid phone number format",
-        "warning",
-        3000,
-    )
-    assert vendor.requests() == []
+    assert (told["successful"], [row["id"] for row in told["contact"]]) == (True, ["createNewContact"])
+    assert sum("/search/" in row["path"] for row in vendor.requests()) == 3
+    told = me.json("GET", "/contact?phoneNumber=anonymous&isExtension=false")
+    assert (told["successful"], [row["id"] for row in told["contact"]]) == (True, ["createNewContact"])
+    assert not any("/search/" in row["path"] for row in vendor.requests())
 
 
 def test_one_refused_kind_hides_no_other(me, vendor):
