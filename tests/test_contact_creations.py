@@ -60,3 +60,12 @@ def test_a_refused_contact_can_be_tried_again_and_another_name_is_another_person
     assert not ContactCreation.objects.exists()
     first = me.create_contact("+12125550173", "Pat Lowe")["contact"]["id"]
     assert me.create_contact("+12125550173", "Sam Lowe")["contact"]["id"] != first
+
+
+def test_a_look_that_fails_leaves_the_doubt_about_a_contact(me, sandbox):
+    sandbox.fail({**CREATES, "drop": "after_commit"})
+    assert me.create_contact("+12125550179", "Rue Hale")["successful"] is False
+    sandbox.fail({"method": "GET", "path_prefix": "/api/contacts", "status": 423})
+    assert me.create_contact("+12125550179", "Rue Hale")["successful"] is False
+    created = me.create_contact("+12125550179", "Rue Hale")["contact"]["id"]
+    assert _people(me, "Rue Hale") == [created]

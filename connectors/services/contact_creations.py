@@ -110,11 +110,14 @@ def complete(creation: Claim, result: dict[str, Any]) -> None:
 def give_up(creation: Claim, *, maybe_applied: bool, was_sent: bool = True) -> None:
     """The attempt failed; the next one looks for the contact first if it may be there.
 
-    ``was_sent``: this attempt may have sent the request; else only an earlier one may have.
+    ``was_sent``: this attempt may have sent the request; else only an earlier one may have, whose doubt stays: that the
+    look failed says nothing of it.
     """
-    since = timezone.now() if was_sent else creation.uncertain_since
-    if maybe_applied or not was_sent:
-        _mine(creation).update(state=_State.UNCERTAIN, changed_at=since)
+    uncertain_since = creation.uncertain_since
+    if was_sent:
+        uncertain_since = timezone.now() if maybe_applied else None
+    if uncertain_since:
+        _mine(creation).update(state=_State.UNCERTAIN, changed_at=uncertain_since)
     else:
         _mine(creation).delete()
 

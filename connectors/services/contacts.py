@@ -132,18 +132,21 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
     if creation.result is not None:
         return dict(creation.result)
     with audited_at_crm("contact.create", user=user) as event:
+        was_sent = False
 
         def create(adapter: CrmAdapter) -> Contact:
-            return contact_creations.found(creation, adapter, draft) or adapter.create_contact(draft)
+            nonlocal was_sent
+            if known := contact_creations.found(creation, adapter, draft):
+                return known
+            was_sent = True
+            return adapter.create_contact(draft)
 
         try:
             with writes_until(contact_creations.may_write_until(creation)):
                 contact = with_adapter(user, create, may_repeat=lambda: refuses_before_acting(user.platform))
-        except contact_creations.StillUncertain:
-            contact_creations.give_up(creation, maybe_applied=True, was_sent=False)
-            raise
         except BaseException as error:
-            contact_creations.give_up(creation, maybe_applied=getattr(error, "maybe_applied", True))
+            maybe_applied = getattr(error, "maybe_applied", True)
+            contact_creations.give_up(creation, maybe_applied=maybe_applied, was_sent=was_sent)
             raise
         event.target = str(contact.id)
         result = render(contact)
