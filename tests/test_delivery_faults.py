@@ -42,6 +42,7 @@ from connectors.deliveries import calls, circuit, logins, sending, support, task
 from connectors.deliveries.accepting import accept
 from connectors.deliveries.changes import CallEdit, CallIdentity, CallSubmission, Conversation
 from connectors.deliveries.models import Circuit, Delivery, State
+from connectors.deliveries.policy import Kind
 from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs
@@ -328,6 +329,20 @@ def test_a_search_that_was_refused_is_made_again_when_support_sends_the_log(crm,
     support.send_again(Delivery.objects.all())
     send(after=1)
     assert (crm.records, CallLog.objects.get().state) == (["s1"], LogState.LOGGED)
+
+
+def test_an_edit_waits_with_its_call_for_the_decision_of_support(crm, user):
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    identity = CallIdentity(session_id="s1")
+    edit = CallEdit(identity=identity, change=CallLogChange(note="later"), details=CallDetails(note="later"))
+    call_logs.update_call_log(user=user, edit=edit)
+    crm.on_create = Crm.raising(RequestRejected())
+    send()
+    send(after=3000)
+    assert CallLog.objects.get().state == LogState.FAILED
+    states = dict(Delivery.objects.values_list("kind", "state"))
+    assert states == {Kind.CREATE: State.PERSON, Kind.EDIT: State.WAITING}
 
 
 def test_a_process_that_slept_before_it_looked_does_not_undo_what_the_next_one_did(crm, user):

@@ -311,13 +311,16 @@ def _log_of(delivery: Delivery) -> CallLog:
 
 
 def _logged(delivery: Delivery) -> CallLog:
-    """The log that is to be changed. Raises ``NotNow`` while it is on its way, ``RecordNotFound`` when it is not."""
+    """The log that is to be changed. Raises ``NotNow`` while it is on its way or waits for support.
+
+    Raises ``RecordNotFound`` when it will not come.
+    """
     log = _log_of(delivery)
     is_coming = Delivery.objects.of(log).filter(kind=Kind.CREATE).exists()  # asked before the state
     if not log.is_logged:
         log.refresh_from_db()
     if log.is_logged:
         return log
-    if log.is_failed or not is_coming:
+    if not is_coming:
         raise RecordNotFound("The log that this changes could not be written.")
     raise NotNow(Event.EARLIER_FIRST)
