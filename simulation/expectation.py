@@ -18,6 +18,8 @@ class Told:
     began: float
     ended: float = float("inf")
     accepted: bool = False
+    #: The CRM refused it, and the user was told.
+    refused: bool = False
 
 
 @dataclass

@@ -38,7 +38,7 @@ def _calls(expected: Expectation, rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{session} doubled: {[row['id'] for row in found]}"
         if session in expected.deleted:
             continue
-        accepted = any(told.accepted for told in expected.of("log", session))
+        accepted = any(told.accepted and not _is_refused(told, expected) for told in expected.of("log", session))
         if accepted and not found:
             states = list(CallLog.objects.filter(session_id=session).values_list("state", flat=True))
             yield f"{session} lost: accepted, not in the CRM; row {states}"
@@ -51,9 +51,15 @@ def _calls(expected: Expectation, rows: list[dict[str, Any]]) -> Iterator[str]:
             yield from _changes(expected, session, "dispose", found[0]["address"] or "", "address")
 
 
+def _is_refused(told: Told, expected: Expectation) -> bool:
+    """Whether the log, kept or under way by then, was refused to somebody who waited for it later."""
+    return any(later.refused and later.ended >= told.ended for later in expected.of("log", told.subject))
+
+
 def _changes(expected: Expectation, session: str, kind: str, final: str, member: str) -> Iterator[str]:
     """Each accepted change was carried out, and none was undone by one that was accepted before it."""
-    changes = list(expected.of(kind, session))
+    refused = max((told.ended for told in expected.of("log", session) if told.refused), default=0.0)
+    changes = [told for told in expected.of(kind, session) if told.began > refused]  # others were of no log
     accepted = [told for told in changes if told.accepted]
     versions = [str(write.body.get(member) or "") for write in crm.applied if _is_of(write.path, session)]
     for told in accepted:

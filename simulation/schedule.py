@@ -6,8 +6,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from connectors.deliveries import worker
 from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
 from simulation import installation, script
 from simulation.crm import FAULTS, crm
@@ -109,8 +112,7 @@ def _actor(name: str, process: Process, work: Any) -> Actor:
 def _requests(kind: str, company: list[Person]) -> list[Request]:
     rng = world.rng
     if kind == "contacts":
-        number = f"+1650555{rng.randint(7000, 7001)}"
-        return [Request(kind="contact", person=rng.choice(company), subject="Nia Quist", text=number)]
+        return [Request(kind="contact", person=rng.choice(company), subject="Nia Quist", text="+16505557000")]
     requests = []
     if kind == "texts":
         for _ in range(rng.randint(1, 3)):
@@ -189,7 +191,7 @@ def _send_all(expected: Expectation) -> None:
             worker.deliver(delivery)
         if not taken and not _pass_time():
             break
-    if any(not _waits_for_login(delivery) for delivery in Delivery.objects.filter(state=State.WAITING)):
+    if any(not _waits_for_another(delivery) for delivery in Delivery.objects.filter(state=State.WAITING)):
         expected.surprises.append("the queue does not drain")
 
 
@@ -204,11 +206,13 @@ def _pass_time() -> bool:
     return bool(later)
 
 
-def _waits_for_login(delivery: Delivery) -> bool:
-    """An earlier change of the same record waits for the login of its user."""
-    record = delivery.record
-    earlier = Delivery.objects.of(record).filter(state=State.LOGIN) if record else Delivery.objects.none()
-    return earlier.filter(position__lt=delivery.position).exists()
+def _waits_for_another(delivery: Delivery) -> bool:
+    """An earlier change of the same record waits for the login of its user, or the record itself for support."""
+    if delivery.record is None:
+        return False
+    earlier = Delivery.objects.of(delivery.record).filter(position__lt=delivery.position)
+    kept = Q(kind=Kind.CREATE, state__in=(State.PERSON, State.GIVEN_UP))
+    return earlier.filter(Q(state=State.LOGIN) | kept).exists()
 
 
 def _judge_states(expected: Expectation) -> None:
@@ -217,7 +221,7 @@ def _judge_states(expected: Expectation) -> None:
         cause = {
             State.PERSON: bool(crm.judged) or not crm.can_be_asked,
             State.LOGIN: "login refused" in crm.delivered or any(expected.of("logout")),
-            State.WAITING: _waits_for_login(delivery),
+            State.WAITING: _waits_for_another(delivery),
             State.GIVEN_UP: world.now - delivery.accepted_at.timestamp() > 72 * 3600,
         }.get(State(delivery.state), False)
         world.count(f"parked: {delivery.state}")

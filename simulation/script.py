@@ -121,9 +121,10 @@ class Window:
         except Killed:
             connection.close()
             world.restart(actor)
-        except AlreadyLogged:
-            told.accepted = True
+        except AlreadyLogged:  # somebody else is at it, and may yet be refused
+            told.accepted = request.subject not in crm.judged
         except ConnectorError as error:
+            told.refused = not error.try_later
             world.count(f"told: {type(error).__name__}")
         except call_logs.NotLogged:
             world.count("told: NotLogged")
