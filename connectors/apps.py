@@ -10,10 +10,19 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connected users"
 
     def ready(self) -> None:
-        from adapters.contract import call_count
+        from adapters.contract import call_count, waiting
         from audit import recorder
         from connectors import checks  # noqa: F401 - registers them
         from connectors.observation import metrics
 
         recorder.tell(metrics.event_recorded)
+        waiting.before_waiting(_give_back_connection)
         call_count.tell(metrics.crm_request_ended)
+
+
+def _give_back_connection() -> None:
+    """Puts this thread's database connection back into the pool: others need it while this thread waits for a CRM."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql" and connection.connection is not None and not connection.in_atomic_block:
+        connection.close()

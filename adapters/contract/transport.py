@@ -129,6 +129,7 @@ class _Transport(HTTPAdapter):
         return super().request_url(request, {"http": str(self._pools.proxy)})
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        waiting.about_to_wait()
         if len(request.body or b"") > _LARGE_BODY:  # it may take long to leave
             return waiting.in_thread(lambda: super(_Transport, self).send(request, *args, **kwargs))
         return super().send(request, *args, **kwargs)

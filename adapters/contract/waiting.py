@@ -22,6 +22,21 @@ _AT_ONCE = 32
 _turns: contextvars.ContextVar[_Turns | None] = contextvars.ContextVar("turns", default=None)
 
 
+_before: list[Callable[[], None]] = []
+
+
+def before_waiting(call: Callable[[], None]) -> None:
+    """``call`` is made whenever a thread is about to wait for a CRM: it gives back what others could use meanwhile."""
+    if call not in _before:
+        _before.append(call)
+
+
+def about_to_wait() -> None:
+    """Called before each request, in the thread that will wait for the answer."""
+    for call in _before:
+        call()
+
+
 def run_in_turns(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
     """Runs the calls in this thread, each until it waits for a socket or another thread; their outcomes, in order.
 

@@ -32,6 +32,7 @@ from connectors.services.account_cache import SharedAccountCache
 from connectors.services.leases import longest_renewal
 from connectors.services.pasted import clean_fields
 from connectors.services.settings import effective_options
+from connectors.services.shares import share_of_threads
 
 log = logging.getLogger("switchboard.crm_access")
 Result = TypeVar("Result")
@@ -141,17 +142,19 @@ def with_adapter(
     """Runs an operation; after a 401 once more with fresh credentials, if ``may_repeat()`` says so then.
 
     ``read_anew``: what the account's cache holds does not count as fresh.
-    Raises ``SessionEnded`` when the CRM refused the refresh token, and any ``ConnectorError`` of the operation.
+    Raises ``CrmBusy`` where too many requests wait for that CRM already, ``SessionEnded`` when the CRM refused the
+    refresh token, and any ``ConnectorError`` of the operation.
     """
-    adapter = open_adapter(user, read_anew=read_anew)
-    used = adapter.credentials.access_token
-    try:
-        return operation(adapter)
-    except CredentialsRejected:
-        if not _can_refresh(adapter) or not may_repeat():
-            raise
-    refresh_credentials(user, used=used)
-    return operation(_adapter_of(user, read_anew=read_anew))
+    with share_of_threads(crm=f"{user.platform} {user.host}", user=str(user.pk)):
+        adapter = open_adapter(user, read_anew=read_anew)
+        used = adapter.credentials.access_token
+        try:
+            return operation(adapter)
+        except CredentialsRejected:
+            if not _can_refresh(adapter) or not may_repeat():
+                raise
+        refresh_credentials(user, used=used)
+        return operation(_adapter_of(user, read_anew=read_anew))
 
 
 def refuses_before_acting(platform: str) -> bool:
