@@ -12,6 +12,7 @@ from adapters.contract.types import DroppedHit
 T = TypeVar("T")
 Item = TypeVar("Item")
 _MISSING = object()
+_LARGEST_NUMBER = 2**53 - 1
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DELETED_FLAGS = ("is_deleted", "isDeleted", "deleted", "is_trashed", "trashed")
 _DELETED_TIMES = ("deleted_at", "deletedAt")
@@ -66,8 +67,13 @@ def require(payload: Any, path: str, as_: type[T]) -> T:
 
 
 def require_id(payload: Any, path: str) -> str | int:
-    """An id in the vendor's own type; an empty text or a float is not one."""
+    """An id in the vendor's own type; an empty text or a float is not one.
+
+    A number beyond 2^53 comes as its digits: JavaScript would round it, and databases hold 64 bits.
+    """
     value = _find(payload, path)
+    if _is_a(value, int) and abs(value) > _LARGEST_NUMBER:
+        return str(value)
     if (isinstance(value, str) and value) or _is_a(value, int):
         return cast("str | int", value)
     raise UnexpectedResponse(reason=f"expected an id at '{path}'", maybe_applied=True)

@@ -44,16 +44,14 @@ from adapters.contract import (
     RequestRejected,
     UnsupportedOperation,
     UserProfile,
-    dig,
     fan_out,
     parse_phone,
     precondition,
     require,
     require_id,
 )
-from adapters.contract.reply_errors import verdict_of
 from adapters.proxy import variables
-from adapters.proxy.contacts import contact_of, contacts_with_number
+from adapters.proxy.contacts import contacts_of, contacts_with_number
 from adapters.proxy.definition import Definition, Operation
 from adapters.proxy.profile import (
     blank_fields,
@@ -93,11 +91,8 @@ class DeclarativeAdapter(CrmAdapter):
         return {}
 
     def explain(self, reply: Reply) -> ConnectorError | None:
-        """The standard table's verdict, with the CRM's own words from where the definition finds them."""
-        path = self.definition.error_message_path
-        if not path or not 400 <= reply.status < 500:
-            return None
-        return verdict_of(replace(reply, body=dig({"body": reply.body}, place(path), str, "")))
+        """The standard table's verdict in the CRM's own words, and refusals that come with a 2xx."""
+        return self.definition.refusals.meaning(reply)
 
     def _sender_for(self, credentials: Credentials) -> Sender:
         common = variables.common(self.context, credentials, host_of(self.context))
@@ -197,9 +192,8 @@ class DeclarativeAdapter(CrmAdapter):
     def find_contacts_by_name(self, name: str) -> ContactMatches:
         operation = self._operation("findContactWithName")
         page = self._sender.list(operation, {"name": name})
-        found = (contact_of(row, operation.mapping.get("item", {})) for row in page.rows)
-        contacts = {contact.id: contact for contact in found}
-        return ContactMatches(contacts=tuple(contacts.values()), notice=_cut_notice(page.is_cut))
+        found = contacts_of(page.rows, operation.mapping.get("item", {}))
+        return replace(found, notice=_cut_notice(page.is_cut))
 
     def create_contact(self, draft: ContactDraft) -> Contact:
         operation = self._operation("createContact")

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from adapters.contract import Choice, Contact, ContactMatches, PhoneNumber, dig, require_id, sort_hits
+from adapters.contract import (
+    Choice,
+    Contact,
+    ContactMatches,
+    DroppedHit,
+    PhoneNumber,
+    UnexpectedResponse,
+    dig,
+    is_deleted,
+    readable,
+    require_id,
+    sort_hits,
+)
 from adapters.proxy.reading import joined, moment, numbers, place, table, text
 
 Row = Mapping[str, Any]
@@ -18,11 +31,11 @@ def contact_of(row: Row, item: Mapping[str, Any], *, phone: str = "") -> Contact
         id=require_id(row, place(item.get("idPath", "id"))),
         name=joined(row, item.get("namePath", ["name"])),
         type=text(row, item.get("typePath", "type"), item.get("type", "Contact")),
-        phone=text(row, item.get("phonePath", "phone")) or phone,
-        title=text(row, item.get("titlePath", "title")),
-        company=text(row, item.get("companyPath", "company")),
-        email=text(row, item.get("emailPath", "email")),
-        created_at=moment(row, item.get("createdDatePath", "createdDate")),
+        phone=_text(row, item.get("phonePath", "phone")) or phone,
+        title=_text(row, item.get("titlePath", "title")),
+        company=_text(row, item.get("companyPath", "company")),
+        email=_text(row, item.get("emailPath", "email")),
+        created_at=_moment(row, {"createdDatePath": "createdDate", **item}, "createdDatePath"),
         last_activity_at=_moment(row, item, "mostRecentActivityDatePath"),
         additional_info={**_info(row, item), **_choices(row, item)},
     )
@@ -34,15 +47,19 @@ def contacts_with_number(rows: Iterable[Row], item: Mapping[str, Any], number: P
     Where the definition names all places of numbers (``phonePaths``), a hit that has another number is dropped, and
     the number that fits is the one shown.
     """
-    found = {contact.id: (contact, row) for row in rows if (contact := contact_of(row, item, phone=_typed(number)))}
+    read, unreadable = readable(list(rows), lambda row: (contact_of(row, item, phone=_typed(number)), row))
+    living = [(contact, row) for contact, row in read if not is_deleted(row)]
+    deleted = [DroppedHit(id=contact.id, reason="was deleted") for contact, row in read if is_deleted(row)]
+    dropped = (*unreadable, *deleted)
+    found = {contact.id: (contact, row) for contact, row in living}
     if "phonePaths" not in item:
-        return ContactMatches(contacts=tuple(contact for contact, _ in found.values()))
+        return ContactMatches(contacts=tuple(contact for contact, _ in found.values()), dropped=dropped)
     chosen = sort_hits(
         number, found.values(), numbers=lambda hit: numbers(hit[1], item["phonePaths"]), key=lambda hit: hit[0].id
     )
     return ContactMatches(
         contacts=tuple(replace(contact, phone=match.number) for (contact, _), match in chosen.shown),
-        dropped=chosen.dropped,
+        dropped=(*dropped, *chosen.dropped),
         by_ending=chosen.by_ending,
     )
 
@@ -51,8 +68,27 @@ def _typed(number: PhoneNumber) -> str:
     return number.e164 or number.raw
 
 
-def _moment(row: Row, item: Mapping[str, Any], key: str) -> Any:
-    return moment(row, item[key]) if key in item else None
+def contacts_of(rows: Iterable[Row], item: Mapping[str, Any]) -> ContactMatches:
+    """Each contact once; deleted ones and bad rows are dropped."""
+    living = [row for row in rows if not is_deleted(row)]
+    found, unreadable = readable(living, lambda row: contact_of(row, item))
+    return ContactMatches(contacts=tuple({contact.id: contact for contact in found}.values()), dropped=unreadable)
+
+
+def _moment(row: Row, item: Mapping[str, Any], key: str) -> datetime | None:
+    """A time, None where it cannot be read: nobody is lost for want of a date."""
+    try:
+        return moment(row, item[key]) if key in item else None
+    except UnexpectedResponse:
+        return None
+
+
+def _text(row: Row, path: str) -> str:
+    """An optional text, empty where it cannot be read."""
+    try:
+        return text(row, path)
+    except UnexpectedResponse:
+        return ""
 
 
 def _info(row: Row, item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from adapters.proxy.node_parser import (
     parse_url,
     query_map,
 )
+from adapters.proxy.refusals import Refusals
 from adapters.proxy.response_parser import parse_mapping
 from adapters.proxy.template import Choose, Html, Template, UrlTemplate
 
@@ -110,8 +111,8 @@ class Definition:
     auth: AuthRule
     headers: Mapping[str, Template]
     query: Mapping[str, Template]
-    #: Where a refusal says why; "" where the usual names do.
-    error_message_path: str
+    #: Where an answer says that it is a refusal, and why.
+    refusals: Refusals
     operations: Mapping[str, Operation]
 
     @property
@@ -154,7 +155,7 @@ class Definition:
         defaults = mistakes.object(
             top.get("requestDefaults", {}),
             "requestDefaults",
-            ("defaultHeaders", "defaultQuery", "errorMessagePath"),
+            ("defaultHeaders", "defaultQuery", *schema.REFUSAL_KEYS),
         )
         definition = cls(
             name=mistakes.text(meta, "name", "meta"),
@@ -162,9 +163,7 @@ class Definition:
             auth=_auth(top.get("auth", {}), "auth", mistakes),
             headers=header_map(defaults, "defaultHeaders", "requestDefaults", mistakes),
             query=query_map(defaults, "defaultQuery", "requestDefaults", mistakes),
-            error_message_path=mistakes.answer_path(
-                defaults, "errorMessagePath", "requestDefaults", schema.ANSWER_ROOTS
-            ),
+            refusals=_refusals(defaults, "requestDefaults", mistakes),
             operations=_operations(top.get("operations"), mistakes),
         )
         _check_together(definition, mistakes)
@@ -184,6 +183,26 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _refusals(entry: Mapping[str, Any], path: str, mistakes: Mistakes) -> Refusals:
+    paths = {
+        key: mistakes.answer_path(entry, key, path, schema.ANSWER_ROOTS)
+        for key in ("errorMessagePath", "successPath", "errorPath", "errorCodePath")
+    }
+    codes = entry.get("sessionErrorCodes", [])
+    if not isinstance(codes, list) or not all(isinstance(code, str | int) and code is not True for code in codes):
+        mistakes.add(f"{path}.sessionErrorCodes", "must be a list of codes")
+        codes = []
+    if codes and not paths["errorCodePath"]:
+        mistakes.add(f"{path}.sessionErrorCodes", f"needs {path}.errorCodePath: where an answer has its code")
+    return Refusals(
+        message_path=paths["errorMessagePath"],
+        success_path=paths["successPath"],
+        error_path=paths["errorPath"],
+        code_path=paths["errorCodePath"],
+        session_codes=frozenset(str(code) for code in codes),
+    )
 
 
 def _auth(value: Any, path: str, mistakes: Mistakes) -> AuthRule:

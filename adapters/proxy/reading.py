@@ -44,8 +44,9 @@ def written_text(payload: Any, path: str) -> str:
 
 
 def table(payload: Any, path: str) -> list[dict[str, Any]]:
-    """The list of objects at a path that must be there; null is an empty list."""
-    return rows(payload, place(path))
+    """The list of objects at a path that must be there; null is an empty list. Other rows among them are left out."""
+    found = dig(payload, place(path), list, [])
+    return [row for row in found if isinstance(row, dict)] or rows(payload, place(path))
 
 
 def number(payload: Any, path: str) -> int | None:

@@ -39,6 +39,9 @@ WRITES = (
 #: Operations whose text is composed only in a format that Switchboard knows.
 COMPOSED = ("createCallLog", "updateCallLog")
 
+#: Keys of ``requestDefaults`` that say when an answer is a refusal.
+REFUSAL_KEYS = ("errorMessagePath", "successPath", "errorPath", "errorCodePath", "sessionErrorCodes")
+
 #: Names that every template may begin with.
 COMMON_VARIABLES = frozenset({"apiKey", "authHeader", "secretKey", "secrets", "user", "platform"})
 #: What ``user`` holds.

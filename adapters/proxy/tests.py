@@ -381,6 +381,77 @@ def test_what_a_contact_lacks_is_empty_and_the_number_is_the_one_looked_up(adapt
     assert (contact.title, contact.company, contact.created_at) == ("", "", None)
 
 
+def test_bad_rows_hide_no_good_one_and_large_ids_keep_their_digits(adapter, crm):
+    rows = [
+        {"id": 554023000000235011, "name": "Big"},
+        {"id": 55402300000023501111, "name": "Bigger"},
+        {"id": None, "name": "Broken"},
+        "no row",
+        {"id": "1", "name": "D", "createdDate": "0000-00-00 00:00:00", "title": {"no": "text"}},
+        {"id": "3", "name": "Gone", "is_deleted": True},
+        {"id": "2", "name": "Good"},
+    ]
+    crm.will_answer({"items": rows})
+    found = adapter({"findContact": FIND}).find_contacts(PHONE)
+    assert [contact.id for contact in found.contacts] == ["554023000000235011", "55402300000023501111", "1", "2"]
+    assert found.contacts[2].created_at is None
+    assert [hit.reason for hit in found.dropped] == ["cannot be read: expected an id at 'id'", "was deleted"]
+
+
+REFUSAL = {"success": False, "error": {"code": "ACCESS_DENIED", "message": "Permission is denied"}}
+DEFAULTS = {
+    "errorMessagePath": "body.error.message",
+    "errorCodePath": "body.error.code",
+    "sessionErrorCodes": ["INVALID_SESSIONID"],
+    "successPath": "body.ok",
+    "errorPath": "body.fault",
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        REFUSAL,
+        {**REFUSAL, "success": True, "ok": False},
+        {"error": REFUSAL["error"]},
+        {"ok": True, "fault": "denied", "error": REFUSAL["error"]},
+    ],
+    ids=["success false", "path not true", "path missing", "path not empty"],
+)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda one: one.find_contacts(PHONE),
+        lambda one: one.create_call_log(ENTRY),
+        lambda one: one.update_message_log(
+            REF, MessageLogChange(contact=PIA, messages=messages(1), append=lambda body, new: "new", ended_at=START)
+        ),
+    ],
+    ids=["look-up", "call", "texts"],
+)
+def test_an_error_said_with_200_is_a_refusal_of_every_operation(adapter, crm, operation, answer):
+    crm.will_answer(answer)
+    operations = {"findContact": FIND, **create_call(x=1), **threads(t="{{composedLogDetails}}")}
+    operations["updateMessageLog"] = {"method": "PATCH", "url": "/touches/{{thirdPartyLogId}}", "body": {"x": 1}}
+    operations.pop("getMessageLog", None)
+    with pytest.raises(RequestRejected) as raised:
+        operation(adapter(operations, defaults=DEFAULTS))
+    assert raised.value.reason == "Permission is denied"
+    assert raised.value.maybe_applied is False
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_code_of_a_session_that_ended_asks_to_connect_again(adapter, crm, status):
+    crm.will_answer({"success": False, "error": {"code": "INVALID_SESSIONID", "message": "Invalid"}}, status=status)
+    with pytest.raises(CredentialsRejected):
+        adapter(create_call(x=1), defaults=DEFAULTS).create_call_log(ENTRY)
+
+
+def test_an_answer_that_says_yes_is_none(adapter, crm):
+    crm.will_answer({"ok": True, "fault": [], "id": 7})
+    assert adapter(create_call(x=1), defaults=DEFAULTS).create_call_log(ENTRY).log_id == 7
+
+
 @pytest.mark.parametrize(
     ("answer", "place"),
     [
@@ -389,7 +460,6 @@ def test_what_a_contact_lacks_is_empty_and_the_number_is_the_one_looked_up(adapt
         ({"items": ["a"]}, "body.items"),
         ({"items": [{}]}, "id"),
         ({"items": [{"id": 1, "name": {}}]}, "name"),
-        ({"items": [{"id": 1, "createdDate": "5/1/2026"}]}, "createdDate"),
     ],
 )
 def test_a_surprise_in_an_answer_names_its_place(adapter, crm, answer, place):
