@@ -34,7 +34,7 @@ test: environment ## the whole suite on SQLite
 check: environment ## format, lint, types, Django's checks, migrations up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	DEBUG=on $(BIN)/mypy adapters audit connectors config
+	DEBUG=on $(BIN)/mypy adapters audit connectors config deploy
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
 	$(BIN)/pip check --disable-pip-version-check
@@ -69,5 +69,5 @@ fuzz: environment ## requests made up from the description of the API, for SECON
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 requirements: environment ## compiles the pinned files anew from the *.in files
-	cd requirements && for set in base dev; do ../$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes \
+	cd requirements && for set in base dev lambda; do ../$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 $$set.in -o $$set.txt; done

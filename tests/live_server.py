@@ -74,6 +74,22 @@ class LiveServer:
         self.process.terminate()
         self.process.wait(15)
 
+    def again(self) -> LiveServer:
+        """The same, started anew after ``stop``."""
+        process = subprocess.Popen(self.process.args, env=self.environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        return LiveServer(url=self.url, environment=self.environment, process=process).wait_until_alive()
+
+    def wait_until_alive(self) -> LiveServer:
+        give_up = time.monotonic() + 240
+        while time.monotonic() < give_up and self.process.poll() is None:
+            try:
+                if requests.get(f"{self.url}/isAlive", timeout=2).ok:
+                    return self
+            except requests.RequestException:
+                time.sleep(0.05)
+        self.process.kill()
+        raise RuntimeError(f"{self.url} does not answer")
+
 
 @contextmanager
 def live_server(
@@ -121,13 +137,8 @@ def start_server(
     log = (folder / "server.log").open("ab")
     command = server_command(port, workers=workers, threads=threads)
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    give_up = time.monotonic() + 240
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            if requests.get(f"{url}/isAlive", timeout=2).ok:
-                return LiveServer(url=url, environment=variables, process=process)
-        except requests.RequestException:
-            time.sleep(0.05)
-    process.kill()
-    raise RuntimeError((folder / "server.log").read_text()[-2000:])
+    server = LiveServer(url=f"http://127.0.0.1:{port}", environment=variables, process=process)
+    try:
+        return server.wait_until_alive()
+    except RuntimeError:
+        raise RuntimeError((folder / "server.log").read_text()[-2000:]) from None

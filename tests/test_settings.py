@@ -58,6 +58,7 @@ WRONG = [
     ("OUTBOUND_CONNECT_TIMEOUT", "0", "must be a number from 0.1 to 60, not '0'."),
     ("OUTBOUND_READ_TIMEOUT", "ten", "must be a number from 0.1 to 300, not 'ten'."),
     ("DELIVERY_MAX_AGE_HOURS", "3 days", "must be a number from 0 to 8760, not '3 days'."),
+    ("DELIVERY_KEEP_DAYS", "two", "must be a number from 0 to "),
     ("DELIVERY_RETRY_SECONDS", "0", "must be a number from 0.1 to 3600, not '0'."),
     ("CREDENTIAL_KEYS", KEY, f"{_KEYS}; number 1 is not."),
     ("CREDENTIAL_KEYS", f"k1:{KEY},k2:abc", f"{_KEYS}; number 2 is not."),
