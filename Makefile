@@ -11,7 +11,7 @@ INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
   || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
   $(or $(PYTHON),python3) config/install.py $(VENV)
 
-.PHONY: help run dev test check test-services test-browser chaos simulate simulate-bugs isolation fuzz requirements base-environment environment
+.PHONY: help run dev test check test-services test-matrix test-browser chaos simulate simulate-bugs isolation fuzz requirements base-environment environment
 
 help: ## what there is (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -45,6 +45,10 @@ test-services: environment ## the suite on PostgreSQL and Redis
 	@if $(BIN)/python -m tests.services; then \
 	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2; \
 	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
+
+MATRIX ?= all
+test-matrix: environment ## the suite under other Pythons that are installed, the newest with the newest Django
+	@$(BIN)/python -m tests.matrix $(MATRIX)
 
 test-browser: environment ## the pages in Chromium
 	@if command -v chromium chromium-browser >/dev/null; then $(BIN)/pytest -q -m browser; \
