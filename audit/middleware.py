@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
@@ -21,6 +22,20 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
+@contextmanager
+def on_behalf_of(request_id: str, **more: str) -> Iterator[None]:
+    """Log lines and audit events within the block have this id, and log lines ``more`` besides.
+
+    Also for work that goes on after the request: its lines lead back to what brought it.
+    """
+    token = _request_id.set(request_id)
+    try:
+        with structlog.contextvars.bound_contextvars(request_id=request_id, **more):
+            yield
+    finally:
+        _request_id.reset(token)
+
+
 class RequestIdMiddleware:
     """Sets the id, and returns it as ``X-Request-Id``: one of our own, or that of a proxy in front.
 
@@ -33,11 +48,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUSTED_PROXIES else ""
         request_id = given if _SOUND.fullmatch(given) else uuid.uuid4().hex[:16]
-        token = _request_id.set(request_id)
-        try:
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
-                response = self.get_response(request)
-        finally:
-            _request_id.reset(token)
+        with on_behalf_of(request_id):
+            response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response

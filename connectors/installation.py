@@ -121,11 +121,12 @@ def _meaning_of(error: Exception) -> str:
 def missing_migrations() -> list[str]:
     """Migrations of this version that the database lacks, as ``app.name``. Raises ``DatabaseError``."""
     applied = MigrationRecorder(connection).applied_migrations()
-    return [f"{app}.{name}" for app, name in sorted(_migrations_on_disk()) if (app, name) not in applied]
+    return [f"{app}.{name}" for app, name in sorted(migrations_on_disk()) if (app, name) not in applied]
 
 
 @cache
-def _migrations_on_disk() -> frozenset[tuple[str, str]]:
+def migrations_on_disk() -> frozenset[tuple[str, str]]:
+    """App and name of every migration of this version."""
     return frozenset(MigrationLoader(None).disk_migrations)
 
 

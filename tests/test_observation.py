@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import timedelta
 
 import pytest
@@ -231,10 +232,13 @@ def test_events_refusals_look_ups_and_renewals_are_counted(counting, settings):
     assert found['switchboard_lookup_rounds_bucket{le="1.0",platform="testCRM"}'] == 0
 
 
+_WAITING = [(State.WAITING, 100), (State.WAITING, 7), (State.LOGIN, 50), (State.GIVEN_UP, 9000)]
+
+
 @pytest.mark.django_db
 def test_the_queue_and_the_circuits_are_read_from_the_database(counting):
     user = CrmUserFactory()
-    for number, (waits_for, age) in enumerate([(State.WAITING, 100), (State.WAITING, 7), (State.LOGIN, 50)]):
+    for number, (waits_for, age) in enumerate(_WAITING):
         log = CallLog.objects.create(platform=user.platform, owner=user.owner, session_id=str(number))
         Delivery.objects.create(
             kind=Kind.CREATE, platform=user.platform, crm=f"{user.platform}:host", user=user,
@@ -248,6 +252,8 @@ def test_the_queue_and_the_circuits_are_read_from_the_database(counting):
     assert found['switchboard_queue_depth{platform="testCRM",waits_for="login"}'] == 1
     assert 100 <= found['switchboard_queue_oldest_seconds{platform="testCRM",waits_for="crm"}'] < 1000
     assert found['switchboard_circuits_open{platform="testCRM"}'] == 1
+    assert found['switchboard_given_up{platform="testCRM"}'] == 1
+    assert not any("waits_for" in line and "given_up" in line for line in found)
     assert (found["switchboard_worker_up"], found["switchboard_database_up"]) == (0, 1)
     assert any(line.startswith('switchboard_info{version="') for line in found)
     assert "127.0.0.1" not in str(found)
@@ -481,3 +487,56 @@ def test_a_renewal_tells_how_it_ended(told, monkeypatch, error, outcome):
     except ConnectorError:
         assert error
     assert told == [("login_renewed", "testCRM", outcome)]
+
+
+# --- The worker ---
+
+
+def _delivery(user, **columns):
+    log = CallLog.objects.create(platform=user.platform, owner=user.owner, session_id="s-1")
+    return Delivery.objects.create(
+        kind="call_log.create", platform=user.platform, crm=f"{user.platform}:host", user=user, call_log=log,
+        payload="{}", **columns,
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_lines_and_events_of_a_worker_lead_to_the_delivery_and_to_the_request_that_brought_it(monkeypatch, caplog):
+    import structlog
+
+    from audit.middleware import current_request_id
+    from connectors.deliveries import worker
+    from connectors.deliveries.outcome import Outcome
+
+    seen = []
+
+    def attempt(delivery, actor):
+        seen.append((current_request_id(), structlog.contextvars.get_contextvars()))
+        return Outcome(waits=True)
+
+    monkeypatch.setattr(worker, "attempt", attempt)
+    caplog.set_level(logging.INFO, "switchboard.deliveries")
+    delivery = _delivery(CrmUserFactory(), request_id="abc")
+    worker.deliver(delivery)
+    assert seen == [("abc", {"request_id": "abc", "delivery": str(delivery.pk)})]
+    (line,) = [record for record in caplog.records if record.name == "switchboard.deliveries"]
+    assert (line.message, line.kind, line.platform, line.error) == ("delivery waits", "call_log.create", "testCRM", "")
+    assert current_request_id() == ""
+
+
+@pytest.mark.enable_socket
+@pytest.mark.slow
+def test_a_running_worker_is_seen_by_the_server(tmp_path):
+    import requests
+
+    with live_server(tmp_path, workers=1, threads=2, METRICS_DIR=str(tmp_path / "metrics")) as server:
+        worker = subprocess.Popen([sys.executable, "manage.py", "deliver", "--watch"], env=server.environment, cwd=ROOT)
+        try:
+            give_up = time.monotonic() + 60
+            while requests.get(f"{server.url}/readyz", timeout=10).json()["status"] != "ready":
+                assert time.monotonic() < give_up
+                time.sleep(0.2)
+            assert _series(requests.get(f"{server.url}/metrics", timeout=10).text)["switchboard_worker_up"] == 1
+        finally:
+            worker.terminate()
+            worker.wait(30)

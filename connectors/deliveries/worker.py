@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
+from audit.middleware import on_behalf_of
 from audit.models import MessageLog
 from connectors.deliveries import circuit, clock, logins
 from connectors.deliveries.models import Delivery, SessionLock
@@ -35,8 +36,19 @@ def take_due(*, limit: int) -> list[Delivery]:
 
 
 def deliver(delivery: Delivery) -> Outcome:
-    """One attempt of a worker."""
-    return attempt(delivery, actor="worker")
+    """One attempt of a worker. Its lines and events have the id of the request that brought the change."""
+    started = time.monotonic()
+    with on_behalf_of(delivery.request_id, delivery=str(delivery.pk)):
+        outcome = attempt(delivery, actor="worker")
+        line = {
+            "kind": delivery.kind,
+            "platform": delivery.platform,
+            "attempts": delivery.attempts,
+            "error": type(outcome.error).__name__ if outcome.error else "",
+            "milliseconds": round((time.monotonic() - started) * 1000),
+        }
+        log.info("delivery waits" if outcome.waits else "delivery done", extra=line)
+    return outcome
 
 
 def clear_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -78,7 +79,11 @@ def _of_database() -> Iterator[Metric]:
     )
     now = timezone.now()
     rows: dict[tuple[str, str], tuple[int, float]] = {}
-    waiting = Delivery.objects.values_list("platform", "state").annotate(Count("pk"), Min("accepted_at"))
+    waiting = (
+        Delivery.objects.exclude(state=State.GIVEN_UP)
+        .values_list("platform", "state")
+        .annotate(Count("pk"), Min("accepted_at"))
+    )
     for platform, state, count, since in waiting.order_by():
         key = (platform_label(platform), "crm" if state == State.WAITING else state)
         known, age = rows.get(key, (0, 0.0))
@@ -88,11 +93,18 @@ def _of_database() -> Iterator[Metric]:
         oldest.add_metric(key, max(0.0, age))
     yield from (depth, oldest)
     circuits = GaugeMetricFamily("switchboard_circuits_open", "Hosts that do not answer", labels=["platform"])
-    closed: dict[str, int] = {}
-    for crm in Circuit.objects.exclude(open_until=None).values_list("crm", flat=True):
-        label = platform_label(crm.partition(":")[0])
-        closed[label] = closed.get(label, 0) + 1
-    for label, count in closed.items():
+    hosts = Circuit.objects.exclude(open_until=None).values_list("crm", flat=True)
+    for label, count in Counter(platform_label(crm.partition(":")[0]) for crm in hosts).items():
         circuits.add_metric([label], count)
     yield circuits
+    given_up = GaugeMetricFamily(
+        "switchboard_given_up", "Changes given up, kept for DELIVERY_KEEP_DAYS", labels=["platform"]
+    )
+    lost = Delivery.objects.filter(state=State.GIVEN_UP).values_list("platform").annotate(Count("pk")).order_by()
+    counts: Counter[str] = Counter()
+    for platform, count in lost:
+        counts[platform_label(platform)] += count
+    for label, count in counts.items():
+        given_up.add_metric([label], count)
+    yield given_up
     yield GaugeMetricFamily("switchboard_worker_up", "Whether a delivery worker runs", value=heartbeat.is_there())
