@@ -29,10 +29,19 @@ def check_security(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     return [] if _is_development() else [*_errors(), *_warnings()]
 
 
-@register(Tags.security, deploy=True)
 @register(Tags.database)
-def check_keys(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the stored logins belong to these keys; looks into the database."""
+def check_keys(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether the stored logins belong to these keys: for ``migrate`` and ``check --database``."""
+    return _problem_of_keys() if databases else []
+
+
+@register(Tags.security, deploy=True)
+def check_keys_before_serving(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """The same, for ``check --deploy``."""
+    return [] if databases else _problem_of_keys()
+
+
+def _problem_of_keys() -> list[CheckMessage]:
     problem = problem_of_keys()
     return [Warning(problem, id="connectors.W009")] if problem else []
 

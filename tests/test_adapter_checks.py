@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.core.management import call_command, get_commands, load_command_class
 from django.core.management.base import BaseCommand, SystemCheckError
@@ -183,19 +182,6 @@ def installation(settings, tmp_path):
     settings.BASE_DIR, settings.VAR_DIR = tmp_path, tmp_path / "var"
     settings.VAR_DIR.mkdir()
     return tmp_path
-
-
-@pytest.mark.django_db
-def test_preparing_an_installation_makes_an_administrator_once_and_keeps_the_password(capsys, installation):
-    call_command("prepare")
-    kept = installation / "var" / "administrator.txt"
-    _, name, _, password = kept.read_text().split()
-    assert f"user {name}, password {password} (kept in var/administrator.txt)" in capsys.readouterr().out
-    assert User.objects.get(username=name, is_superuser=True).check_password(password)
-    assert kept.stat().st_mode & 0o077 == 0
-    call_command("prepare")
-    assert kept.read_text().split()[3] == password
-    assert password not in capsys.readouterr().out
 
 
 @pytest.mark.django_db

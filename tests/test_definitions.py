@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, SystemCheckError
 
@@ -20,8 +19,10 @@ from adapters.proxy import schema
 from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
-from config.settings import folders
+from config.environment import Environment
 from connectors.deliveries.notices import kept_notice
+from connectors.deliveries.outcome import Outcome
+from connectors.deliveries.policy import Told
 from connectors.models import CrmUser
 from tests.declarative import HOST, USER_INFO, Crm, definition_with, manifest_with
 
@@ -593,12 +594,13 @@ def folder(tmp_path, settings):
     return tmp_path
 
 
-def test_a_folder_that_does_not_exist_stops_the_start(monkeypatch, tmp_path):
-    monkeypatch.setenv("FOLDERS", f" {tmp_path} , ")
-    assert folders("FOLDERS") == [str(tmp_path)]
-    monkeypatch.setenv("FOLDERS", f"{tmp_path},{tmp_path / 'gone'}")
-    with pytest.raises(ImproperlyConfigured, match="no folder"):
-        folders("FOLDERS")
+def test_a_folder_that_does_not_exist_stops_the_start(tmp_path):
+    read = Environment({"SOUND": f" {tmp_path} , ", "WRONG": f"{tmp_path},{tmp_path / 'gone'}"})
+    assert read.folders("SOUND") == [str(tmp_path)]
+    assert read.problems == []
+    assert read.folders("WRONG") == []
+    assert len(read.problems) == 1
+    assert read.problems[0].endswith("which is no folder.")
 
 
 def put(folder, name="grove", definition=None, **files):
@@ -697,9 +699,9 @@ def test_a_write_whose_answer_was_not_understood_is_told_with_the_place(folder):
     """A wrong path to the id leaves the log in doubt: its author has to see which path it was."""
     put(folder)
     error = UnexpectedResponse(reason="expected an id at 'body.data.id'", maybe_applied=True)
-    notice = kept_notice(CrmUser(platform="grove"), "Call log", error)
+    notice = kept_notice(CrmUser(platform="grove"), "Call log", Outcome(waits=True, told=Told.UNCONFIRMED, error=error))
     assert "grove did not confirm it" in notice.details[0]
-    assert notice.details[1] == "Its answer was not understood: expected an id at 'body.data.id'."
+    assert notice.details[1] == "It answered: expected an id at 'body.data.id'."
 
 
 def test_no_python_is_read_from_a_further_folder(folder):
