@@ -51,7 +51,7 @@ def bugs() -> list[Bug]:
     """The faults, each of which a careless change could make."""
     from adapters.contract import write_fence
     from audit.models import OwnedLog
-    from connectors.deliveries import calls, circuit, messages, models, sending
+    from connectors.deliveries import accepting, calls, circuit, messages, models, sending
     from connectors.deliveries.models import Delivery, SessionLock
     from connectors.deliveries.policy import Decision, LogState, Next
     from connectors.deliveries.queue import DeliveryQuerySet
@@ -119,7 +119,7 @@ def bugs() -> list[Bug]:
         Bug("a day's record in doubt is not looked for", messages, "_found", instead(None)),
         Bug("not found counts at once", calls, "settled", lambda _: lambda d, record, marker, found: found),
         Bug("the order of changes is ignored", DeliveryQuerySet, "ready", everybody),
-        Bug("a change goes before earlier ones", models, "next_position", first_place),
+        Bug("a change goes before earlier ones", accepting, "next_position", first_place),
         Bug("what is postponed is deleted", Delivery, "postpone", loses),
         Bug("a doubt is forgotten", sending, "_with_doubt", without_doubt),
         Bug("a lease is not asked for before writing", Delivery, "begin", lambda _: _begins),
