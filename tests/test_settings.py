@@ -58,6 +58,8 @@ WRONG = [
     ("OUTBOUND_CONNECT_TIMEOUT", "0", "must be a number from 0.1 to 60, not '0'."),
     ("OUTBOUND_READ_TIMEOUT", "ten", "must be a number from 0.1 to 300, not 'ten'."),
     ("DELIVERY_MAX_AGE_HOURS", "3 days", "must be a number from 0 to 8760, not '3 days'."),
+    ("DELIVERY_SETTLING_SECONDS", "soon", "must be a number from "),
+    ("AUDIT_RETENTION_DAYS", "0", "must be a number from 1 to "),
     ("DELIVERY_KEEP_DAYS", "two", "must be a number from 0 to "),
     ("DELIVERY_RETRY_SECONDS", "0", "must be a number from 0.1 to 3600, not '0'."),
     ("CREDENTIAL_KEYS", KEY, f"{_KEYS}; number 1 is not."),
@@ -85,6 +87,7 @@ WRONG = [
 FREE = {
     "VAR_DIR", "METRICS_DIR", "HOST", "APP_SERVER_SECRET_KEY", "APP_SERVER_SECRET_KEY_FALLBACKS", "HASH_KEY",
     "DJANGO_SECRET_KEY", "ADMIN_EXTENSION_ID_DEV_PASS_LIST", "ENABLED_ADAPTERS", "PUBLIC_LINKS_AUTHOR_NAME",
+    "RINGCENTRAL_CLIENT_ID", "RINGCENTRAL_CLIENT_SECRET",
 }  # fmt: skip
 
 
