@@ -35,13 +35,14 @@ def parse_time(value: Any) -> datetime | None:
 
 def format_time(moment: datetime, pattern: str, zone: tzinfo) -> str:
     """The moment in the zone, by a ``logDateFormat`` pattern; AM and PM are English whatever the locale."""
-    local = _local(moment, zone)
+    local = local_time(moment, zone)
     return _TOKEN.sub(
         lambda token: _half(local) if token[0] == "A" else local.strftime(_TOKENS[token[0]]), pattern or DEFAULT_PATTERN
     )
 
 
-def _local(moment: datetime, zone: tzinfo) -> datetime:
+def local_time(moment: datetime, zone: tzinfo) -> datetime:
+    """The moment in the zone."""
     try:
         return moment.astimezone(zone)
     except (OverflowError, ValueError):  # the first or last day of the calendar
@@ -54,19 +55,19 @@ def _half(local: datetime) -> str:
 
 def clock(moment: datetime, zone: tzinfo) -> str:
     """``06:05 PM``"""
-    local = _local(moment, zone)
+    local = local_time(moment, zone)
     return f"{local.strftime('%I:%M')} {_half(local)}"
 
 
 def long_date(moment: datetime, zone: tzinfo) -> str:
     """``Tuesday, March 04, 2025``"""
-    local = _local(moment, zone)
+    local = local_time(moment, zone)
     return f"{_WEEKDAYS[local.weekday()]}, {_MONTHS[local.month - 1]} {local.day:02d}, {local.year:04d}"
 
 
 def short_date(moment: datetime, zone: tzinfo, pattern: str) -> str:
     """By a ``strftime`` pattern."""
-    return _local(moment, zone).strftime(pattern)
+    return local_time(moment, zone).strftime(pattern)
 
 
 def format_duration(seconds: float | str | None) -> str:

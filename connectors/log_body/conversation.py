@@ -5,25 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
 from adapters.contract import ContactRef, LogFormat, Message, MessageKind
-from connectors.log_body.clock import clock, long_date
-from connectors.log_body.markup import escape, unescape, with_its_newlines
+from connectors.log_body.clock import clock, local_time, long_date
+from connectors.log_body.day import Day, Entry, find_day, is_rule, same_words
+from connectors.log_body.html_tokens import text_of
+from connectors.log_body.markup import escape, with_its_newlines
+from connectors.log_body.places import Edit, applied
 from connectors.log_body.wording import said, speaker
 
 FOOTER = "--- Created via RingCentral App Connect"
 _RULE = "------------"
-_TAG = re.compile(r"<[^<>]*>")  # no second "<": a text full of them would take the square of its length
-_COUNTER = re.compile(r"Conversation\((\d+) messages\)")
-#: A line of a message that would be taken for the rule around the conversation.
-_RULE_LINE = re.compile(rf"^(?= *{_RULE}$)", re.MULTILINE)
-#: How an entry begins.
-_HEADER = {
-    LogFormat.PLAIN: re.compile(r"^[^\n]+ \d\d:\d\d [AP]M$", re.MULTILINE),
-    LogFormat.MARKDOWN: re.compile(r"^\*\*[^\n]+\*\* \d\d:\d\d [AP]M$", re.MULTILINE),
-    LogFormat.HTML: re.compile(r"<li>[^<]* \d\d:\d\d [AP]M<br"),
-}
+_FOOTER_WORDS = "Created via RingCentral App Connect"
+_COUNTER = re.compile(r"Conversation ?\((\d{1,9}) messages\)")
 _FIRST_WORD = {MessageKind.VOICEMAIL: "Voicemail ", MessageKind.FAX: "Fax "}
 
 
@@ -90,7 +85,7 @@ def _entry(message: Message, contact: ContactRef, user_name: str, log_format: Lo
     sender, time, text = speaker(message, contact, user_name), clock(message.sent_at, zone), said(message)
     if log_format is LogFormat.HTML:
         return f"<li>{escape(sender)} {time}<br><b>{escape(text)}</b></li>"
-    text = _RULE_LINE.sub(" ", text)
+    text = "\n".join(f" {line}" if is_rule(line.lstrip(" "), log_format) else line for line in text.split("\n"))
     if log_format is LogFormat.MARKDOWN:
         return f"**{sender}** {time}\n{text}\n\n"
     return f"{sender} {time}\n{text}\n\n"
@@ -119,100 +114,125 @@ def append_messages(
     """
 
     def appended(body: str) -> str:
-        entries = [(message, _entry(message, contact, user_name, log_format, zone)) for message in messages]
+        day = find_day(body, log_format, [user_name, contact.name, *(speaker(m, contact, user_name) for m in messages)])
+        fresh = list(messages)
         if skip_present:
-            entries = _not_present(body, entries, log_format, logged_before)
-        if not entries:
+            fresh = _missing(body, day, fresh, contact, user_name, log_format, zone, logged_before)
+        if not fresh:
             return body
-        at = body.rfind(f"</ul>{_RULE}<br>" if log_format is LogFormat.HTML else f"{_RULE}\nEND")
-        if at >= 0:
-            gap = "" if log_format is LogFormat.HTML or at == 0 or body[at - 1] == "\n" else "\n"
-            added = "".join(entry for _, entry in entries)
-            return _counted(body[:at], len(entries), log_format) + gap + added + body[at:]
+        if day is not None:
+            return _grown(body, day, fresh, contact, user_name, log_format, zone)
         if title and not body.strip():
-            fresh = [message for message, _ in entries]
             return _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
-        return _with_new_block(body, [entry for _, entry in entries], log_format)
+        return _with_new_block(body, [_entry(m, contact, user_name, log_format, zone) for m in fresh], log_format)
 
     return with_its_newlines(body, appended)
 
 
-def _not_present(
-    body: str, entries: list[tuple[Message, str]], log_format: LogFormat, logged_before: int | None
-) -> list[tuple[Message, str]]:
-    """What is missing. They are written in one go, so the record's own count tells best; else the texts are counted."""
-    count = _count_of(body)
+def _grown(
+    body: str,
+    day: Day,
+    messages: Sequence[Message],
+    contact: ContactRef,
+    user_name: str,
+    log_format: LogFormat,
+    zone: tzinfo,
+) -> str:
+    """The body with the messages in their place by time, and counted."""
+    edits: list[Edit] = []
+    late: dict[int, list[str]] = {}
+    last = ""
+    for message in messages:
+        place = _place(day, message, zone)
+        entry = _entry(message, contact, user_name, log_format, zone)
+        if place is None:
+            last += entry
+            continue
+        if place.tag in ("p", "div"):
+            entry = f"<{place.tag}>{entry.removeprefix('<li>').removesuffix('</li>')}</{place.tag}>"
+        late.setdefault(place.start, []).append(entry)
+    edits += [Edit(start, start, "".join(entries)) for start, entries in late.items()]
+    if last:
+        edits.append(Edit(day.at, day.at, f"{day.before}{last}{day.after}"))
+    if day.counter is not None:
+        start, end, number = day.counter
+        edits.append(Edit(start, end, str(number + len(messages))))
+    elif day.counter_at >= 0:
+        line = f"Conversation({len(day.entries) + len(messages)} messages)"
+        start = day.counter_at
+        if log_format is LogFormat.HTML:
+            edits.append(Edit(start, start, f"{line}<br>"))
+        else:
+            edits.append(Edit(start, start, f"{'' if start == 0 or body[start - 1] == chr(10) else chr(10)}{line}\n"))
+    return applied(body, edits)
+
+
+def _place(day: Day, message: Message, zone: tzinfo) -> Entry | None:
+    """The entry before which a late message goes."""
+    moment = message.sent_at
+    local = local_time(moment, zone)
+    days = {(near := local_time(moment + timedelta(days=n), zone)).date(): long_date(near, zone) for n in (0, -1, 1)}
+    return day.place_of(local.date(), local.hour * 60 + local.minute, days)
+
+
+def _missing(
+    body: str,
+    day: Day | None,
+    messages: list[Message],
+    contact: ContactRef,
+    user_name: str,
+    log_format: LogFormat,
+    zone: tzinfo,
+    logged_before: int | None,
+) -> list[Message]:
+    """What is not there. All are written in one go, so the record's own count tells best; else texts are counted."""
+    shown = _shown(body, log_format)
+    count = _count_of(shown)
     if logged_before is not None and count is not None:
         if count == logged_before:
-            return entries
-        as_many = count == logged_before + len(entries)  # these, or others that were given up in doubt
-        if as_many and _hints_at(body, [message for message, _ in entries], log_format):
+            return messages
+        as_many = count == logged_before + len(messages)  # these, or others that were given up in doubt
+        if as_many and _hints_at(shown, messages):
             return []
+    there = Counter(entry.words for entry in day.entries) if day else Counter()
     missing = []
     seen: Counter[str] = Counter()
-    for message, entry in entries:
-        seen[entry] += 1
-        if seen[entry] > _occurrences(body, message, entry, log_format):
-            missing.append((message, entry))
+    for message in messages:
+        text = said(message)
+        words = same_words(f"{speaker(message, contact, user_name)} {clock(message.sent_at, zone)} {text}")
+        seen[words] += 1
+        alone = 0 if message.kind is MessageKind.SMS or there[words] else shown.count(same_words(text))
+        if seen[words] > there[words] + alone:  # alone: in the short form of a day's first voicemail or fax
+            missing.append(message)
     return missing
 
 
-def _count_of(body: str) -> int | None:
+def _shown(body: str, log_format: LogFormat) -> str:
+    """The words of a body, in whatever way the CRM may have rewritten it."""
+    if log_format is LogFormat.HTML:
+        return same_words(" ".join(text_of(body).split("\n")))
+    return same_words(body.replace("\\", "") if log_format is LogFormat.MARKDOWN else body)
+
+
+def _count_of(shown: str) -> int | None:
     """How many messages a record says it holds; None where people's text or edits leave that in doubt.
 
     A day that began with a voicemail or fax has it in the short form, with a footer of its own and no counter.
     """
-    counters = list(_COUNTER.finditer(body))
-    first = counters[0].start() if counters else len(body)
-    alone = body.count(FOOTER, 0, first)
-    if len(counters) > 1 or alone > 1 or body.count(FOOTER) != alone + len(counters):
+    counters = list(_COUNTER.finditer(shown))
+    first = counters[0].start() if counters else len(shown)
+    alone = shown.count(_FOOTER_WORDS, 0, first)
+    if len(counters) > 1 or alone > 1 or shown.count(_FOOTER_WORDS) != alone + len(counters):
         return None
     if not counters:
-        return 1 if alone and _RULE not in body else None
-    return alone + int(counters[0][1][:9])
+        return 1 if alone and _RULE not in shown else None
+    return alone + int(counters[0][1])
 
 
-def _hints_at(body: str, messages: Sequence[Message], log_format: LogFormat) -> bool:
-    """Whether any of the texts stands there, in whatever way the CRM may have rewritten the body."""
-    if log_format is LogFormat.HTML:
-        body = unescape(_TAG.sub(" ", body))
-    words = " ".join(body.split())
-    # Links may be others in a retry: a CRM that keeps the file has an address of its own for it.
-    hints = [_FIRST_WORD.get(message.kind) or " ".join(message.text.split()) or "[" for message in messages]
-    return any(hint in words for hint in hints)
-
-
-def _occurrences(body: str, message: Message, entry: str, log_format: LogFormat) -> int:
-    if log_format is LogFormat.HTML:
-        count = body.count(entry)
-        alone = escape(said(message))
-    else:
-        ends = rf"(?=\s*(?:\Z|^{_RULE}$|{_HEADER[log_format].pattern}))"
-        count = len(re.findall(rf"^{re.escape(entry.rstrip())}{ends}", body, re.MULTILINE))
-        alone = said(message)
-    if count or message.kind is MessageKind.SMS or not alone:
-        return count
-    return body.count(alone)  # the short form of a day's first voicemail or fax
-
-
-def _counted(start: str, added: int, log_format: LogFormat) -> str:
-    """What stands before the end marker, with the count of its conversation raised, or put back in its place."""
-    opening = f"BEGIN<br>{_RULE}<br><ul>" if log_format is LogFormat.HTML else f"BEGIN\n{_RULE}\n"
-    begin = start.rfind(opening)
-    head, rest = (start[:begin], start[begin:]) if begin >= 0 else (start, "")
-    earlier = max(head.rfind(f"{_RULE}<br>END"), head.rfind(f"{_RULE}\nEND"))  # the end of another conversation
-    counters = list(_COUNTER.finditer(head, max(earlier, 0)))
-    if counters:
-        last = counters[-1]
-        count = f"Conversation({int(last[1][:9]) + added} messages)"
-        return head[: last.start()] + count + head[last.end() :] + rest
-    if begin < 0:
-        return start
-    count = f"Conversation({len(_HEADER[log_format].findall(rest)) + added} messages)"
-    if log_format is LogFormat.HTML:
-        return f"{head}{count}<br>{rest}"
-    gap = "" if not head or head.endswith("\n") else "\n"
-    return f"{head}{gap}{count}\n{rest}"
+def _hints_at(shown: str, messages: Sequence[Message]) -> bool:
+    """Whether any of the texts stands there. Links may be others in a retry, where a CRM keeps the file."""
+    hints = [_FIRST_WORD.get(message.kind) or same_words(message.text) or "[" for message in messages]
+    return any(hint in shown for hint in hints)
 
 
 def _with_new_block(body: str, entries: Sequence[str], log_format: LogFormat) -> str:

@@ -166,6 +166,10 @@ class HtmlBody:
         self._break_starts = [token.start for token in self.breaks]
         self._word_starts = [token.start for token in self.words]
         self._block_starts = [element.start for element in self.blocks]
+        self._by_first_word: dict[int, Element] = {}
+        for element in self.blocks:
+            if element.first_word >= 0 and element.name in ("li", "p", "div"):
+                self._by_first_word.setdefault(element.first_word, element)
         self.labels = [label for line in reader.bold_lines if (label := self._label(line)) and is_label(label)]
         self._label_starts = [label.start for label in self.labels]
 
@@ -180,6 +184,10 @@ class HtmlBody:
     def next_block(self, position: int) -> Element | None:
         """The first block that begins at a position or behind it."""
         return _from(self.blocks, self._block_starts, position)
+
+    def block_beginning_with(self, position: int) -> Element | None:
+        """The outermost item or paragraph whose first word stands at a position."""
+        return self._by_first_word.get(position)
 
     def next_label(self, position: int) -> Label | None:
         """The first label from a position on."""
