@@ -131,7 +131,8 @@ UNITS = [
     (HTML, "<li>Kim Agent 10:40 AM<br>"), (HTML, "BEGIN<br>------------<br>"), (HTML, "------------<br>END<br>"),
     (HTML, "Conversation(1 messages)<br>"), (HTML, "<ul>"), (HTML, "<li>"), (HTML, "<ul><li>END</li></ul>"),
     (PLAIN, "Kim Agent 10:40 AM\n\n"), (PLAIN, "BEGIN\n------------\n"), (PLAIN, "------------\nEND\n"), (PLAIN, "-"),
-    (PLAIN, "Conversation(1 messages)\n"), (PLAIN, "1 (2) "), (MARKDOWN, "\\-"), (MARKDOWN, "## BEGIN\n"), (MARKDOWN, "* "),
+    (PLAIN, "Conversation(1 messages)\n"), (PLAIN, "1 (2) "), (MARKDOWN, "\\-"),
+    (MARKDOWN, "## BEGIN\n"), (MARKDOWN, "* "),
 ]  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -233,6 +234,9 @@ def _parts(log_format):
 @FEW
 @given(first=messages, second=messages)
 def test_a_day_grows_by_exactly_what_is_added_and_a_retry_adds_nothing(log_format, first, second):
+    first = sorted(first, key=lambda message: message.sent_at)
+    later = [replace(message, sent_at=message.sent_at + timedelta(minutes=5)) for message in second]
+    second = sorted(later, key=lambda message: message.sent_at)
     body = compose_conversation(first, title="T", **_parts(log_format))
     grown = append_messages(body, second, **_parts(log_format))
     retried = append_messages(grown, second, skip_present=True, logged_before=len(first), **_parts(log_format))
