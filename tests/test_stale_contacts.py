@@ -177,3 +177,17 @@ def test_a_deal_that_is_gone_costs_no_further_text_of_the_day(me, ines, sandbox,
     assert reply["returnMessage"]["message"].startswith("Message logged. The deal no longer exists")
     (record,) = sandbox.activities(key)
     assert "text number 1" in record["body"]
+
+
+def test_a_login_that_a_log_found_refused_is_told_by_the_next_look_up(me, ines, sandbox):
+    sandbox.fail({"method": "POST", "path_prefix": "/api/activities", "status": 401, "times": 1})
+    _log_call(me, ines, str(next(_sessions)))
+    sandbox.fail({"method": "GET", "path_prefix": "/api/contacts", "status": 401, "times": 1})
+
+    told = me.look_up(NUMBER)
+
+    assert (told["successful"], told["returnMessage"]["message"]) == (False, "Authorization error")
+    assert [row["id"] for row in _shown(me)] == [ines["id"]]  # the CRM accepts the login again
+    sandbox.reset()
+    assert [row["id"] for row in _shown(me)] == [ines["id"]]
+    assert sandbox.requests_seen() == []

@@ -27,7 +27,7 @@ from adapters.contract import (
 from adapters.contract.write_fence import writes_until
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
-from connectors.services.crm_access import refuses_before_acting, with_adapter
+from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
 
 log = logging.getLogger("switchboard.contacts")
@@ -62,11 +62,12 @@ def find_contacts(
     """The contacts with this number, as ``render`` shapes them; from the cache while it is fresh.
 
     An expired entry is served only when the CRM cannot be reached. ``force`` asks the CRM in any case, also for
-    the choices of forms.
+    the choices of forms. So does a login that the CRM has refused: the user is told at once, not when a log fails.
     """
     key = _key(phone)
     kept = ContactMatch.objects.filter(user=user, key=key).first()
-    if kept and not force and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE:
+    is_fresh = kept and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE
+    if kept and is_fresh and not force and not is_login_refused(user):
         return dict(kept.result)
     with audited_at_crm("contact.find", user=user) as event:
         try:

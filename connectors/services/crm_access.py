@@ -38,6 +38,7 @@ log = logging.getLogger("switchboard.crm_access")
 Result = TypeVar("Result")
 Keep = Callable[[Credentials], None]
 
+_LOGIN_REFUSED = "login refused"
 _WAIT_FOR_REFRESH = 20.0  # seconds
 
 
@@ -143,9 +144,10 @@ def with_adapter(
 
     ``read_anew``: what the account's cache holds does not count as fresh.
     Raises ``CrmBusy`` where too many requests wait for that CRM already, ``SessionEnded`` when the CRM refused the
-    refresh token, and any ``ConnectorError`` of the operation.
+    refresh token, and any ``ConnectorError`` of the operation. A login that the CRM refuses is kept in mind until it is
+    accepted again, see ``is_login_refused``.
     """
-    with share_of_threads(crm=f"{user.platform} {user.host}", user=str(user.pk)):
+    with share_of_threads(crm=f"{user.platform} {user.host}", user=str(user.pk)), _login_watched(user):
         adapter = open_adapter(user, read_anew=read_anew)
         used = adapter.credentials.access_token
         try:
@@ -155,6 +157,25 @@ def with_adapter(
                 raise
         refresh_credentials(user, used=used)
         return operation(_adapter_of(user, read_anew=read_anew))
+
+
+def is_login_refused(user: CrmUser) -> bool:
+    """Whether the CRM refused the user's login when it was used last: nothing kept may hide that."""
+    return user.last_error == _LOGIN_REFUSED
+
+
+@contextmanager
+def _login_watched(user: CrmUser) -> Iterator[None]:
+    rows = CrmUser.objects.filter(pk=user.pk, connected_at=user.connected_at)
+    try:
+        yield
+    except SessionEnded:
+        raise
+    except CredentialsRejected:
+        rows.update(last_error=_LOGIN_REFUSED)
+        raise
+    if is_login_refused(user):
+        rows.update(last_error="")
 
 
 def refuses_before_acting(platform: str) -> bool:
