@@ -75,3 +75,24 @@ def _database_time_is_ours(monkeypatch):
     """Tests move this machine's clock; PostgreSQL's does not move with it, so leases follow ours here."""
     monkeypatch.setattr(clock, "now", timezone.now)
     monkeypatch.setattr(Restoration, "_read_at", None)
+
+
+#: Fixtures and marks by which a test reaches the database of the run, or processes of its own that use one.
+_DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
+_DATABASE_MARKS = ("django_db", "services", "slow", "enable_socket")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With ``--only-database``: what touches no database is the same on every one, and has run on SQLite."""
+    if not config.getoption("only_database"):
+        return
+    kept, others = [], []
+    for item in items:
+        touches = _DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
+        (kept if touches or any(item.get_closest_marker(name) for name in _DATABASE_MARKS) else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = kept
+
+
+def pytest_addoption(parser):
+    parser.addoption("--only-database", action="store_true", help="leave out the tests that touch no database")
