@@ -11,8 +11,12 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
+from adapters.contract import Contact, ContactMatches, parse_phone
 from audit.durability import unflushed
+from audit.recorder import record
+from connectors.services import contacts, request_counts
 from connectors.sqlite import base
+from tests.factories import CrmUserFactory
 
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="the tests run on another database")
 
@@ -99,6 +103,28 @@ def test_a_commit_is_flushed_but_for_what_nobody_was_told():
     with unflushed(), transaction.atomic():
         assert level() == normal
     assert level() == full
+
+
+@on_sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_look_up_waits_for_no_disk(monkeypatch):
+    """Its trace, the result it keeps and the count of requests; what is logged does."""
+    levels, real = [], base.DatabaseWrapper._commit
+
+    def commit(self):
+        levels.append(self.connection.execute("PRAGMA synchronous").fetchone()[0])
+        real(self)
+
+    matches = ContactMatches(contacts=(Contact(id="1", name="Ada", phone="+16505550100", type="Contact"),))
+    user = CrmUserFactory()
+    monkeypatch.setattr(base.DatabaseWrapper, "_commit", commit)
+    monkeypatch.setattr(contacts, "with_adapter", lambda *_, **__: matches)
+    contacts.find_contacts(user=user, phone=parse_phone("+16505550100"), force=False, render=lambda _: {"contact": []})
+    request_counts._share_in_database("some key", 1, 2e9)
+    assert levels == [1, 1, 1]
+    with transaction.atomic():
+        record("call_log.create", actor="x")
+    assert levels[3:] == [2]
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the tests run on another database")

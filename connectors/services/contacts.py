@@ -25,6 +25,7 @@ from adapters.contract import (
     region_of,
 )
 from adapters.contract.write_fence import writes_until
+from audit.durability import unflushed
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
@@ -87,9 +88,10 @@ def find_contacts(
             event.detail["shown by last digits"] = list(matches.by_ending[:20])
     result = render(matches)
     if matches.contacts and not matches.notice:
-        ContactMatch.objects.update_or_create(
-            user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
-        )
+        with unflushed():
+            ContactMatch.objects.update_or_create(
+                user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
+            )
     elif kept:
         kept.delete()
     return result

@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from django.db.models import F
 from redis.exceptions import RedisError
 
+from audit.durability import unflushed
 from connectors.models import RequestCount
 from connectors.observation import metrics
 
@@ -89,7 +90,8 @@ def _share(key: str, hits: int, *, ends: float) -> int:
 
 def _share_in_database(key: str, hits: int, ends: float) -> int:
     row = RequestCount(key=key, ends_at=datetime.fromtimestamp(ends, UTC))
-    RequestCount.objects.bulk_create([row], ignore_conflicts=True)
-    rows = RequestCount.objects.filter(pk=key)
-    rows.update(hits=F("hits") + hits)
-    return rows.values_list("hits", flat=True).get()
+    with unflushed():
+        RequestCount.objects.bulk_create([row], ignore_conflicts=True)
+        rows = RequestCount.objects.filter(pk=key)
+        rows.update(hits=F("hits") + hits)
+        return rows.values_list("hits", flat=True).get()
