@@ -440,6 +440,13 @@ def test_an_error_said_with_200_is_a_refusal_of_every_operation(adapter, crm, op
     assert raised.value.maybe_applied is False
 
 
+def test_success_false_is_a_refusal_without_a_word_in_the_definition(adapter, crm):
+    crm.will_answer(REFUSAL)
+    with pytest.raises(RequestRejected) as raised:
+        adapter(create_call(x=1), defaults={"errorMessagePath": "body.error.message"}).create_call_log(ENTRY)
+    assert raised.value.reason == "Permission is denied"
+
+
 @pytest.mark.parametrize("status", [200, 400])
 def test_a_code_of_a_session_that_ended_asks_to_connect_again(adapter, crm, status):
     crm.will_answer({"success": False, "error": {"code": "INVALID_SESSIONID", "message": "Invalid"}}, status=status)
