@@ -255,6 +255,13 @@ def test_an_answer_of_the_token_endpoint_to_a_refresh(case):
         assert error.final, answer
 
 
+@pytest.mark.parametrize("case", _cases("exchange_code"))
+def test_an_answer_of_the_token_endpoint_to_a_login(case):
+    names = ("wrong secret", "unknown application", "wrong secret, in words", "403 page", "429", "unavailable")
+    table = {name: REFRESHES[name] for name in (*names, "dead 0", "dead 5")}
+    assert list(_faults(case, table, token_index(case.load()))) == []
+
+
 @pytest.mark.parametrize("case", _cases("revoke"))
 def test_an_answer_to_a_revocation(case):
     document = case.load()

@@ -250,7 +250,7 @@ def test_a_wrong_secret_of_this_server_is_told_logged_and_costs_nothing(crm_of, 
         assert CrmUser.objects.get(pk=user.pk).is_connected
         errors = [record for record in caplog.records if record.levelname == "ERROR"]
         assert [record.getMessage() for record in errors if record.name == "switchboard.outbound"] == [
-            f"{platform} does not accept the credentials of this server"
+            f"this server is not set up rightly for {platform}: The CRM does not accept this server's own credentials."
         ]
         assert "s3cret" not in caplog.text
         looked_up = me.ask("get", "/contact?phoneNumber=+16505550112&overridingFormat=")

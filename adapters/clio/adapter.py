@@ -129,7 +129,7 @@ class Adapter(CrmAdapter):
         """Clio takes the token both as the login and as the form field."""
         token = self.credentials.access_token
         if token:
-            self.http.send("POST", f"https://{self._hostname()}/oauth/deauthorize", data={"token": token})
+            self.http.post(f"https://{self._hostname()}/oauth/deauthorize", data={"token": token})
 
     # --- contacts ----------------------------------------------------------------------------------
 

@@ -224,8 +224,8 @@ class HttpClient:
     def _report(self, error: ConnectorError) -> None:
         """What only the operator can mend is an error in the log; it names the adapter, and nothing that was sent."""
         if error.kind is ErrorKind.MISCONFIGURED:
-            line = {"adapter": self._adapter, "status": error.status}
-            _log.error("%(adapter)s does not accept the credentials of this server", line, extra=line)
+            line = {"adapter": self._adapter, "status": error.status, "problem": error.message}
+            _log.error("this server is not set up rightly for %(adapter)s: %(problem)s", line, extra=line)
 
     def _json(self, method: str, url: str, options: Mapping[str, Any]) -> Any:
         reply = self.send(method, url, **options)

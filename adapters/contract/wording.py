@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SENTENCES = 200
-_LENGTH = 1000
+_SENTENCES = 50
+_LENGTH = 500
 _DEPTH = 8
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -46,13 +46,14 @@ _CLIENT_REFUSED = re.compile(
 )
 #: RFC 6749 section 4.1.2.1, which vendors use at the token endpoint too.
 _PASSING = re.compile(r"\b(?:temporarily unavailable|server error|slow down|try again later)\b")
+_NUMBER = r"[0-9]+(?: [0-9]{3})*"
 _TOO_LONG = re.compile(
     r"(?<!took )(?<!taking )(?<!takes )\btoo long\b|\btoo many characters\b|\bwould be truncated\b|\bdata too long\b"
     r"|\b(?:payload|entity|body|text|content|note|notes|description|comment|comments|message|value|field) (?:is |was )?"
     r"too (?:large|big)\b"
-    r"|\b(?:at most|no more than|not more than|less than|fewer than|greater than|up to|longer than|more than|exceeds?|"
-    r"maximum of|limited to|limit of|max) [0-9]+ (?:characters|chars|bytes|letters)\b"
-    r"|\b[0-9]+ (?:characters|chars|bytes) (?:or less|or fewer|at most|maximum|limit|allowed)\b"
+    rf"|\b(?:at most|no more than|not more than|less than|fewer than|greater than|up to|longer than|more than|exceeds?|"
+    rf"maximum of|limited to|limit of|max) {_NUMBER} (?:characters|chars|bytes|letters)\b"
+    rf"|\b{_NUMBER} (?:characters|chars|bytes) (?:or less|or fewer|at most|maximum|limit|allowed)\b"
     r"|\b(?:exceed|exceeds|exceeded|exceeding|over|above) (?:\w+ ){0,3}(?:length|size|character limit)\b"
     r"|\bmax(?:imum)? ?(?:allowed )?(?:length|size|characters)\b"
     r"|\b(?:length|size) (?:\w+ ){0,3}(?:exceed|at most|less than|no more than|<=?)"
