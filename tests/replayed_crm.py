@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import responses
@@ -27,7 +28,7 @@ def document_of(platform: str, name: str) -> dict[str, Any]:
 
 
 class ReplayedCrm:
-    """Answers by method and address alone; what no fixture knows is a connection that breaks.
+    """Answers by method and path alone; what no fixture knows is a connection that breaks.
 
     ``fail``: the next requests that fit (``"write"``, ``"read"`` or part of an address) get these answers, each once.
     """
@@ -41,7 +42,7 @@ class ReplayedCrm:
         for name in names:
             for exchange in document_of(platform, name)["exchanges"]:
                 request = exchange["request"]
-                self.answers.setdefault((request["method"], request["url"]), exchange["response"])
+                self.answers.setdefault((request["method"], urlsplit(request["url"]).path), exchange["response"])
 
     def fail(self, where: str, *answers: Mapping[str, Any]) -> None:
         self.faults += [(where, answer) for answer in answers]
@@ -64,7 +65,7 @@ class ReplayedCrm:
             if where == ("write" if _is_write(method, url) else "read") or where in url:
                 del self.faults[index]
                 return answer.get("status", 200), headers_of(answer), text_of(answer)
-        found = self.answers.get((method, url))
+        found = self.answers.get((method, urlsplit(url).path))
         if found is None:
             return requests.ConnectionError(f"no fixture for {method} {url}")
         return found.get("status", 200), headers_of(found), text_of(found)

@@ -40,12 +40,15 @@ TOKEN_TROUBLE = [
     {"status": 408},
     {"status": 200, "text": "<html>maintenance</html>"},
     {"status": 400, "json": {"error": "temporarily_unavailable"}},
+    {"status": 400, "json": {"error": "invalid_request"}},
+    {"status": 403, "json": {"message": "Forbidden"}},
+    {"status": 404, "json": {"message": "no Route matched"}},
     {"status": 401, "text": PAGE},
     {"status": 200, "json": {"maintenance": True}},
     {"status": 503, "text": "<html>invalid_grant</html>"},
 ]
 PLATFORMS = [name for name in registry.manifests() if name != "exampleCRM"]
-OAUTH = ["clio", "pipedrive"]
+OAUTH = ["bullhorn", "clio", "pipedrive"]
 CALLS = (
     "create_call_log__success",
     "get_call_log__success",
@@ -214,10 +217,25 @@ def test_trouble_at_the_token_endpoint_says_nothing_about_the_log_or_the_login(c
             assert crm.writes() == [], answer
             row = CrmUser.objects.get(pk=user.pk)
             assert row.is_connected
-            assert row.refresh_token == before
+            assert row.refresh_token == before, answer
+            assert "was not understood" not in lines(told)  # it would be shown to support after some tries
             deliver()
             assert me.is_logged(f"token-{number}"), answer
             assert len(crm.writes()) >= 1
+
+
+def test_trouble_at_the_opening_of_a_session_says_nothing_about_the_log_or_the_login(crm_of, client):
+    crm = crm_of("bullhorn", (*CALLS, "refresh__success"))
+    with crm.running():
+        for number, answer in enumerate([*TOKEN_TROUBLE, {"status": 401, "json": SAID}]):
+            user = crm.user(expires_at="2026-01-15T12:00:00Z")
+            me = Agent(client, user)
+            crm.fail("rest-services/login", answer)
+            told = me.ask("post", "/callLog", call(f"session-{number}", crm.contact()))
+            assert told["returnMessage"]["message"].startswith("Call log saved. It will be sent"), (answer, told)
+            assert CrmUser.objects.get(pk=user.pk).is_connected
+            deliver()
+            assert me.is_logged(f"session-{number}"), answer
 
 
 @pytest.mark.parametrize("platform", OAUTH)
