@@ -32,6 +32,8 @@ PASSING = {
     "400 page": {"status": 400, "text": PAGE},
 }
 IN_DOUBT = {"408": {"status": 408, "json": SAID}, "409": {"status": 409, "json": SAID}}
+#: Verdicts, but those of a look are none on the change that follows it.
+REFUSALS = {"400": {"status": 400, "json": SAID}, "403": {"status": 403, "json": SAID}}
 #: Answers of a token endpoint that say nothing about the login.
 TOKEN_TROUBLE = [
     {"status": 403, "text": "<!DOCTYPE html><title>Just a moment...</title>"},
@@ -139,8 +141,8 @@ def test_an_edit_is_kept_whether_the_look_or_the_write_is_answered_badly(crm_of,
     with crm.running():
         me = Agent(client, crm.user())
         assert me.ask("post", "/callLog", call("edited", crm.contact()))["successful"]
-        for where in (crm.address_of("get_call_log__success"), "write"):
-            for name, answer in PASSING.items():
+        for where, answers in ((crm.address_of("get_call_log__success"), {**PASSING, **REFUSALS}), ("write", PASSING)):
+            for name, answer in answers.items():
                 pacing._limiters.clear()
                 crm.fail(where, answer)
                 told = me.ask("patch", "/callLog", {"sessionId": "edited", "note": f"{where == 'write'} {name}"})
