@@ -109,7 +109,7 @@ def test_logins_are_counted_per_address_and_platform(client, limits):
 def test_an_oauth_callback_counts_for_the_platform_in_its_state(client, limits):
     limits(login=(1, 60))
     target = "/oauth-callback?callbackUri=https://ringcentral.github.io/x?state=platform={}"
-    assert client.get(target.format("testCRM")).status_code == 200
+    assert client.get(target.format("testCRM")).status_code == 400  # no code
     assert _too_often(client.get(target.format("testCRM"), **ORIGIN))
     assert client.get(target.format("pipedrive")).status_code != 429
 

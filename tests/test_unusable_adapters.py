@@ -85,8 +85,9 @@ def test_an_adapter_that_cannot_be_loaded_is_told_and_a_log_waits_for_it(client)
     assert found["contact"] == []
     assert found["returnMessage"]["message"] == "Test CRM is not available on this server."
     logged = _send(client, user, "post", "/callLog", call("1", CONTACT)).json()["returnMessage"]
-    assert logged["message"] == "Call log saved. It will be sent when Test CRM is back."
-    assert logged["details"][0]["items"][0]["text"] == "Please tell your administrator."
+    assert logged["message"] == "Call log saved. It will be sent later."
+    sentence = "Test CRM is not available on this server. Please tell your administrator."
+    assert logged["details"][0]["items"][0]["text"] == sentence
     login = client.post("/apiKeyLogin", {"platform": "testCRM", "apiKey": "k"}, content_type="application/json")
     assert login.status_code == 400
     assert login.json()["returnMessage"]["message"] == "Test CRM is not available on this server."
