@@ -523,3 +523,30 @@ def test_a_shared_conversation_takes_times_as_iso_and_as_milliseconds_and_withou
 def test_the_customer_of_a_shared_conversation_is_listed_once():
     said = {"recordType": "AliveMessage", "direction": "Inbound", "creationTime": MAY, "from": {"name": "Pat Lee"}}
     assert _shared({"creationTime": MAY, "entities": [said]}).count("* Pat Lee") == 1
+
+
+@ALL
+def test_a_shared_conversation_names_files_and_failures_and_has_no_empty_entry(log_format):
+    said = {"recordType": "AliveMessage", "direction": "Outbound", "author": {"name": "Robin Vu"}, "creationTime": MAY}
+    uri = "https://media.ringcentral.com/restapi/v1.0/mms/1?access_token=rc-secret"
+    files = [{"type": "MmsAttachment", "contentType": "image/png", "uri": uri},
+             {"type": "MmsAttachment", "contentType": "text/vcard"}, None]  # fmt: skip
+    entities = [{**said, "text": "Come", "messageStatus": "DeliveryFailed"}, {**said, "attachments": files}, said]
+    body = _shared({"creationTime": MAY, "entities": entities}, log_format=log_format)
+    newline = "<br>" if log_format is HTML else "\n"
+    assert f"Come{newline}(not delivered)" in body
+    reader = "https://ringcentral.github.io/ringcentral-media-reader/?media="
+    assert f"[Link]: {reader}https%3A%2F%2Fmedia.ringcentral.com%2Frestapi%2Fv1.0%2Fmms%2F1{newline}[Attachment" in body
+    assert "(no text)" in body
+    assert "secret" not in body
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_parts_of_one_second_keep_their_order_in_a_shared_conversation(order):
+    said = {"recordType": "AliveMessage", "direction": "Inbound"}
+    entities = [{**said, "creationTime": MAY, "text": f"({n}/3)"} for n in (1, 2, 3)]
+    entities.append({**said, "creationTime": MAY + HOUR, "text": "later"})
+    body = _shared({"creationTime": MAY, "entities": entities[::order]})
+    assert [body.index(text) for text in ("later", "(3/3)", "(2/3)", "(1/3)")] == sorted(
+        body.index(text) for text in ("later", "(3/3)", "(2/3)", "(1/3)")
+    )

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(params=FORMATS, ids=[str(item) for item in FORMATS])
 def crm(request, client, monkeypatch):
-    return remembering(client, monkeypatch, request.param)
+    return remembering(client, monkeypatch, request.param, body_length=None)
 
 
 @pytest.fixture
 def plain(client, monkeypatch):
-    return remembering(client, monkeypatch)
+    return remembering(client, monkeypatch, body_length=None)
 
 
 def _logged(crm, number="1", **changes):
@@ -173,6 +173,7 @@ def test_a_long_text_is_cut_and_says_so(crm):
     assert len(crm.entry.note) <= 200_000
     assert len(crm.entry.transcript) == 200_000
     assert len(crm.entry.contact.name) == 255
+    assert max(len(text) for text in crm.entry.wire.values() if isinstance(text, str)) == 200_000
     exact = "y" * 200_000
     _logged(crm, "2", transcript=exact)
     assert crm.entry.transcript == exact

@@ -15,7 +15,7 @@ from adapters.contract import LogFormat, Options
 from audit.models import CallLog
 from connectors.deliveries import calls
 from connectors.deliveries.models import Delivery
-from connectors.log_body import CallDetails, compose_call, read_note, update_call
+from connectors.log_body import CallDetails, compose_call, holds, read_note, update_call
 from connectors.models import AccountSettings, CrmUser
 from connectors.services import call_logs
 from connectors.services.identity import hashed
@@ -241,6 +241,14 @@ def test_an_update_that_cannot_read_the_body_writes_none(connect, sandbox, sessi
     sandbox.fail({"method": "GET", "path_prefix": "/api/activities/", "status": 500, "times": 1})
     me.edit_call(session, note="new")
     assert record(sandbox, session)["body"] == before
+
+
+@pytest.mark.parametrize("line_break", ["<br>", "<br />", "<BR/>", '<br class="x">', "<br/>\n"])
+def test_the_services_own_note_is_known_however_an_editor_writes_its_breaks(line_break):
+    marker = "<br>From auto logging (Pending)<br>"
+    body = f"<strong>Agent notes</strong>{line_break}Rings{line_break}From auto logging (Pending){line_break}soon"
+    assert holds(body, marker)
+    assert not holds(body.replace("(Pending)", ""), marker)
 
 
 def test_a_note_of_the_service_itself_is_replaced_and_a_persons_is_not():

@@ -371,6 +371,11 @@ def test_a_log_is_known_by_subject_minute_and_duration(row: dict[str, Any]):
         {"duration": "00:04:00"},
         {"duration": None},
         {"note": "<li><b>Session Id</b>: s-2</li>"},
+        {
+            "note": '<LI><strong class="x">Session&nbsp;Id</strong>:&nbsp;s-2</LI>'.replace(
+                "Session&nbsp;Id", "Session Id"
+            )
+        },
     ],
 )
 def test_an_activity_that_differs_is_not_taken_for_the_log(other: dict[str, Any]):

@@ -23,6 +23,7 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
+from adapters.redtail import activities
 from adapters.redtail.adapter import Adapter
 from adapters.redtail.categories import category_of
 from adapters.redtail.sign_in import page_host
@@ -194,3 +195,12 @@ def test_password_and_keys_of_a_refused_login_are_in_no_log_and_no_error(vendor,
     header = vendor.calls[0].request.headers["Authorization"].removeprefix("Basic ")
     for secret in ("pass-word-1", "partner-key", header):
         assert secret not in told
+
+
+@pytest.mark.parametrize("heading", ["<b>Agent notes</b>", '<STRONG class="x">Agent notes</STRONG>'])
+def test_a_note_is_known_whatever_the_editor_made_of_its_heading(heading: str):
+    body = f"{heading}<br />Line 1<BR>Q &amp; A<br />\n<br />other text"
+    assert activities.has_note(body)
+    assert not activities.has_note(body.replace("notes", "comments"))
+    assert activities.logged_call({"description": body}).note == "Line 1\nQ & A"
+    assert activities.logged_call({"description": f"{body}<strong>Call details</strong>"}).note is None

@@ -12,11 +12,10 @@ from typing import Any
 from rest_framework import serializers
 
 from adapters.contract import Direction, Party
-from connectors.api.wire import Text
+from connectors.api.wire import LONG, Text
 from connectors.log_body import Leg
 from connectors.log_body.lengths import cut, shortened
 
-LONG = 200_000  # characters of a note or transcript
 #: Seconds. RingCentral ends a call after a day; what is longer is a time, or milliseconds.
 _LONGEST_CALL = 2 * 86_400
 _MOST_LEGS = 200

@@ -18,9 +18,12 @@ from connectors.api.authentication import AppTokenAuthentication, Token
 from connectors.api.envelope import NO_TOKEN, PlainText
 from connectors.api.throttling import UserThrottle, WrongTokenThrottle
 from connectors.log_body import parse_time
+from connectors.log_body.lengths import shortened
 from connectors.models import CrmUser
 from connectors.services.crm_access import AdapterMissing, SessionEnded
 from connectors.services.settings import claim_account
+
+LONG = 200_000  # characters of a note or transcript
 
 _Action = TypeVar("_Action", bound=Callable[..., Any])
 
@@ -193,11 +196,13 @@ class Submission(serializers.DictField):
 
 
 def without_tokens(data: Any) -> Any:
-    """A copy of the request without RingCentral tokens, for adapters that map raw fields."""
+    """A copy of the request without RingCentral tokens, its long texts cut, for adapters that map raw fields."""
     if isinstance(data, dict):
         return {
             key: without_tokens(value)
             for key, value in data.items()
             if key not in ("downloadUrl", "recordingDownloadLink", "rcAccessToken", "adminAssignedUserToken")
         }
-    return [without_tokens(item) for item in data] if isinstance(data, list) else data
+    if isinstance(data, list):
+        return [without_tokens(item) for item in data]
+    return shortened(data, LONG) if isinstance(data, str) else data

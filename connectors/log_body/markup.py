@@ -1,23 +1,14 @@
-"""Escaping of people's text in HTML bodies and its undoing; newlines as the CRM stores them."""
+"""Escaping of people's text in HTML bodies; newlines as the CRM stores them."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
-
-_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """``& < > "`` escaped and newlines as ``<br>``."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return escaped.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "<br>")
-
-
-def unescape(text: str) -> str:
-    """The text that ``escape`` was given; old bodies that were never escaped come out as they are."""
-    return html.unescape(_BREAK.sub("\n", text))
 
 
 def anchor(link: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from adapters.contract import LogFormat
 from connectors.log_body.clock import clock, format_time, long_date, parse_time
 from connectors.log_body.markup import escape
+from connectors.log_body.media import file_line, reader_link
+from connectors.log_body.wording import NO_TEXT, failure
 
 
 def compose_shared(
@@ -16,7 +18,7 @@ def compose_shared(
 ) -> tuple[str, str]:
     """Subject and body from the client's ``logInfo``; members of another type than expected count as absent."""
     entities = [item for item in _list(log_info, "entities") if isinstance(item, Mapping)]
-    ordered = sorted(entities, key=lambda item: _time(item, "creationTime") or datetime.min.replace(tzinfo=UTC))
+    ordered = _oldest_first(entities)
     started = _time(log_info, "creationTime") or next((t for t in map(_created, ordered) if t), None)
     changed = [t for item in [*_list(log_info, "messages"), *entities] if (t := _time(item, "lastModifiedTime"))]
     ended = max(changed, default=started)
@@ -48,6 +50,25 @@ def compose_shared(
         + f"{rule}\nEND",
     ]
     return (f"**{subject}**" if markdown else subject), "\n\n".join(blocks)
+
+
+def _oldest_first(entities: list[Any]) -> list[Any]:
+    """By time; of one second as they were listed, also where the list is newest first."""
+
+    def moment(item: Any) -> datetime:
+        return _created(item) or datetime.min.replace(tzinfo=UTC)
+
+    is_newest_first = bool(entities) and moment(entities[0]) > moment(entities[-1])
+    return sorted(reversed(entities) if is_newest_first else entities, key=moment)
+
+
+def _message_text(item: Any) -> str:
+    """What was said, with a line for each file, and a word where it did not arrive; never empty."""
+    files = [file for file in _list(item, "attachments") if isinstance(file, Mapping) and file.get("type") != "Text"]
+    lines = [_text(item, "text") or _text(item, "subject")]
+    lines += [file_line(reader_link(_text(file, "uri")), _text(file, "contentType")) for file in files]
+    text = "\n".join(line for line in lines if line.strip()) or NO_TEXT
+    return "\n".join(filter(None, (text, failure(_text(item, "messageStatus")))))
 
 
 def escape_if(html: bool) -> Any:
@@ -115,10 +136,10 @@ def _entity(item: Any, contact_name: str, log_format: LogFormat, zone: tzinfo) -
     if kind == "AliveMessage":
         author = _text(item, "author", "name") or _text(item, "from", "name")
         sender = contact_name if item.get("direction") == "Inbound" else author
-        line, text = f"{bold(sender)} said on {time}:", _text(item, "text") or _text(item, "subject")
+        line, text = f"{bold(sender)} said on {time}:", _message_text(item)
     elif kind == "AliveNote":
         author = _text(item, "author", "name") or _text(item, "initiator", "name") or "Unknown"
-        line, text = f"{bold(author)} left a note on {time}:", _text(item, "text") or _text(item, "body")
+        line, text = f"{bold(author)} left a note on {time}:", _text(item, "text") or _text(item, "body") or NO_TEXT
     elif kind == "ThreadAssignedHint":
         assigned = f"Conversation assigned to {bold(_text(item, 'assignee', 'name') or 'Unknown')}"
         if html:
