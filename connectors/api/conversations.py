@@ -227,13 +227,13 @@ def _message(
 
 
 def _kind(message_type: str, conversation_type: str, files: Sequence[_File]) -> MessageKind:
-    """By the message's own type; where it has none, by its attachments, then by the conversation's type."""
-    if message_type:
-        return _kind_named(message_type)
+    """By the message's own type; else by an attachment that only one kind has; else by the conversation's type."""
+    if (kind := _kind_named(message_type)) in _MAIN:
+        return kind
     for kind, (name, _) in _MAIN.items():
         if any(file.kind == name for file in files):
             return kind
-    return _kind_named(conversation_type)
+    return MessageKind.SMS if message_type else _kind_named(conversation_type)
 
 
 def _kind_named(name: str) -> MessageKind:
