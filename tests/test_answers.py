@@ -174,6 +174,8 @@ KNOWN_BETTER = {
     ("bullhorn", "412"): ErrorKind.LOGIN_OVER,
     # An address without a record that Redtail does not know is a wrong REDTAIL_API_SERVER.
     ("redtail", "404 of a new record"): ErrorKind.MISCONFIGURED,
+    # It may mean the activity type; the types are then read anew, which fails here.
+    ("pipedrive", "404 of a new record"): ErrorKind.DOWN,
 }
 
 

@@ -700,10 +700,13 @@ def test_a_log_deleted_in_bullhorn_is_said_to_be_gone(me, vendor):
     gone, kept = (note["id"] for note in _notes(vendor, contact))
     vendor.call("delete_note", gone)
     lost, found = me.logged("9402", "9403", details=True)
-    assert (lost["logId"], found["logId"], found["logData"]["contactName"]) == (gone, kept, "Pat Lee")
-    told = me.edit_call("9402", note="Too late")
+    assert (lost["matched"], found["logId"], found["logData"]["contactName"]) == (False, kept, "Pat Lee")
+    vendor.call("delete_note", kept)
+    told = me.edit_call("9403", note="Too late")
     assert told["successful"] is False
     assert "no longer exists in Bullhorn" in str(told["returnMessage"]["details"])
+    again = me.log_call(call("9402", contact))
+    assert again["logId"] not in (gone, kept)
 
 
 def test_a_call_whose_answer_was_lost_is_found_by_its_session_and_not_written_again(me, vendor):
