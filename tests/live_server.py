@@ -117,6 +117,7 @@ def server_environment(
         "APP_SERVER": f"http://127.0.0.1:{port}",
         "DATABASE_URL": database_url or f"sqlite:///{folder / 'switchboard.sqlite3'}",
         "WEB_THREADS": str(threads),
+        "WEB_QUEUE_SECONDS": "30",  # however slow this machine is
         **more,
     }
 

@@ -12,6 +12,7 @@ os.environ.update(
         "SANDBOX": "on",
         "DEBUG": "off",
         "ALLOWED_HOSTS": "*",
+        "WEB_QUEUE_SECONDS": "30",  # however slow this machine is
     }
 )
 

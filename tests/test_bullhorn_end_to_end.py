@@ -369,16 +369,16 @@ def test_voicemails_faxes_and_pictures_are_logged_with_their_links(me, vendor):
         "contentType": "audio/mpeg",
         "link": "https://media.ringcentral.com/v?a=1&b=2",
     }
-    me.log_messages(_sent("21", contact, type="VoiceMail", attachments=[recording]))
+    me.log_messages(_sent("21", contact, subject="", type="VoiceMail", attachments=[recording]))
     document = {"type": "RenderedDocument", "contentType": "application/pdf", "link": "https://media.ringcentral.com/f"}
-    me.log_messages(_sent("22", contact, type="Fax", attachments=[document]))
+    me.log_messages(_sent("22", contact, subject="", type="Fax", attachments=[document]))
     picture = {
         "type": "MmsAttachment",
         "contentType": "image/png",
         "uri": "https://media.ringcentral.com/restapi/v1.0/account/~/extension/~/message-store/1/content/2",
     }
     me.log_messages(_sent("23", contact, subject="Look", attachments=[picture]))
-    me.log_messages(_sent("27", contact, type="Fax", direction="Outbound", attachments=[document]))
+    me.log_messages(_sent("27", contact, subject="", type="Fax", direction="Outbound", attachments=[document]))
     voicemail, fax, mms, outgoing = (note["comments"] for note in _notes(vendor, contact))
     assert voicemail == (
         "<br><b>Voicemail left by Pat &lt;b&gt;Lee - 26/05/04</b><br>"
@@ -394,7 +394,8 @@ def test_voicemails_faxes_and_pictures_are_logged_with_their_links(me, vendor):
 
 
 def test_a_group_conversation_is_logged_for_each_contact(me, vendor):
-    pat, kit = (_person(vendor, "Lead", name, phone="+16505550162") for name in ("Pat Lee", "Kit Moss"))
+    pat = _person(vendor, "Lead", "Pat Lee", phone="+16505550162")
+    kit = _person(vendor, "Lead", "Kit Moss", phone="+16505550163")
     people = [{"phoneNumber": person["phone"], "name": person["name"]} for person in (pat, kit)]
     for person, others in ((pat, people), (kit, people[::-1])):
         me.log_messages(_messages("24", person, 2, info={"correspondents": others}))

@@ -209,6 +209,8 @@ def _special(name, contact, kind, **attachment):
     body = conversation(name, contact, 2)
     [message] = [item for item in body["logInfo"]["messages"] if item["direction"] == "Inbound"]
     message |= {"id": f"{name}-1", "type": kind, "attachments": [attachment]}
+    if kind != "SMS":
+        message["subject"] = ""  # else it is the transcription
     body["logInfo"]["messages"] = [message]
     return body
 

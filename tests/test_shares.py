@@ -28,8 +28,8 @@ def _hold(stack, crm, count, user=""):
         stack.enter_context(share_of_threads(crm=crm, user=user or f"{crm}{number}"))
 
 
-def test_a_crm_that_hangs_takes_its_share_and_others_go_on(monkeypatch):
-    monkeypatch.setattr(shares, "_STALLED", 0.0)
+def test_a_crm_that_hangs_takes_its_share_and_others_go_on(settings):
+    settings.WEB_QUEUE_SECONDS = 0
     with ExitStack() as stack:
         _hold(stack, "hangs", 10)
         with pytest.raises(CrmBusy) as told:
@@ -40,8 +40,8 @@ def test_a_crm_that_hangs_takes_its_share_and_others_go_on(monkeypatch):
             _hold(stack, "third", 1)
 
 
-def test_one_user_takes_half_of_the_threads_at_most(monkeypatch):
-    monkeypatch.setattr(shares, "_STALLED", 0.0)
+def test_one_user_takes_half_of_the_threads_at_most(settings):
+    settings.WEB_QUEUE_SECONDS = 0
     with ExitStack() as stack:
         _hold(stack, "crm", 8, user="one")
         with pytest.raises(CrmBusy):
@@ -49,8 +49,8 @@ def test_one_user_takes_half_of_the_threads_at_most(monkeypatch):
         _hold(stack, "crm", 1, user="another")
 
 
-def test_while_the_crm_answers_requests_stand_in_line(monkeypatch):
-    monkeypatch.setattr(shares, "_STALLED", 60.0)
+def test_while_the_crm_answers_requests_stand_in_line(settings):
+    settings.WEB_QUEUE_SECONDS = 60
     served = []
     with ExitStack() as stack:
         _hold(stack, "crm", 10)
@@ -69,8 +69,8 @@ def test_while_the_crm_answers_requests_stand_in_line(monkeypatch):
     assert len(served) == 5
 
 
-def test_work_without_a_request_needs_no_share(monkeypatch):
-    monkeypatch.setattr(shares, "_STALLED", 0.0)
+def test_work_without_a_request_needs_no_share(settings):
+    settings.WEB_QUEUE_SECONDS = 0
     with ExitStack() as stack:
         _hold(stack, "crm", 10)
         token = middleware._request_id.set("")

@@ -13,8 +13,6 @@ from django.conf import settings
 from adapters.contract import RateLimited
 from audit.middleware import current_request_id
 
-#: Seconds in which work for a CRM neither ended nor began, after which nobody stands in line for it.
-_STALLED = 1.0
 _CRMS_KEPT = 1000
 
 _changed = threading.Condition()
@@ -39,7 +37,7 @@ def share_of_threads(*, crm: str, user: str) -> Iterator[None]:
 
     Five eighths of the threads may be at work for one CRM, half of them for one user, seven eighths for all CRMs
     together. Beyond that a request stands in line while the CRM goes on answering. Raises ``CrmBusy`` at once where it
-    does not.
+    does not: in ``WEB_QUEUE_SECONDS`` no work for it ended or began.
     """
     if not current_request_id():
         yield
@@ -49,7 +47,7 @@ def share_of_threads(*, crm: str, user: str) -> Iterator[None]:
         begun = time.monotonic()
         while any(_held[name] >= limit for name, limit in most.items()):
             moved = _moved_at.get(crm, 0.0) if _held[f"crm {crm}"] else begun
-            remaining = moved + _STALLED - time.monotonic()
+            remaining = moved + settings.WEB_QUEUE_SECONDS - time.monotonic()
             if remaining <= 0:
                 raise CrmBusy
             _changed.wait(remaining)
