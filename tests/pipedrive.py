@@ -27,6 +27,7 @@ def running_pipedrive(folder: Path) -> Iterator[tuple[Vendor, LiveServer]]:
             PIPEDRIVE_CLIENT_ID=CLIENT[0],
             PIPEDRIVE_CLIENT_SECRET=CLIENT[1],
             THROTTLE_LOGIN="1000/min",
+            DELIVERY_SETTLING_SECONDS="2",
             DELIVERY_RETRY_SECONDS="0.2",
             **vendor.environment,
         ) as server,

@@ -322,7 +322,7 @@ def test_a_call_for_a_project_that_is_gone_is_logged_without_it(me, vendor):
     vendor.call("delete", "Projects", project)
     logged = me.log_call(call("5002", eve, additionalSubmission={"project": project}))
     assert logged["returnMessage"]["messageType"] == "warning"
-    assert logged["returnMessage"]["details"][0]["items"][0]["text"].startswith("Project: ")
+    assert "The project no longer exists in Insightly and was left out." in logged["returnMessage"]["message"]
     assert _linked(_event(vendor, logged["logId"])) == [("Contact", eve["id"])]
 
 

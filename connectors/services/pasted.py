@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from adapters.contract import Manifest, dig
 from adapters.contract.invisible import without_invisible
@@ -23,8 +23,19 @@ _HOST = re.compile("host(name)?$|domain$", re.IGNORECASE)
 
 def clean_host(text: str) -> str:
     """``app.clio.com`` for ``https://APP.CLIO.COM:443/nc/#/contacts``; nothing is decided about whose it is."""
+    return _until_nothing_changes(_host_in, text)
+
+
+def _host_in(text: str) -> str:
     host = _SCHEME.sub("", _clean_word(text), count=1)
     return _END_OF_HOST.split(host, maxsplit=1)[0].lower().rstrip(".")
+
+
+def _until_nothing_changes(clean: Callable[[str], str], text: str) -> str:
+    """What is taken off may uncover more of the kind: a quote behind a dot, say."""
+    while (cleaner := clean(text)) != text and len(cleaner) < len(text):
+        text = cleaner
+    return cleaner
 
 
 def clean_fields(manifest: Manifest, fields: Mapping[str, str]) -> dict[str, str]:
@@ -42,12 +53,12 @@ def _clean(name: str, text: str, *, is_hidden: bool) -> str:
     if _PASSWORD.search(name) or (is_hidden and not _KEY.search(name)):
         return _without_invisible_ends(text)
     if _KEY.search(name):
-        return _clean_word(text)
+        return _until_nothing_changes(_clean_word, text)
     if _ADDRESS.search(name):
         return _clean_address(text)
     if _HOST.search(name):
         return clean_host(text)
-    return without_invisible(text).strip()
+    return _until_nothing_changes(lambda part: without_invisible(part).strip(), text)
 
 
 def _clean_word(text: str) -> str:
@@ -56,7 +67,7 @@ def _clean_word(text: str) -> str:
 
 
 def _clean_address(text: str) -> str:
-    address = _clean_word(text)
+    address = _until_nothing_changes(_clean_word, text)
     return address if not address or _SCHEME.match(address) else f"https://{address.lstrip('/')}"
 
 
