@@ -120,7 +120,7 @@ def test_a_logout_that_clio_does_not_hear_is_a_logout_here(clio):
 def test_a_rate_limit_is_told_at_once_with_the_time_to_wait(clio):
     me, _ = clio.connect()
     clio.pia()
-    clio.vendor.call("configure", requests_a_minute=4)  # three notations and the login's own request
+    clio.vendor.call("configure", requests_a_minute=1)  # the login has used it up
     started = time.monotonic()
     limited = me.look_up("+16505550112")
     assert time.monotonic() - started < 30  # not the 37 seconds that Clio asks for
@@ -223,7 +223,7 @@ def test_a_refusal_names_what_is_missing_and_what_to_do(clio):
     me, _ = clio.connect()
     pia = clio.pia()
     logged = me.log_call(call("s1", pia, additionalSubmission={"matters": 99999999}))
-    assert "no longer exists in Clio. Choose another one." in str(logged["returnMessage"])
+    assert "The matter no longer exists in Clio and was left out." in str(logged["returnMessage"])
     clio.vendor.fail({"method": "GET", "status": 403, "body": {"error": {"type": "Forbidden", "message": "no"}}})
     assert "may not read contacts" in str(me.look_up("+16505550141")["returnMessage"])
     clio.vendor.fail({"method": "GET", "status": 503, "times": 1})

@@ -68,7 +68,11 @@ def _translated(call):
 
 
 def test_what_the_adapter_explains_itself_is_the_right_class(acme, broken):
-    broken(explain=lambda self, reply: CrmUnavailable(status=403) if reply.status == 403 else None)
+    def explain(self, reply):
+        is_theirs = reply.status == 403 and "retry-after" not in reply.headers
+        return CrmUnavailable(status=403) if is_theirs else None
+
+    broken(explain=explain)
 
     assert _faults_with_failures(acme, "find_contacts__success") == []
 
