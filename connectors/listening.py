@@ -21,4 +21,4 @@ def problem_with_address(host: str, port: int) -> str:
 
 def reachable_host(host: str) -> str:
     """Where a server that listens on ``host`` is asked from this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # nosec B104

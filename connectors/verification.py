@@ -99,7 +99,7 @@ def _counters() -> Iterator[str]:
     table, newest = AuditEvent._meta.db_table, AuditEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
-        cursor.execute(f"SELECT last_value FROM {cursor.fetchone()[0]}")  # noqa: S608 - a name from the catalogue
+        cursor.execute(f"SELECT last_value FROM {cursor.fetchone()[0]}")  # noqa: S608  # nosec B608 - a name from the catalogue
         if cursor.fetchone()[0] < newest:
             yield f"The counter of {table} is behind its rows: restore schema and data together."
 
