@@ -236,6 +236,7 @@ def test_media_become_documents_and_no_token_reaches_clio(clio):
 
     state = clio.vendor.state()
     papers = [row for row in state["documents"].values() if row["parent"]["id"] in (pia["id"], matter)]
+    papers.sort(key=lambda row: str(row["name"]))  # the files of one message go up together
     assert [(row["name"], row["parent"]) for row in papers] == [
         ("Inbound Fax - Pia Ostrow - 05/04/2026.pdf", {"id": pia["id"], "type": "Contact"}),
         ("Inbound Image Message - Pia Ostrow - 05/04/2026.png", {"id": matter, "type": "Matter"}),
