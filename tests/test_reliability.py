@@ -18,6 +18,7 @@ from adapters.contract import (
     BodyTooLong,
     CallLogChange,
     ContactRef,
+    Credentials,
     CrmUnavailable,
     LoggedCall,
     LogResult,
@@ -135,14 +136,12 @@ def test_nothing_is_written_over_an_edit_that_may_still_land(crm, user, monkeypa
 
 def test_a_kept_revocation_ends_no_later_login(user, monkeypatch):  # noqa: F811
     revoked = []
-    monkeypatch.setattr(Adapter, "revoke", Crm.raising(CrmUnavailable()))
     monkeypatch.setattr(Adapter, "revoke", lambda adapter: Crm.raising(CrmUnavailable())())
     disconnect(user=user, actor="test")
     assert Delivery.objects.get().kind == "session.revoke"
     monkeypatch.setattr(Adapter, "revoke", lambda adapter: revoked.append(1))
     again = CrmUser.objects.get(pk=user.pk)
-    CrmUser.objects.filter(pk=user.pk).update(**again.set_credentials(CrmUserFactory.build().credentials()))
-    CrmUser.objects.filter(pk=user.pk).update(access_token=CrmUserFactory().__dict__["access_token"])
+    CrmUser.objects.filter(pk=user.pk).update(**again.set_credentials(Credentials(access_token="new")))
     send(after=60)
     assert revoked == []
     logins.drop_revocations(user)
