@@ -173,9 +173,10 @@ KNOWN_BETTER = {
     # No session token was sent.
     ("bullhorn", "412"): ErrorKind.LOGIN_OVER,
     # An address without a record that Redtail does not know is a wrong REDTAIL_API_SERVER.
-    ("redtail", "404 of a new record"): ErrorKind.MISCONFIGURED,
+    ("redtail", "404 of a new log"): ErrorKind.MISCONFIGURED,
+    ("redtail", "404 of a new contact"): ErrorKind.MISCONFIGURED,
     # It may mean the activity type; the types are then read anew, which fails here.
-    ("pipedrive", "404 of a new record"): ErrorKind.DOWN,
+    ("pipedrive", "404 of a new log"): ErrorKind.DOWN,
 }
 
 
@@ -196,11 +197,11 @@ def _first(document, methods):
     )
 
 
-def _faults(case, table, index, *, of_new_record=False):
+def _faults(case, table, index, *, new=""):
     document = case.load()
     for name, (answer, kind) in table.items():
         error = run(case, document, Failure(name, lambda recorded, answer=answer: answer, index)).error
-        key = f"{name} of a new record" if of_new_record and name == "404" else name
+        key = f"{name} of a new {new}" if new and name == "404" else name
         expected = KNOWN_BETTER.get((case.platform, key), kind)
         found = error.kind if isinstance(error, ConnectorError) else repr(error)
         if found != expected:
@@ -210,13 +211,13 @@ def _faults(case, table, index, *, of_new_record=False):
 @pytest.mark.parametrize("case", [*_cases("create_call_log"), *_cases("create_message_log")])
 def test_an_answer_to_a_new_log(case):
     index = _first(case.load(), ("POST", "PUT", "PATCH"))
-    assert list(_faults(case, CREATES, index, of_new_record=True)) == []
+    assert list(_faults(case, CREATES, index, new="log")) == []
 
 
 @pytest.mark.parametrize("case", _cases("create_contact"))
 def test_an_answer_to_a_new_contact(case):
     index = _first(case.load(), ("POST", "PUT", "PATCH"))
-    assert list(_faults(case, CREATES, index, of_new_record=True)) == []
+    assert list(_faults(case, CREATES, index, new="contact")) == []
 
 
 @pytest.mark.parametrize("case", [*_cases("update_call_log"), *_cases("update_message_log")])

@@ -44,6 +44,7 @@ WRONG = [
     ("PORT", "65536", "must be a whole number from 1 to 65535, not '65536'."),
     ("WEB_WORKERS", "abc", "must be a whole number from 1 to 512, not 'abc'."),
     ("WEB_WORKERS", "0", "must be a whole number from 1 to 512, not '0'."),
+    ("WEB_QUEUE_SECONDS", "0", "must be a number from 0.1 to 60, not '0'."),
     ("WEB_THREADS", "1.5", "must be a whole number from 1 to 4096, not '1.5'."),
     ("TRUSTED_PROXIES", "-1", "must be a whole number from 0 to 20, not '-1'."),
     ("TRUSTED_PROXIES", "10.0.0.1", "must be a whole number from 0 to 20, not '10.0.0.1'."),
