@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from audit.fields import EncryptedTextField
 from audit.prepared import PreparedQuery
 from audit.states import LogState
 
@@ -36,6 +37,9 @@ class OwnedLog(models.Model):
     crm_log_id_is_number = models.BooleanField(default=False, editable=False)
     contact_id = models.CharField(max_length=255, blank=True, default="")
     contact_type = models.CharField(max_length=64, blank=True, default="")
+    #: The other side's number, so that support finds it: keyed hash and last four digits, see ``audit.numbers``.
+    number_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    number_ending = models.CharField(max_length=4, blank=True, default="", db_default="", editable=False)
     state = models.CharField(max_length=16, choices=LogState.choices, default=LogState.CLAIMED)
     last_error = models.CharField("last error", max_length=64, blank=True, default="")
     #: Position of the newest delivery accepted for this row.
@@ -118,7 +122,18 @@ class CallLog(OwnedLog):
             models.Index(fields=["platform", "crm_log_id"], name="call_log_by_crm_id"),
             models.Index(fields=["state", "-created_at"], name="call_log_by_state"),
             models.Index(fields=["-created_at"], name="call_log_by_time"),
+            models.Index(fields=["started_at"], name="call_log_by_start"),
+            models.Index(fields=["user", "-created_at"], name="call_log_by_user"),
+            models.Index(fields=["session_id"], name="call_log_by_session"),
+            models.Index(
+                fields=["telephony_session_id"], name="call_log_by_telephony", condition=~Q(telephony_session_id="")
+            ),
+            models.Index(fields=["crm_log_id"], name="call_log_by_record", condition=~Q(crm_log_id="")),
+            models.Index(fields=["contact_id"], name="call_log_by_contact", condition=~Q(contact_id="")),
+            models.Index(fields=["number_hash"], name="call_log_by_number", condition=~Q(number_hash="")),
+            models.Index(fields=["number_ending"], name="call_log_by_ending", condition=~Q(number_ending="")),
         ]
+        permissions = [("view_bodies", "Can read the text of notes and messages that are kept")]
 
     def __str__(self) -> str:
         return f"call {self.session_id}"
@@ -178,6 +193,13 @@ class ConversationLog(OwnedLog):
         indexes = [
             models.Index(fields=["platform", "crm_log_id"], name="conversation_by_crm_id"),
             models.Index(fields=["-created_at"], name="conversation_by_time"),
+            models.Index(fields=["user", "-created_at"], name="conversation_by_user"),
+            models.Index(fields=["conversation_log_id"], name="conversation_by_day"),
+            models.Index(fields=["conversation_id"], name="conversation_by_id"),
+            models.Index(fields=["crm_log_id"], name="conversation_by_record", condition=~Q(crm_log_id="")),
+            models.Index(fields=["contact_id"], name="conversation_by_contact", condition=~Q(contact_id="")),
+            models.Index(fields=["number_hash"], name="conversation_by_number", condition=~Q(number_hash="")),
+            models.Index(fields=["number_ending"], name="conversation_by_ending", condition=~Q(number_ending="")),
         ]
 
     def __str__(self) -> str:
@@ -227,10 +249,30 @@ class MessageLog(models.Model):
         indexes = [
             models.Index(fields=["-created_at"], name="message_log_by_time"),
             models.Index(fields=["delivery_id"], name="message_log_by_delivery", condition=~Q(delivery_id=None)),
+            models.Index(fields=["message_id"], name="message_log_by_id"),
         ]
 
     def __str__(self) -> str:
         return f"message {self.message_id}"
+
+
+class LogReason(models.Model):
+    """What a CRM said when it did not take a log. It may quote names and notes, so it is encrypted.
+
+    The event of the attempt names it by its id, see ``audit.reasons``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    call_log = models.ForeignKey(CallLog, null=True, on_delete=models.CASCADE, related_name="reasons")
+    conversation = models.ForeignKey(ConversationLog, null=True, on_delete=models.CASCADE, related_name="reasons")
+    text = EncryptedTextField()
+    said_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["said_at"], name="reason_by_age")]
+
+    def __str__(self) -> str:
+        return f"reason of {self.said_at:%Y-%m-%d %H:%M:%S}"
 
 
 class AppendOnly(models.QuerySet["AuditEvent"]):

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "audit",
     "connectors",
     "connectors.deliveries",
+    "connectors.desk",
 ]
 MIDDLEWARE = [
     "audit.middleware.RequestIdMiddleware",
@@ -84,6 +85,7 @@ MIDDLEWARE = [
     "connectors.api.limits.RequestLimitsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "connectors.staff_sign_in.AdminReferrerMiddleware",
+    "connectors.desk.zone.TimeZoneMiddleware",
     "connectors.page_middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "connectors.page_middleware.AuthenticationMiddleware",
@@ -221,7 +223,7 @@ CORS_ALLOW_HEADERS = [
     "is-debug",
     "x-rc-access-token",
 ]
-CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|jsi18n|$)).*$"
+CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|deliveries|desk|jsi18n|$)).*$"
 JWT_LIFETIME = timedelta(days=env.number("JWT_LIFETIME_DAYS", 14, least=1, most=3650))
 JWT_GRACE = timedelta(days=env.number("JWT_GRACE_DAYS", 90, most=3650))
 #: Whether replies tell their times and counts to a connected user who asks with ``is-debug: true``.
@@ -231,6 +233,10 @@ CONTACT_CACHE = timedelta(seconds=env.number("CONTACT_CACHE_SECONDS", 600, most=
 PHONE_REGION = env.country("PHONE_REGION", "US")
 #: What users kept here for themselves goes after this long: entries of the call-down list.
 AUDIT_RETENTION = timedelta(days=env.number("AUDIT_RETENTION_DAYS", 400, least=1, most=36_500))
+#: How long the trace of a look-up is kept, so that support can say why somebody was found or was not.
+LOOK_UP_TRACES = timedelta(days=14)
+#: Whether members of the group Auditor may read the notes and messages that wait to be sent.
+AUDIT_KEEP_BODIES = env.switch("AUDIT_KEEP_BODIES", False)
 NOTE_DRAFT_LIFETIME = timedelta(hours=1)
 RINGCENTRAL_SERVER = env.url(
     "RINGCENTRAL_SERVER", "https://platform.ringcentral.com", example="https://platform.ringcentral.com"

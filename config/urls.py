@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from connectors.admin import site
+from connectors.desk.site import site
 from connectors.observation.exposition import metrics
 from connectors.observation.health import readiness
 

@@ -11,39 +11,15 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.response import TemplateResponse
 
-from adapters import registry
 from audit.admin import ReadOnlyAdmin, register_audit
 from audit.recorder import record
 from connectors.deliveries import support
 from connectors.deliveries.models import Circuit, Delivery
+from connectors.desk.site import site
 from connectors.models import CrmUser
 from connectors.services.sessions import disconnect
-from connectors.staff_sign_in import AuditedSite
 
-
-class SupportSite(AuditedSite):
-    """Django's admin under our name."""
-
-    final_catch_all_view = False  # the extension's own paths begin with /admin/ too: an unknown one is no sign-in page
-    site_header = "Switchboard"
-    site_title = "Switchboard"
-    index_title = "Support"
-    site_url = None  # the address without a path leads here
-    index_template = "admin/support_index.html"
-
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """The start page, with the CRMs that the extension does not offer since they are not set up."""
-        lacking = [
-            (manifest.display_name, ", ".join(missing))
-            for manifest in registry.manifests().values()
-            if (missing := registry.missing_secrets(manifest))
-        ]
-        return super().index(request, {"not_set_up": lacking, **(extra_context or {})})
-
-
-site = SupportSite(name="admin")
 site.register(User, UserAdmin)
 register_audit(site)
 

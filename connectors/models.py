@@ -196,6 +196,37 @@ class ContactMatch(models.Model):
         return self.key[:12]
 
 
+class LookUp(models.Model):
+    """One look-up of a number that a CRM was asked for: why a contact was found, or was not.
+
+    Kept for ``settings.LOOK_UP_TRACES``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="look_ups")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    request_id = models.CharField("reference", max_length=64, blank=True, default="")
+    #: See ``audit.numbers``.
+    number_hash = models.CharField(max_length=64, blank=True, default="")
+    number_ending = models.CharField(max_length=4, blank=True, default="")
+    #: How many contacts were shown; None: there was no answer.
+    found = models.PositiveSmallIntegerField(null=True)
+    #: Forms tried, contacts shown, hits dropped, the error: JSON, see ``services.look_up_traces``.
+    trace = EncryptedTextField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["asked_at"], name="look_up_by_age"),
+            models.Index(fields=["user", "-asked_at"], name="look_up_by_user"),
+            models.Index(fields=["number_hash"], name="look_up_by_number"),
+            models.Index(fields=["number_ending"], name="look_up_by_ending"),
+            models.Index(fields=["request_id"], name="look_up_by_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return f"look-up of …{self.number_ending}"
+
+
 class ContactCreation(models.Model):
     """A contact being created, or just created: the same request again gets the same contact."""
 

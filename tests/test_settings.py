@@ -26,6 +26,7 @@ _DATABASE = "write postgres://user:password@host:5432/name, or sqlite:////absolu
 WRONG = [
     *[(name, "maybe", "must be on or off, not 'maybe'.") for name in (
         "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
+        "AUDIT_KEEP_BODIES",
     )],
     *[(name, value, f"{_WEB} {value!r}.")
       for name in ("APP_SERVER", "OVERRIDE_APP_SERVER", "SERVER_SIDE_LOGGING_URL")

@@ -1,0 +1,36 @@
+"""What all pages of the desk have in common: who may see them, and the frame around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from connectors.desk.site import site
+
+View = Callable[..., HttpResponse]
+
+
+def needs(*permissions: str) -> Callable[[View], View]:
+    """Lets in who has one of the permissions, such as ``audit.view_calllog``; others get 403."""
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not any(request.user.has_perm(name) for name in permissions):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def page(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:
+    """A page in the frame of the admin; its template extends ``desk/page.html``."""
+    whole = {**site.each_context(request), "title": title, **context}
+    return TemplateResponse(request, template, whole, status=status)
