@@ -315,6 +315,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["-occurred_at"], name="event_by_time"),
             models.Index(fields=["subject"], name="event_by_subject"),
             models.Index(fields=["request_id"], name="event_by_request"),
+            models.Index(fields=["platform", "-id"], name="event_by_failure", condition=Q(outcome="failure")),
         ]
 
     def __str__(self) -> str:
@@ -322,3 +323,7 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("audit events are never deleted")
+
+
+# The app's models are looked for here.
+from audit.seals import AuditPruning, AuditSeal, TrafficHour  # noqa: E402, F401

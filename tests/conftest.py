@@ -63,7 +63,7 @@ def _flush_despite_triggers():
         try:
             original(self)
         finally:
-            append_only.install(connection)
+            append_only.extend(connection)
 
     TransactionTestCase._fixture_teardown = teardown
     yield

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from audit.middleware import on_behalf_of
 from audit.models import MessageLog
+from audit.sealing import seal_when_due
 from connectors.deliveries import circuit, clock, logins
 from connectors.deliveries.models import Delivery, SessionLock
 from connectors.deliveries.outcome import Outcome
@@ -57,6 +58,7 @@ def clear_up() -> None:
     logins.retry_unreadable()
     forget_given_up()
     SessionLock.objects.filter(taken_at__lt=clock.now() - _LOCKS_KEPT).delete()
+    seal_when_due()
     _check_clock()
 
 
