@@ -33,6 +33,7 @@ from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs, contacts, sessions
 from connectors.services.message_logs import log_messages
+from connectors.services.numbers import read_number
 from simulation.crm import crm
 from simulation.expectation import Expectation
 from simulation.world import Actor, Killed, world
@@ -208,7 +209,7 @@ def _texts(request: Request) -> tuple[str, ...]:
 
 def _contact(request: Request) -> bool:
     user = request.person.row()
-    draft = ContactDraft(name=request.subject, phone=contacts.read_number(user, request.text), type="Contact")
+    draft = ContactDraft(name=request.subject, phone=read_number(user, request.text), type="Contact")
     contacts.create_contact(user=user, draft=draft, render=lambda contact: {"id": contact.id})
     return True
 

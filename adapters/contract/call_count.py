@@ -6,15 +6,30 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+#: Of one operation so many exchanges are listed; all are counted.
+MOST_LISTED = 30
+
+
+class Exchange(NamedTuple):
+    """One request and its answer, without any value that was sent; ``status`` 0: there was no answer."""
+
+    method: str
+    template: str
+    status: int
+    milliseconds: int
+    #: The vendor's own id of it, "" where it gave none.
+    request_id: str
 
 
 class CallCounter:
-    """Numbers that threads may raise together: requests, and rounds of requests that overlap."""
+    """What threads may count together: requests, and rounds of requests that overlap; with a list of the requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._value = self._rounds = self._under_way = 0
+        self._exchanges: list[Exchange] = []
 
     @property
     def value(self) -> int:
@@ -24,15 +39,22 @@ class CallCounter:
     def rounds(self) -> int:
         return self._rounds
 
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The first ``MOST_LISTED`` that have ended, in that order."""
+        return tuple(self._exchanges)
+
     def begin(self) -> None:
         with self._lock:
             self._value += 1
             self._rounds += not self._under_way
             self._under_way += 1
 
-    def end(self) -> None:
+    def end(self, exchange: Exchange) -> None:
         with self._lock:
             self._under_way -= 1
+            if len(self._exchanges) < MOST_LISTED:
+                self._exchanges.append(exchange)
 
 
 class Listener(Protocol):
@@ -68,9 +90,12 @@ def begin() -> None:
         counter.begin()
 
 
-def end(platform: str, status: int, seconds: float) -> None:
+def end(
+    platform: str, status: int, seconds: float, *, method: str = "", template: str = "", request_id: str = ""
+) -> None:
     """Called after it, however it ended."""
+    exchange = Exchange(method, template, status, round(seconds * 1000), request_id)
     for counter in _counters.get():
-        counter.end()
+        counter.end(exchange)
     for listener in _listeners:
         listener(platform, status, seconds)

@@ -53,12 +53,22 @@ class ConnectorError(Exception):
         ``status``: the vendor's HTTP status, 0 where there was none.
         ``advice``: what the user can do about it, in place of the general advice; ``message`` is then the headline.
         """
-        self.message = message or (inspect.getdoc(type(self)) or "").split("\n", 1)[0]
+        self.message = message or self._usual_message()
         self.reason = reason
         self.maybe_applied = maybe_applied
         self.status = status
         self.advice = advice
         super().__init__(self.message)
+
+    @classmethod
+    def _usual_message(cls) -> str:
+        return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+
+    @property
+    def said(self) -> str:
+        """What is known beyond the kind of the error, for support: the adapter's sentence and the vendor's reason."""
+        own = "" if self.message == self._usual_message() else self.message
+        return "\n".join(text for text in (own, self.reason) if text)
 
     def sentence(self, crm: str) -> str:
         """The error in a line of its own, where it says more than its kind; else empty. ``crm``: the CRM's name."""

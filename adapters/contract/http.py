@@ -284,7 +284,14 @@ class HttpClient:
         }
         if error is not None:
             line["error"] = type(error).__name__
-        call_count.end(self._adapter, reply.status, time.monotonic() - started)
+        call_count.end(
+            self._adapter,
+            reply.status,
+            time.monotonic() - started,
+            method=line["method"],
+            template=line["template"],
+            request_id=line["vendor_request_id"],
+        )
         level = logging.INFO if 0 < reply.status < 500 else logging.WARNING
         _log.log(level, "%(method)s %(host)s%(template)s -> %(status)s in %(milliseconds)s ms", line, extra=line)
         if error is not None:

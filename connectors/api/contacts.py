@@ -17,6 +17,7 @@ from connectors.api.typed_name import typed_names
 from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
 from connectors.services import contacts
 from connectors.services.crm_access import require_adapter
+from connectors.services.numbers import read_number
 
 
 class LookUp(serializers.Serializer[Any]):
@@ -114,7 +115,7 @@ class ContactViewSet(WireViewSet):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         crm = registry.manifests()[user.platform].display_name
-        phone = contacts.read_number(
+        phone = read_number(
             user,
             asked["phoneNumber"],
             formats=asked["overridingFormat"],
@@ -147,7 +148,7 @@ class ContactViewSet(WireViewSet):
         given = body.validated_data
         draft = ContactDraft(
             name=given["newContactName"],
-            phone=contacts.read_number(user, given["phoneNumber"] or ""),
+            phone=read_number(user, given["phoneNumber"] or ""),
             type=given["newContactType"],
             submission=given["additionalSubmission"] or {},
         )

@@ -43,6 +43,7 @@ from connectors.deliveries.policy import Event, Kind
 from connectors.log_body import CallDetails, compose_call, cut_title, holds, update_call
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
+from connectors.services.numbers import columns_of_text
 from connectors.services.stale_contacts import write_about
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -76,7 +77,7 @@ def accept_call(user: CrmUser, submission: CallSubmission) -> Delivery | None:
         if taken is not None and not taken.is_in_doubt:
             taken.hand_over(user)  # it may wait for the login of a colleague
             taken.replace_change(submission)
-            CallLog.objects.filter(pk=known.pk).update(**_contact_of(submission))
+            CallLog.objects.filter(pk=known.pk).update(**_contact_of(user, submission))
         return taken
 
 
@@ -86,13 +87,14 @@ def _known(user: CrmUser, identity: CallIdentity) -> CallLog | None:
     ).get(identity.session_id)
 
 
-def _contact_of(submission: CallSubmission) -> dict[str, Any]:
-    """The columns that name the contact."""
+def _contact_of(user: CrmUser, submission: CallSubmission) -> dict[str, Any]:
+    """The columns that tell the contact and the number, for those who look for the log."""
     contact = submission.entry.contact
     return {
         "contact_id": str(contact.id),
         "contact_id_is_number": isinstance(contact.id, int),
         "contact_type": contact.type,
+        **columns_of_text(user, contact.phone),
     }
 
 
@@ -108,7 +110,7 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
         direction=entry.direction,
         started_at=entry.started_at,
         last_position=1,
-        **_contact_of(submission),
+        **_contact_of(user, submission),
     )
     in_doubt = Restoration.covers(entry.started_at)
     return accept(
@@ -120,7 +122,7 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
     """A row whose earlier attempt is over: refused by the CRM, given up, or deleted there since."""
     position, in_doubt = next_position(log), log.may_be_there
     CallLog.objects.filter(pk=log.pk).update(
-        state=log.state_when_claimed, last_error="", user=user, **_contact_of(submission)
+        state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)
     )
     log.refresh_from_db()
     return accept(

@@ -28,6 +28,7 @@ from connectors.deliveries.queue import State
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title, cut_title
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
+from connectors.services.numbers import columns_of_text
 from connectors.services.stale_contacts import write_about
 
 
@@ -56,6 +57,7 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
                 "contact_id": str(conversation.contact.id),
                 "contact_type": conversation.contact.type,
                 "state": ConversationLog.UNWRITTEN,
+                **columns_of_text(user, conversation.contact.phone),
             },
         )
         position = next_position(row)  # from here on no other request adds to this day

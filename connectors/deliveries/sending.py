@@ -22,6 +22,7 @@ from adapters.contract import (
 from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
+from audit.reasons import keep_reason
 from audit.recorder import Recording
 from connectors.deliveries import calls, circuit, clock, logins, messages, second_looks
 from connectors.deliveries.changes import CallEdit, CallSubmission, Conversation, UnreadableChange, from_json
@@ -148,6 +149,8 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, user_waits: b
         event.detail |= {"next": str(decision.next)} if happened.name else {}
         outcome = _CARRY_OUT[decision.next](delivery, decision, happened, event)
         event.target = _target(delivery)
+        if happened.error is not None and happened.error.said and delivery.record is not None:
+            event.detail["said"] = keep_reason(delivery.record, happened.error.said)
     if outcome.error is not None and not outcome.waits and user_waits:
         raise outcome.error
     return outcome

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from connectors.models import ContactCreation, ContactMatch, CrmUser, NoteDraft, RequestCount, ShownSettings
+from connectors.models import ContactCreation, ContactMatch, CrmUser, LookUp, NoteDraft, RequestCount, ShownSettings
 from connectors.services import call_down
 from connectors.services.ringcentral_login import revoke_ended
 from connectors.services.sessions import disconnect
@@ -32,12 +32,14 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
     expired = connected.filter(Q(last_seen_at__lt=unused_since) | Q(last_seen_at=None, connected_at__lt=unused_since))
     dead = connected.exclude(pk__in=expired.values("pk")).filter(refresh_token="", token_expires_at__lt=now)
     matches = ContactMatch.objects.filter(fetched_at__lt=now - 6 * settings.CONTACT_CACHE)
+    traces = LookUp.objects.filter(asked_at__lt=now - settings.LOOK_UP_TRACES)
     drafts = NoteDraft.objects.filter(expires_at__lt=now)
     creations = ContactCreation.objects.filter(changed_at__lt=now - timedelta(days=1))
     counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
     _count(counts, "expired sessions", expired, "platform")
     _count(counts, "dead tokens", dead, "platform")
     _count(counts, "stale look-ups", matches, "user__platform")
+    _count(counts, "traces of look-ups", traces, "user__platform")
     _count(counts, "note drafts", drafts, "user__platform")
     calls = call_down.expired(now)
     _count(counts, "old call-down entries", calls, "user__platform")
@@ -49,6 +51,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
                 disconnect(user=user, actor="worker")
             progress(done, len(ended))
         matches.delete()
+        traces.delete()
         drafts.delete()
         creations.delete()
         calls.delete()

@@ -21,8 +21,6 @@ from adapters.contract import (
     NewContactOffer,
     PhoneNumber,
     UnsupportedOperation,
-    parse_phone,
-    region_of,
 )
 from adapters.contract.write_fence import writes_until
 from audit.durability import unflushed
@@ -30,15 +28,10 @@ from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
+from connectors.services.look_up_traces import keep_trace
 
 log = logging.getLogger("switchboard.contacts")
 Rendered = dict[str, Any]
-
-
-def read_number(user: CrmUser, raw: str, *, formats: str = "", is_extension: bool = False) -> PhoneNumber:
-    """A number as the client sent it; without a country code it is one of the user's own country."""
-    home = region_of(user.timezone) or settings.PHONE_REGION
-    return parse_phone(raw, formats=formats, is_extension=is_extension, home_region=home)
 
 
 def offer_for_nobody(*, user: CrmUser) -> NewContactOffer | None:
@@ -75,7 +68,10 @@ def find_contacts(
             matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
-            if kept and error.try_later:
+            serves_kept = bool(kept and error.try_later)
+            with unflushed():
+                keep_trace(user=user, phone=phone, error=error, served_kept=serves_kept)
+            if kept and serves_kept:
                 event.detail["served"] = "expired entry"
                 return dict(kept.result)
             raise
@@ -87,13 +83,14 @@ def find_contacts(
         if matches.by_ending:
             event.detail["shown by last digits"] = list(matches.by_ending[:20])
     result = render(matches)
-    if matches.contacts and not matches.notice:
-        with unflushed():
+    with unflushed():
+        keep_trace(user=user, phone=phone, matches=matches)
+        if matches.contacts and not matches.notice:
             ContactMatch.objects.update_or_create(
                 user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
             )
-    elif kept:
-        kept.delete()
+        elif kept:
+            kept.delete()
     return result
 
 
