@@ -65,12 +65,24 @@ def give_up(delivery: Delivery) -> bool:
 
     A log that may be in the CRM stays uncertain, so that whoever logs it again makes us look first.
     """
-    is_open = delivery.record is not None and delivery.record.crm_log_id == ""
-    unwritten = LogState.UNCERTAIN if delivery.is_in_doubt else LogState.FAILED
     decision = Decision(
         next=Next.GIVE_UP,
         told=Told.TOO_LATE,
-        record=unwritten if is_open and delivery.kind in (Kind.CREATE, Kind.TEXTS) else None,
+        record=_unwritten(delivery),
         support="Given up by support; is kept for DELIVERY_KEEP_DAYS.",
     )
     return delivery.lease is None and delivery.park(decision, State.GIVEN_UP, error="given up")
+
+
+def erase(delivery: Delivery) -> bool:
+    """Its text is removed at once: the person it is about has asked for that. False: a worker has taken it since."""
+    decision = Decision(next=Next.FORGET, told=Told.REASON, record=_unwritten(delivery))
+    return delivery.lease is None and delivery.drop(decision, error="erased")
+
+
+def _unwritten(delivery: Delivery) -> LogState | None:
+    """The state of a log that nobody brings into the CRM any more; None: it is there, or this is an edit of it."""
+    is_open = delivery.record is not None and delivery.record.crm_log_id == ""
+    if not is_open or delivery.kind not in (Kind.CREATE, Kind.TEXTS):
+        return None
+    return LogState.UNCERTAIN if delivery.is_in_doubt else LogState.FAILED
