@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,8 +18,9 @@ from connectors.deliveries.models import Circuit, Delivery
 from connectors.desk.site import site
 from connectors.models import CrmUser
 from connectors.services.sessions import disconnect
+from connectors.staff_accounts import StaffAdmin
 
-site.register(User, UserAdmin)
+site.register(User, StaffAdmin)
 register_audit(site)
 
 

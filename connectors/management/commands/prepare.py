@@ -17,6 +17,7 @@ from adapters import checks
 from connectors import first_administrator
 from connectors.checks import refuse_if_unsafe
 from connectors.installation import database_address, problem_of_keys, problems_of_services
+from connectors.roles import ROLES
 
 _LOCK = 7_302_116  # of PostgreSQL's advisory locks; any number that nothing else here takes
 
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         with _alone():
             self._prepare_database()
             self.stdout.write(_administrator(show_password=options["show_password"]))
+        self.stdout.write(f"Colleagues: manage.py give_role NAME ROLE, with one of {', '.join(ROLES)}.")
         if problem := problem_of_keys():
             self.stdout.write(problem)
         for message in (*checks.check_adapters(), *checks.check_configuration()):
