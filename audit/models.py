@@ -15,6 +15,8 @@ from audit.states import LogState
 
 #: ``last_error`` of a log whose record was deleted in the CRM.
 GONE = "gone"
+#: ``last_error`` of a call that support has handed back to the agent; the second: the agent has been told.
+HANDED_BACK, HANDED_BACK_AND_TOLD = "handed back", "handed back, told"
 
 
 class OwnedLog(models.Model):
@@ -67,6 +69,11 @@ class OwnedLog(models.Model):
     @property
     def is_logged(self) -> bool:
         return self.state == LogState.LOGGED
+
+    def tell_handed_back(self) -> bool:
+        """Whether the agent has to be told that support handed the call back: once, whoever asks at the same time."""
+        rows = type(self)._default_manager.filter(pk=self.pk, last_error=HANDED_BACK)
+        return self.last_error == HANDED_BACK and bool(rows.update(last_error=HANDED_BACK_AND_TOLD))
 
     @property
     def is_failed(self) -> bool:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from audit.admin import ReadOnlyAdmin, register_audit
-from audit.recorder import record
-from connectors.deliveries import support
 from connectors.deliveries.models import Circuit, Delivery
+from connectors.desk import decision_page
+from connectors.desk.decisions import Decision
+from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
 from connectors.desk.site import site
+from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
 from connectors.models import CrmUser
-from connectors.services.sessions import disconnect
 from connectors.staff_accounts import StaffAdmin
 
 site.register(User, StaffAdmin)
@@ -62,28 +61,22 @@ class CrmUserAdmin(ReadOnlyAdmin):
         "last_seen_at",
         "last_error",
     )
-    actions = ["sign_out"]
+    actions = ["sign_out", "forget_contacts"]
 
     @admin.display(boolean=True)
     def connected(self, user: CrmUser) -> bool:
         return user.is_connected
 
-    @admin.action(description="Sign out", permissions=["sign_out"])
-    def sign_out(self, request: HttpRequest, queryset: QuerySet[CrmUser]) -> None:
-        count = 0
-        for user in queryset:
-            disconnect(user=user, actor=f"staff:{request.user.get_username()}")
-            count += 1
-        self.message_user(request, f"{count} user(s) signed out.", messages.SUCCESS)
+    @admin.action(description="Sign out", permissions=["decide"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[CrmUser]) -> HttpResponse:
+        return _ask(request, SIGN_OUT, queryset)
 
-    def has_sign_out_permission(self, request: HttpRequest) -> bool:
+    @admin.action(description="Forget cached contacts", permissions=["decide"])
+    def forget_contacts(self, request: HttpRequest, queryset: QuerySet[CrmUser]) -> HttpResponse:
+        return _ask(request, FORGET_CONTACTS, queryset)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("connectors.change_crmuser")
-
-
-class DecisionForm(ActionForm):
-    """The id of a record that support has found in the CRM, beside the choice of the action."""
-
-    crm_id = forms.CharField(required=False, max_length=255, label="CRM id")
 
 
 @admin.register(Delivery, site=site)
@@ -125,55 +118,27 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "hold_until",
         "lease_until",
     )
-    actions = ["send_now", "mark_as_logged", "give_up"]
-    action_form = DecisionForm
+    actions = ["send_now", "hand_back", "give_up"]
 
-    @admin.action(description="Send now; what the CRM cannot be asked for counts as not there", permissions=["decide"])
-    def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        for delivery in queryset:
-            _record_decision(request, delivery, "send now")
-        count = support.send_again(queryset)
-        self.message_user(request, f"{count} change(s) are sent as soon as a worker is free.", messages.SUCCESS)
+    @admin.action(description="Send now", permissions=["decide"])
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:
+        return _ask(request, SEND_NOW, queryset)
 
-    @admin.action(description="It is in the CRM, under the id given here", permissions=["decide"])
-    def mark_as_logged(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        chosen = list(queryset[:2])
-        if len(chosen) != 1:
-            self.message_user(request, "Choose one change: each record has an id of its own.", messages.ERROR)
-            return
-        try:
-            is_settled = support.mark_as_logged(chosen[0], request.POST.get("crm_id", "").strip())
-        except ValueError as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return
-        if is_settled:
-            _record_decision(request, chosen[0], "marked as logged")
-            self.message_user(request, f"{chosen[0].subject} counts as logged.", messages.SUCCESS)
-        else:
-            self.message_user(request, f"{chosen[0].subject} is being sent; look again in a moment.", messages.WARNING)
+    @admin.action(description="Hand back to the agent", permissions=["decide"])
+    def hand_back(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:
+        return _ask(request, HAND_BACK, queryset)
 
-    @admin.action(description="Give up: nobody sends it any more", permissions=["decide"])
-    def give_up(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        count = 0
-        for delivery in queryset:
-            if support.give_up(delivery):
-                _record_decision(request, delivery, "given up")
-                count += 1
-        self.message_user(request, f"{count} change(s) given up.", messages.WARNING)
+    @admin.action(description="Give up", permissions=["decide"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:
+        return _ask(request, GIVE_UP, queryset)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("deliveries.change_delivery")
 
 
-def _record_decision(request: HttpRequest, delivery: Delivery, decision: str) -> None:
-    record(
-        "delivery.decide",
-        actor=f"staff:{request.user.get_username()}",
-        platform=delivery.platform,
-        owner=delivery.user.owner,
-        subject=delivery.subject,
-        detail={"decision": decision, "kind": delivery.kind, "attempts": delivery.attempts},
-    )
+def _ask(request: HttpRequest, decision: Decision, rows: QuerySet[Any]) -> HttpResponse:
+    """The page of a decision about what was chosen in a list."""
+    return decision_page.ask(request, decision, list(rows.values_list("pk", flat=True)[: decision_page.MOST]))
 
 
 @admin.register(Circuit, site=site)

@@ -259,6 +259,8 @@ class NoteDraft(models.Model):
     session_id = models.CharField(max_length=128)
     note = EncryptedTextField()
     expires_at = models.DateTimeField()
+    #: Of a call that support handed back: taken by whatever logs it next without a note.
+    is_handed_back = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "session_id"], name="one_draft_per_session")]

@@ -704,11 +704,11 @@ def test_support_sees_what_waits_and_why_and_sends_it_or_gives_it_up(me, luke, s
     assert "secret wish" not in page + detail
     assert "v1.test" not in page + detail
     up(settings, sandbox)
-    client.post("/admin/deliveries/delivery/", {"action": "give_up", "_selected_action": [str(second.pk)]})
-    client.post("/admin/deliveries/delivery/", {"action": "send_now", "_selected_action": [str(first.pk)]})
+    client.post("/admin/desk/decide/give-up/", {"confirmed": "yes", "ids": str(second.pk)})
+    client.post("/admin/desk/decide/send-now/", {"confirmed": "yes", "ids": str(first.pk)})
     assert send(after=1) == "1 sent, 0 still wait.\n"
     assert ConversationLog.objects.get().state == LogState.FAILED
     assert Delivery.objects.get().state == State.GIVEN_UP
     decided = AuditEvent.objects.filter(action="delivery.decide").values_list("actor", "detail__decision")
-    assert sorted(decided) == [("staff:kim", "given up"), ("staff:kim", "send now")]
+    assert sorted(decided) == [("staff:kim", "give up"), ("staff:kim", "send now")]
     assert client.get("/admin/deliveries/circuit/").status_code == 200

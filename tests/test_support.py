@@ -156,7 +156,10 @@ def test_support_changes_nothing_but_signs_a_user_out(staff):
     token = issue_token(user)
     assert staff.get("/admin/connectors/crmuser/add/").status_code == 403
     assert staff.post(f"/admin/connectors/crmuser/{user.pk}/delete/", {"post": "yes"}).status_code == 403
-    staff.post("/admin/connectors/crmuser/", {"action": "sign_out", "_selected_action": [str(user.pk)]})
+    page = staff.post("/admin/connectors/crmuser/", {"action": "sign_out", "_selected_action": [str(user.pk)]})
+    assert "1 will be signed out." in page.content.decode()
+    assert CrmUser.objects.get(pk=user.pk).is_connected, "nothing happens before it is confirmed"
+    staff.post("/admin/desk/decide/sign-out/", {"confirmed": "yes", "ids": str(user.pk)})
     assert not CrmUser.objects.get(pk=user.pk).is_connected
     assert staff.get(f"/hostname?jwtToken={token}").status_code == 400
     assert AuditEvent.objects.get(action="session.disconnect").actor == "staff:kim"

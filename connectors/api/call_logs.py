@@ -278,7 +278,7 @@ class CallLogViewSet(WireViewSet):
         extension = extension_of(user, request, given)
         found = call_logs.find_logs(user=user, session_ids=session_ids, extension=extension, with_details=details)
         failed = [item for item in found if item.error]
-        message: dict[str, Any] | None = None
+        message: dict[str, Any] | None = _handed_back(sum(item.is_handed_back for item in found))
         if failed and failed[0].error:
             crm = registry.manifests()[user.platform].display_name
             message = from_error(failed[0].error, operation=self.operation, crm=crm)
@@ -339,6 +339,14 @@ class CallLogViewSet(WireViewSet):
                 "returnMessage": from_notice(notice) if notice else updated,
             }
         )
+
+
+def _handed_back(number: int) -> dict[str, Any] | None:
+    """The word about calls that support could not bring into the CRM; None: there are none."""
+    if not number:
+        return None
+    what = "1 call was" if number == 1 else f"{number} calls were"
+    return return_message(f"{what} not logged. Please log again; your note is kept.", NoticeLevel.WARNING, 10_000)
 
 
 def _is_server_side(request: Request) -> bool:

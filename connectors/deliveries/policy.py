@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit.states import LogState
-from connectors.deliveries.terms import Event, Kind, Known, Next, Told
+from connectors.deliveries.terms import Event, IfSent, Kind, Known, Next, Told
 
 __all__ = [
     "RULES",
     "Decision",
     "Event",
+    "IfSent",
     "Kind",
     "Known",
     "Next",
     "Situation",
     "Told",
     "decide",
+    "if_sent",
     "tells_that_it_is_down",
 ]
 
@@ -306,3 +308,16 @@ def _record_state(situation: Situation, rule: Rule) -> LogState | None:
     if situation.known is Known.DOUBT or (situation.known is Known.THERE_DOUBT and situation.kind is Kind.TEXTS):
         return LogState.UNCERTAIN
     return LogState.LOGGED if situation.known in _THERE else rule.unwritten
+
+
+def if_sent(*, kind: Kind, known: Known, is_at_work: bool, can_be_asked: bool, has_login: bool) -> IfSent:
+    """What becomes of a change that support sends now; the first that applies."""
+    if is_at_work:
+        return IfSent.LEFT
+    if not has_login:
+        return IfSent.LOGIN
+    if kind is Kind.CREATE and known in _THERE:
+        return IfSent.MARKED
+    if kind in _WRITES and known is Known.DOUBT:
+        return IfSent.LOOKED_FOR if can_be_asked else IfSent.BLIND
+    return IfSent.SENT

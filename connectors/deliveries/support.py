@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from audit.models import CallLog, ConversationLog
+from audit.models import HANDED_BACK, CallLog, ConversationLog
 from audit.states import LogState
-from connectors.deliveries import clock
+from connectors.deliveries import circuit, clock
+from connectors.deliveries.changes import CallEdit, CallSubmission, from_json
 from connectors.deliveries.models import Delivery
-from connectors.deliveries.policy import Decision, Kind, Next, Told
+from connectors.deliveries.policy import Decision, IfSent, Kind, Next, Told, if_sent
 from connectors.deliveries.queue import State
+from connectors.services.note_drafts import hand_back_note
 
 #: Error of a change whose record the CRM cannot be asked for.
 _CANNOT_BE_ASKED = "UnsupportedOperation"
 
 
+def if_sent_now(delivery: Delivery) -> IfSent:
+    """What ``send_again`` would do with it."""
+    return if_sent(
+        kind=Kind(delivery.kind),
+        known=delivery.known,
+        is_at_work=is_at_work(delivery),
+        can_be_asked=delivery.last_error != _CANNOT_BE_ASKED,
+        has_login=delivery.has_its_login,
+    )
+
+
+def is_at_work(delivery: Delivery) -> bool:
+    """Whether a worker is sending it at this moment."""
+    return delivery.lease_until is not None and delivery.lease_until >= clock.now()
+
+
 def send_again(deliveries: QuerySet[Delivery]) -> int:
     """Support has decided to try again. Returns how many are due now.
 
-    A log that only a person can look for counts as looked for: it is not in the CRM.
+    A CRM that counts as down is probed at once: else "now" would be when its pause is over. A log that only a person
+    can look for counts as looked for: it is not in the CRM.
     """
     free = Delivery.objects.filter(pk__in=deliveries.values("pk")).free()
     looked_for = free.filter(state=State.PERSON, last_error=_CANNOT_BE_ASKED)
     now = clock.now()
+    circuit.probe_now(set(free.values_list("crm", flat=True)))
     with transaction.atomic():
         for model in (CallLog, ConversationLog):
             rows = model._default_manager.filter(deliveries__in=looked_for, state=LogState.UNCERTAIN, crm_log_id="")
@@ -36,7 +58,16 @@ def send_again(deliveries: QuerySet[Delivery]) -> int:
 def mark_as_logged(delivery: Delivery, crm_id: str) -> bool:
     """Support has found the record in the CRM: it counts as written, under this id. False: a worker has taken it since.
 
-    Raises ``ValueError`` with a sentence for whoever decides, where it cannot be so.
+    Raises as ``id_to_mark``.
+    """
+    log_id = id_to_mark(delivery, crm_id)
+    return not is_at_work(delivery) and delivery.finish(log_id=log_id)
+
+
+def id_to_mark(delivery: Delivery, crm_id: str) -> str | int:
+    """The id that the record would have, as the vendor types it.
+
+    Raises ``ValueError`` with a sentence for whoever decides, where it cannot be this change's record.
     """
     record = delivery.record
     if record is None or delivery.kind not in (Kind.CREATE, Kind.TEXTS):
@@ -49,7 +80,7 @@ def mark_as_logged(delivery: Delivery, crm_id: str) -> bool:
         raise ValueError("Enter the id that the record has in the CRM.")
     if record.belongs_to_another(log_id):
         raise ValueError(f"{log_id} is another log's record.")
-    return delivery.lease is None and delivery.finish(log_id=log_id)
+    return log_id
 
 
 def _as_vendor_types_it(record: CallLog | ConversationLog, crm_id: str) -> str | int:
@@ -71,13 +102,45 @@ def give_up(delivery: Delivery) -> bool:
         record=_unwritten(delivery),
         support="Given up by support; is kept for DELIVERY_KEEP_DAYS.",
     )
-    return delivery.lease is None and delivery.park(decision, State.GIVEN_UP, error="given up")
+    return not is_at_work(delivery) and delivery.park(decision, State.GIVEN_UP, error="given up")
+
+
+def may_be_handed_back(delivery: Delivery) -> bool:
+    """Whether the agent can log it anew: a call of which no record is known."""
+    return delivery.kind == Kind.CREATE and delivery.call_log is not None and not delivery.call_log.crm_log_id
+
+
+def hand_back(delivery: Delivery) -> bool:
+    """The agent logs the call anew: nothing of it is sent any more. False: a worker has taken it since.
+
+    The note, of the newest edit if there is one, waits as a draft for HANDED_BACK_FOR, and is taken when the call is
+    logged without one. Edits of the log go with it. Raises ``ValueError`` where it is no call without a record, and
+    ``Undecipherable`` or ``UnreadableChange`` where the note cannot be read: nothing is lost that way.
+    """
+    log = delivery.call_log
+    if log is None or not may_be_handed_back(delivery):
+        raise ValueError("Only a call that has no record in the CRM can be handed back.")
+    note = from_json(delivery.payload, CallSubmission).entry.note
+    others = list(Delivery.objects.of(log).exclude(pk=delivery.pk).order_by("position"))
+    for edit in others:
+        note = (edit.kind == Kind.EDIT and from_json(edit.payload, CallEdit).change.note) or note
+    if any(is_at_work(item) for item in (delivery, *others)):
+        return False
+    forgotten = Decision(next=Next.FORGET, told=Told.REASON)
+    with transaction.atomic():
+        if not delivery.drop(replace(forgotten, record=_unwritten(delivery)), error=HANDED_BACK):
+            return False
+        for item in others:
+            item.drop(forgotten, error=HANDED_BACK)
+        if note:
+            hand_back_note(user=delivery.user, session_id=log.session_id, note=note)
+    return True
 
 
 def erase(delivery: Delivery) -> bool:
     """Its text is removed at once: the person it is about has asked for that. False: a worker has taken it since."""
     decision = Decision(next=Next.FORGET, told=Told.REASON, record=_unwritten(delivery))
-    return delivery.lease is None and delivery.drop(decision, error="erased")
+    return not is_at_work(delivery) and delivery.drop(decision, error="erased")
 
 
 def _unwritten(delivery: Delivery) -> LogState | None:

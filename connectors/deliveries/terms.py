@@ -108,3 +108,14 @@ class Told(StrEnum):
     SUPPORT = "saved: support has to look"
     TOO_LONG = "saved: too long for the CRM"
     TOO_LATE = "not sent in time"
+
+
+class IfSent(StrEnum):
+    """What "send now" would do with a change."""
+
+    LEFT = "being sent at this moment"
+    MARKED = "in the CRM already: only completed, and marked"
+    LOOKED_FOR = "may be in the CRM: looked for first, written only if it is not there"
+    BLIND = "may be in the CRM, which cannot be asked: counts as not there, and is written"
+    LOGIN = "waits for the user's login"
+    SENT = "sent"

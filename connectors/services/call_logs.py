@@ -50,6 +50,8 @@ class LoggedSession:
     log: CallLog | None = None
     call: LoggedCall | None = None
     error: ConnectorError | None = None
+    #: Support handed it back: the user is told so with this look-up, and never again.
+    is_handed_back: bool = False
     note: str = ""
     subject: str = ""
 
@@ -57,17 +59,22 @@ class LoggedSession:
 def create_call_log(*, user: CrmUser, submission: CallSubmission, assigned_user: CrmUser | None = None) -> LogResult:
     """Writes the call into the CRM once, or keeps it until the CRM takes it.
 
-    Server-side logging sends no note; the one is taken that the user, or the colleague it logs for, wrote meanwhile.
+    Server-side logging sends no note; the one is taken that the user, or the colleague it logs for, wrote meanwhile. A
+    call that support handed back has its note again.
 
     ``log_id`` of the result is "" while it is only kept; its notice says so then. Raises ``AlreadyLogged`` when the
     call is there, or being written by somebody else; any other ``ConnectorError`` when the CRM refused it.
     """
     identity, entry = submission.identity, submission.entry
-    if submission.is_server_side and not entry.note:
-        writers = [user, *([assigned_user] if assigned_user else [])]
-        notes = (take_note_draft(user=writer, session_id=identity.session_id) for writer in writers)
-        note = next(filter(None, notes), "")
-        submission = replace(submission, entry=replace(entry, note=note))
+    if not entry.note:
+        writers = [user, *([assigned_user] if assigned_user and submission.is_server_side else [])]
+        of_agents = not submission.is_server_side
+        notes = (
+            take_note_draft(user=writer, session_id=identity.session_id, only_handed_back=of_agents)
+            for writer in writers
+        )
+        if note := next(filter(None, notes), ""):
+            submission = replace(submission, entry=replace(entry, note=note))
     delivery = calls.accept_call(user, submission)
     if delivery is None:
         record(
@@ -101,7 +108,8 @@ def find_logs(
     """
     logs = call_logs_for(platform=user.platform, owner=user.owner, session_ids=list(session_ids), extension=extension)
     logged = {key: log for key, log in logs.items() if log.is_logged}
-    plain = [LoggedSession(session_id=key, log=logged.get(key)) for key in session_ids]
+    told = {key for key, log in logs.items() if log.tell_handed_back()}
+    plain = [LoggedSession(session_id=key, log=logged.get(key), is_handed_back=key in told) for key in session_ids]
     if not with_details:
         return plain
     wanted = [item for item in plain if item.log][:details_at_most]

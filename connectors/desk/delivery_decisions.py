@@ -1,0 +1,155 @@
+"""Decisions about changes that wait: send now, hand back to the agent, give up."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from audit.fields import Undecipherable
+from connectors.deliveries import support
+from connectors.deliveries.changes import UnreadableChange
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import IfSent
+from connectors.desk.decisions import Decision, Effect
+from connectors.services.note_drafts import HANDED_BACK_FOR
+
+_AT_WORK = Effect(
+    will="{n} {is} being sent at this moment and {is} left alone",
+    done="{n} {was} being sent at that moment: look again",
+    acts=False,
+)
+
+
+def _rows() -> models.QuerySet[Delivery]:
+    return Delivery.objects.select_related("user", "call_log", "conversation")
+
+
+def describe(delivery: Delivery) -> tuple[str, str]:
+    """What is to be done with which call or day, and whose it is."""
+    record = delivery.record
+    moment = getattr(record, "started_at", None) or delivery.accepted_at
+    what = f"{delivery.get_kind_display()} of {moment:%Y-%m-%d %H:%M} UTC"
+    return f"{what}, {delivery.subject}" if delivery.subject else what, delivery.user.name or delivery.user.wire_id
+
+
+def logged_on(delivery: Delivery) -> list[models.Model]:
+    return [delivery.record or delivery]
+
+
+def about(delivery: Delivery) -> dict[str, str]:
+    return {"platform": delivery.platform, "owner": delivery.user.owner, "subject": delivery.subject}
+
+
+_SENDING = {
+    IfSent.SENT: Effect(will="{n} will be sent", done="{n} {is} sent now"),
+    IfSent.MARKED: Effect(
+        will="{n} {is} in the CRM already and will only be completed and marked",
+        done="{n} {is} completed and marked now",
+    ),
+    IfSent.LOOKED_FOR: Effect(
+        will="{n} may be in the CRM: {it} will be looked for first, and written only if not found",
+        done="{n} {is} looked for now",
+    ),
+    IfSent.BLIND: Effect(
+        will="{n} may be in the CRM, which cannot be asked: {it} will count as not there and be written, perhaps a "
+        "second time",
+        done="{n} {is} written now, perhaps a second time",
+    ),
+    IfSent.LOGIN: Effect(
+        will="{n} cannot be sent before the user connects again: {it} will be tried, and go on waiting",
+        done="{n} {is} tried now, and wait{s} on for the user's login",
+    ),
+    IfSent.LEFT: _AT_WORK,
+}
+
+
+def _send(delivery: Delivery, actor: str) -> str:
+    effect = support.if_sent_now(delivery)
+    return effect if support.send_again(Delivery.objects.filter(pk=delivery.pk)) else IfSent.LEFT
+
+
+SEND_NOW = Decision(
+    key="send-now",
+    label="Send now",
+    explains="They are due at once, and a CRM that counts as down is tried at once: a worker sends them in a moment.",
+    permission="deliveries.change_delivery",
+    action="delivery.decide",
+    effects={str(name): effect for name, effect in _SENDING.items()},
+    rows=_rows,
+    sort=support.if_sent_now,
+    carry_out=_send,
+    describe=describe,
+    logged_on=logged_on,
+    about=about,
+)
+
+
+def _sort_handing_back(delivery: Delivery) -> str:
+    if support.is_at_work(delivery):
+        return "at work"
+    return "handed back" if support.may_be_handed_back(delivery) else "not a new call"
+
+
+def _hand_back(delivery: Delivery, actor: str) -> str:
+    effect = _sort_handing_back(delivery)
+    if effect != "handed back":
+        return effect
+    try:
+        return effect if support.hand_back(delivery) else "at work"
+    except (Undecipherable, UnreadableChange):
+        return "unreadable"
+
+
+HAND_BACK = Decision(
+    key="hand-back",
+    label="Hand back to the agent",
+    explains="The agent's extension shows the call as not logged, and tells so once. The agent logs it again; the note "
+    f"waits as a draft for {HANDED_BACK_FOR.days} days and is in the log then. Nothing is sent any more by itself.",
+    permission="deliveries.change_delivery",
+    action="delivery.decide",
+    effects={
+        "handed back": Effect(will="{n} will be handed back", done="{n} {was} handed back"),
+        "not a new call": Effect(
+            will="{n} {is} no new call, or {has} a record in the CRM, and stay{s} as {it} {is}",
+            done="{n} stay{s} as {it} {was}",
+            acts=False,
+        ),
+        "unreadable": Effect(will="", done="{n} cannot be read with this server's keys, and stay{s}", acts=False),
+        "at work": _AT_WORK,
+    },
+    rows=_rows,
+    sort=_sort_handing_back,
+    carry_out=_hand_back,
+    describe=describe,
+    logged_on=logged_on,
+    about=about,
+)
+
+
+def _sort_giving_up(delivery: Delivery) -> str:
+    return "at work" if support.is_at_work(delivery) else "given up"
+
+
+def _give_up(delivery: Delivery, actor: str) -> str:
+    return "given up" if support.give_up(delivery) else "at work"
+
+
+GIVE_UP = Decision(
+    key="give-up",
+    label="Give up",
+    explains="Nobody sends them any more, and the CRM never gets them. Their text stays here, encrypted, for "
+    f"{settings.DELIVERY_KEEP_DAYS:g} days, in which they can still be sent; then it is removed.",
+    permission="deliveries.change_delivery",
+    action="delivery.decide",
+    effects={
+        "given up": Effect(will="{n} will be given up", done="{n} {was} given up"),
+        "at work": _AT_WORK,
+    },
+    rows=_rows,
+    sort=_sort_giving_up,
+    carry_out=_give_up,
+    describe=describe,
+    logged_on=logged_on,
+    about=about,
+    is_grave=True,
+)

@@ -1,0 +1,78 @@
+"""Marks a call or messages as logged: support has found the record in the CRM."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from adapters.contract import ConnectorError
+from connectors.deliveries import support
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.record_check import Different, NotComparable, check_record
+from connectors.desk.decisions import actor_of, note_decision
+from connectors.desk.delivery_decisions import about, describe, logged_on
+from connectors.desk.page import needs, page
+
+
+@needs("deliveries.change_delivery")
+def mark(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
+    """Asks for the record's id, reads it with the author's login, and marks the change if it fits.
+
+    Where it cannot be read, the id has to be typed twice.
+    """
+    delivery = get_object_or_404(Delivery.objects.select_related("user", "call_log", "conversation"), pk=delivery_id)
+    problem, must_type = "", False
+    crm_id = request.POST.get("crm_id", "").strip()[:255]
+    if request.method == "POST":
+        try:
+            log_id = support.id_to_mark(delivery, crm_id)
+            crm_id = str(log_id)
+            checked = "typed twice" if request.POST.get("typed", "").strip() == crm_id else ""
+            try:
+                check_record(delivery, log_id, actor=actor_of(request))
+                checked = "read in the CRM"
+            except NotComparable:
+                must_type = not checked
+            if checked:
+                return _marked(request, delivery, crm_id, checked)
+        except (ValueError, Different) as error:
+            problem = str(error)
+        except ConnectorError as error:
+            problem = f"The CRM could not be asked, so nothing was marked: {error.message}"
+    what, who = describe(delivery)
+    return page(
+        request,
+        "desk/marking.html",
+        title="Mark as logged",
+        delivery=delivery,
+        what=what,
+        who=who,
+        crm_id=crm_id or (delivery.record.crm_log_id if delivery.record else ""),
+        problem=problem,
+        must_type=must_type,
+        back=back_from(delivery),
+    )
+
+
+def _marked(request: HttpRequest, delivery: Delivery, crm_id: str, checked: str) -> HttpResponse:
+    rows = logged_on(delivery)
+    if support.mark_as_logged(delivery, crm_id):
+        detail = {"decision": "mark as logged", "checked": checked, "kind": delivery.kind}
+        text = f"Marked as logged: {crm_id}, {checked}."
+        note_decision(request, "delivery.decide", text, rows, detail=detail, target=crm_id, **about(delivery))
+        messages.success(request, f"It counts as logged, as {crm_id}.")
+    else:
+        messages.warning(request, "It is being sent at this moment; look again.")
+    return HttpResponseRedirect(back_from(delivery))
+
+
+def back_from(delivery: Delivery) -> str:
+    """The page of its call or conversation day."""
+    record = delivery.record
+    if record is None:
+        return reverse("admin:deliveries_delivery_changelist")
+    return reverse(f"admin:audit_{record._meta.model_name}_change", args=[record.pk])
