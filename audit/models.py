@@ -322,6 +322,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["-occurred_at"], name="event_by_time"),
             models.Index(fields=["subject"], name="event_by_subject"),
             models.Index(fields=["request_id"], name="event_by_request"),
+            models.Index(fields=["actor", "-occurred_at"], name="event_by_actor"),
             models.Index(fields=["platform", "-id"], name="event_by_failure", condition=Q(outcome="failure")),
         ]
 

@@ -50,6 +50,11 @@ class CrmUser(models.Model):
     connected_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=64, blank=True, default="")
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    #: When the login was renewed last; and the error of a renewal since then that the CRM did not answer.
+    refreshed_at = models.DateTimeField("renewed", null=True, blank=True)
+    refresh_error = models.CharField(max_length=64, blank=True, default="", db_default="")
+    refresh_failed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = "connected user"

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from audit.models import CallLog, ConversationLog
+from connectors.desk.asked import read
 from connectors.desk.page import needs, page
+from connectors.desk.search import MOST, Found, search
+from connectors.models import CrmUser, LookUp
+
+_ADDRESSES: dict[type, str] = {
+    CallLog: "admin:desk_call",
+    ConversationLog: "admin:desk_day",
+    CrmUser: "admin:desk_user",
+    LookUp: "admin:desk_look_up",
+}
 
 
-@needs("audit.view_calllog", "audit.view_conversationlog")
-def search(request: HttpRequest) -> HttpResponse:
-    """The calls and conversations that fit ``q``."""
-    return page(request, "desk/search.html", title="Search", asked=request.GET.get("q", "").strip()[:200])
+@needs("audit.view_calllog")
+def find(request: HttpRequest) -> HttpResponse:
+    """What fits ``q``; where that is one thing, its page."""
+    asked = read(request.GET.get("q", ""))
+    found = search(asked) if asked.text else Found()
+    if (one := found.only_one) is not None:
+        return redirect(_ADDRESSES[type(one)], one.pk)
+    last_seen = []
+    if asked.text and found.is_empty:
+        last_seen = list(CrmUser.objects.exclude(last_seen_at=None).order_by("-last_seen_at")[:10])
+    return page(
+        request,
+        "desk/search.html",
+        title=f"Search: {asked.text}" if asked.text else "Search",
+        asked=asked.text,
+        query=asked,
+        found=found,
+        most=MOST,
+        last_seen=last_seen,
+    )

@@ -25,7 +25,7 @@ class TimeZoneMiddleware:
             return self.get_response(request)
         try:
             zone = ZoneInfo(unquote(name))
-        except (ValueError, OSError):  # no such zone, or no name of one
+        except (ValueError, LookupError, OSError):  # no such zone, or no name of one
             return self.get_response(request)
         with timezone.override(zone):
             return self.get_response(request)

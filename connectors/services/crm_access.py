@@ -172,7 +172,7 @@ def _login_watched(user: CrmUser) -> Iterator[None]:
     except SessionEnded:
         raise
     except CredentialsRejected:
-        rows.update(last_error=_LOGIN_REFUSED)
+        rows.update(last_error=_LOGIN_REFUSED, last_error_at=timezone.now())
         raise
     if is_login_refused(user):
         rows.update(last_error="")
@@ -197,12 +197,12 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     with _renewing(user, is_done=lambda: user.access_token != used) as keep:
         if keep:
             adapter = _adapter_of(user)
-            with _counted(user.platform), precondition():
+            with _counted(user), precondition():
                 keep(_refreshed(adapter, keep))
 
 
 @contextmanager
-def _counted(platform: str) -> Iterator[None]:
+def _counted(user: CrmUser) -> Iterator[None]:
     outcome = "failure"
     try:
         yield
@@ -210,8 +210,12 @@ def _counted(platform: str) -> Iterator[None]:
     except CredentialsRejected:  # final: nothing else comes out of a renewal
         outcome = "ended"
         raise
+    except ConnectorError as error:
+        failed = {"refresh_error": type(error).__name__, "refresh_failed_at": timezone.now()}
+        CrmUser.objects.filter(pk=user.pk).update(**failed)
+        raise
     finally:
-        metrics.login_renewed(platform, outcome)
+        metrics.login_renewed(user.platform, outcome)
 
 
 def _refreshed(adapter: CrmAdapter, keep: Keep) -> Credentials:
@@ -259,7 +263,8 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
     mine = CrmUser.objects.filter(pk=user.pk, refresh_lease=lease)
 
     def keep(credentials: Credentials) -> None:
-        mine.update(**user.set_credentials(credentials))
+        renewed = {"refreshed_at": timezone.now(), "refresh_error": ""}
+        mine.update(**user.set_credentials(credentials), **renewed)
 
     try:
         user.refresh_from_db()
@@ -270,7 +275,8 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
         spent = user.refresh_token
         user.refresh_from_db()
         if user.refresh_token == spent:
-            mine.update(**user.set_credentials(Credentials()), last_error="session ended")
+            ended = {"last_error": "session ended", "last_error_at": timezone.now()}
+            mine.update(**user.set_credentials(Credentials()), **ended)
             raise SessionEnded(final=True) from None
     except ConnectorError as error:
         error.maybe_applied = False  # what the token is for has not begun

@@ -26,7 +26,7 @@ def keep_trace(
     trace: dict[str, Any] = {"forms": phone.variants or [phone.raw], "served_kept": served_kept}
     if matches is not None:
         shown = matches.contacts[:_MOST_LISTED]
-        trace["shown"] = [{"id": item.id, "name": item.name, "type": item.type} for item in shown]
+        trace["shown"] = [{"id": item.id, "type": item.type} for item in shown]
         trace["dropped"] = [{"id": hit.id, "reason": hit.reason} for hit in matches.dropped[:_MOST_LISTED]]
         trace["by_ending"] = list(matches.by_ending[:_MOST_LISTED])
         trace["notice"] = matches.notice.message if matches.notice else ""

@@ -10,6 +10,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adapters import registry
+from audit.models import GONE, AuditEvent, CallLog, ConversationLog
+from audit.states import LogState
+from connectors.desk.meanings import meaning_of
+from connectors.desk.names import name_of
+from connectors.desk.timeline import words_of
+from connectors.models import CrmUser
 
 register = template.Library()
 
@@ -24,6 +30,12 @@ def ago(moment: datetime | None) -> SafeString | str:
     passed = timezone.now() - moment
     far = abs(passed) >= timedelta(days=7)
     return _time(moment, shown=f"{timezone.localtime(moment):%d %b %Y}".lstrip("0") if far else in_words(passed))
+
+
+@register.filter
+def due(moment: datetime) -> SafeString | str:
+    """``in 5 min``; ``now`` once the time has come."""
+    return ago(moment) if moment > timezone.now() else "now"
 
 
 @register.filter
@@ -50,6 +62,79 @@ def clock(moment: datetime) -> SafeString:
 def crm(platform: str) -> str:
     """The CRM's name."""
     return registry.display_name(platform)
+
+
+@register.filter
+def agent_name(user: CrmUser | None) -> str:
+    """What people call a connected user."""
+    return name_of(user)
+
+
+@register.filter
+def day_of(moment: datetime) -> str:
+    """``Monday, 4 May 2026``."""
+    local = timezone.localtime(moment)
+    return f"{local:%A}, {local.day} {local:%B %Y}"
+
+
+@register.filter
+def short(moment: datetime | None) -> str:
+    """``4 May 16:31``, with the year where it is not this one."""
+    if moment is None:
+        return "at an unknown time"
+    local = timezone.localtime(moment)
+    year = "" if local.year == timezone.localdate().year else f" {local.year}"
+    return f"{local.day} {local:%b}{year} {local:%H:%M}"
+
+
+@register.filter
+def login_state(user: CrmUser) -> SafeString:
+    """Whether the user is connected."""
+    if not user.is_connected:
+        return _state("bad" if user.last_error else "", user.last_error.capitalize() or "Signed out")
+    return _state("bad", user.last_error.capitalize()) if user.last_error else _state("good", "Connected")
+
+
+@register.filter
+def call_in_words(log: CallLog) -> str:
+    """``Incoming, 4 May 16:31``."""
+    way = {"Inbound": "Incoming", "Outbound": "Outgoing"}.get(log.direction, "Call")
+    return f"{way}, {short(log.started_at or log.created_at)}"
+
+
+@register.filter
+def log_state(log: CallLog | ConversationLog) -> SafeString:
+    """The state in two words, with its colour."""
+    marks = {LogState.LOGGED: "good", LogState.FAILED: "bad"}
+    words = {LogState.FAILED: "deleted in the CRM" if log.last_error == GONE else "not in the CRM"}
+    return _state(
+        marks.get(LogState(log.state), "wait"), str(words.get(LogState(log.state)) or log.get_state_display())
+    )
+
+
+@register.filter
+def action_in_words(event: AuditEvent) -> str:
+    """``Look-up of a contact``."""
+    return words_of(event.action)
+
+
+@register.filter
+def outcome_in_words(event: AuditEvent) -> str:
+    """Whether it succeeded, and if not, why."""
+    if event.outcome == "success":
+        return "done"
+    meaning = meaning_of(event.error, crm=registry.display_name(event.platform) or "the CRM", agent="")
+    return f"{meaning.happened}. {meaning.to_do}"
+
+
+@register.filter
+def happened(error: str, user: CrmUser) -> str:
+    """What an error of the user's login means."""
+    return meaning_of(error, crm=registry.display_name(user.platform), agent=name_of(user)).happened
+
+
+def _state(mark: str, words: str) -> SafeString:
+    return format_html('<span class="desk-state {}">{}</span>', mark, words)
 
 
 def _time(moment: datetime, *, shown: str) -> SafeString:
