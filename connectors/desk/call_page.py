@@ -66,6 +66,7 @@ def _page(
     crm, agent = registry.display_name(log.platform), name_of(log.user)
     deliveries = Delivery.objects.of(log).select_related("user").order_by("position")
     waiting = [waiting_of(item, crm=crm, agent=name_of(item.user)) for item in deliveries]
+    steps = steps_of(log, subject=subject, crm=crm, agent=agent)
     return page(
         request,
         "desk/call.html",
@@ -77,7 +78,8 @@ def _page(
         agent=agent,
         verdict=verdict_on(log, waiting, crm=crm, agent=agent, noun=noun),
         waiting=waiting,
-        steps=steps_of(log, subject=subject, crm=crm, agent=agent),
+        steps=steps,
+        said="" if log.is_logged and not waiting else steps[-1].said,
         look_ups=_look_ups(log),
         contact_url=contact_url(log),
         record_url=record_url(log),

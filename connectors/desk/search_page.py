@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from audit.models import CallLog, ConversationLog
 from connectors.desk.asked import read
@@ -24,6 +25,8 @@ def find(request: HttpRequest) -> HttpResponse:
     """What fits ``q``; where that is one thing, its page."""
     asked = read(request.GET.get("q", ""))
     found = search(asked) if asked.text else Found()
+    if len(found.agents) == 1 and asked.day and not (asked.number or asked.ending):  # what did she do yesterday?
+        return redirect(f"{reverse('admin:desk_user', args=[found.agents[0].pk])}?day={asked.day}")
     if (one := found.only_one) is not None:
         return redirect(_ADDRESSES[type(one)], one.pk)
     last_seen = []

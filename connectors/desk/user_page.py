@@ -32,7 +32,9 @@ def user(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
     crm, agent = registry.display_name(row.platform), name_of(row)
     day = _day(request.GET.get("day", ""))
     first, last = _span(day)
-    of_day = {"created_at__gte": first, "created_at__lt": last}
+    received = Q(created_at__gte=first, created_at__lt=last)
+    calls = CallLog.objects.filter(received | Q(started_at__gte=first, started_at__lt=last), user=row)
+    days = ConversationLog.objects.filter(received, user=row)
     deliveries = Delivery.objects.filter(user=row).select_related("call_log", "conversation").order_by("accepted_at")
     events = AuditEvent.objects.filter(actor=row.actor, platform=row.platform, owner=row.owner)
     done = events.filter(occurred_at__gte=first, occurred_at__lt=last).exclude(action__in=_BACKGROUND)
@@ -46,8 +48,8 @@ def user(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
         crm_name=crm,
         trouble=_trouble(row, crm, agent),
         waiting=[waiting_of(item, crm=crm, agent=agent) for item in deliveries[:_MOST]],
-        calls=list(CallLog.objects.filter(user=row, **of_day).select_related("user").order_by("-created_at")[:_MOST]),
-        days=list(ConversationLog.objects.filter(user=row).filter(Q(**of_day)).order_by("-created_at")[:_MOST]),
+        calls=list(calls.order_by("-created_at")[:_MOST]),
+        days=list(days.order_by("-created_at")[:_MOST]),
         done=list(done.order_by("-occurred_at")[:_MOST]),
         look_ups=list(look_ups.defer("trace").select_related("user").order_by("-asked_at")[:_MOST]),
         settings=settings_of(row),

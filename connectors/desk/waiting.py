@@ -96,9 +96,11 @@ def verdict_on(
         text = f"This {noun} is in {crm}; {_count(len(more))} of it {'waits' if len(more) == 1 else 'wait'}."
         return Verdict(mark="wait", label=f"In {crm}, changes wait", text=text, to_do=more[0].to_do)
     if first is not None and first.delivery.state != State.GIVEN_UP:
-        may_be = f" It may be in {crm} already, which did not confirm it." if log.state == LogState.UNCERTAIN else ""
+        where = f"is not in {crm}: it"
+        if log.state == LogState.UNCERTAIN:
+            where = f"may be in {crm} already, which did not confirm it; it"
         mark = "bad" if first.delivery.state in (State.PERSON, State.LOGIN) else "wait"
-        text = f"This {noun} is not in {crm}: it {first.waits}.{may_be}"
+        text = f"This {noun} {where} {first.waits}."
         return Verdict(mark=mark, label=_LABELS.get(first.delivery.state, "Waits"), text=text, to_do=first.to_do)
     if log.state == LogState.UNCERTAIN:
         return Verdict(

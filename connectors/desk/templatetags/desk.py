@@ -106,10 +106,10 @@ def call_in_words(log: CallLog) -> str:
 def log_state(log: CallLog | ConversationLog) -> SafeString:
     """The state in two words, with its colour."""
     marks = {LogState.LOGGED: "good", LogState.FAILED: "bad"}
-    words = {LogState.FAILED: "deleted in the CRM" if log.last_error == GONE else "not in the CRM"}
-    return _state(
-        marks.get(LogState(log.state), "wait"), str(words.get(LogState(log.state)) or log.get_state_display())
-    )
+    words = str(log.get_state_display())
+    if log.state == LogState.FAILED:
+        words = "deleted in the CRM" if log.last_error == GONE else "not in the CRM"
+    return _state(marks.get(LogState(log.state), "wait"), words)
 
 
 @register.filter

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connectors', '0002_look_ups'),
+        ('connectors', '0003_roles'),
     ]
 
     operations = [
