@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connectors', '0003_roles'),
+        ('connectors', '0004_handed_back_notes'),
     ]
 
     operations = [
