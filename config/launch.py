@@ -147,10 +147,10 @@ def _start_all(processes: Processes, environment: dict[str, str]) -> None:
         host=environment["HOST"],
         port=int(environment["PORT"]),
         workers=reader.whole("WEB_WORKERS", 2, most=512),
-        threads=reader.whole("WEB_THREADS", 32, most=4096),
         grace=2,
         reload="--reload" in sys.argv,
     )
+    web_server.allow_connections()
     processes.start("web server", *server[1:])
     if environment.get("REDIS_URL"):
         celery = ["-m", "celery", "-A", "config.celery", "worker", "--beat", "--pool", "threads"]

@@ -82,6 +82,11 @@ class CrmUser(models.Model):
         return f"user:{self.pk}"
 
     @property
+    def crm(self) -> str:
+        """The CRM behind the login, as one name: what one user finds out about it counts for all."""
+        return f"{self.platform}:{self.host}"[:320]
+
+    @property
     def actor(self) -> str:
         return f"user:{self.wire_id}"
 

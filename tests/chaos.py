@@ -107,7 +107,7 @@ class Processes:
         )
         for command in (("migrate", "-v0"), ("createcachetable", "-v0")):
             subprocess.run([sys.executable, "manage.py", *command], env=self.environment, cwd=ROOT, check=True)
-        commands = [server_command(port, workers=2, threads=8) for port in self.ports]
+        commands = [server_command(port, workers=2) for port in self.ports]
         commands += [[sys.executable, "manage.py", "deliver", "--watch", "--threads", "4"]] * workers
         self.commands = commands
         self.running = [self._start(command) for command in commands]

@@ -122,9 +122,9 @@ def server_environment(
     }
 
 
-def server_command(port: int, *, workers: int, threads: int) -> list[str]:
+def server_command(port: int, *, workers: int) -> list[str]:
     """The command that serves at that port of loopback."""
-    return web_server.command(host="127.0.0.1", port=port, workers=workers, threads=threads, grace=8)
+    return web_server.command(host="127.0.0.1", port=port, workers=workers, grace=8)
 
 
 def start_server(
@@ -136,7 +136,7 @@ def start_server(
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=variables, cwd=ROOT, check=True)
     subprocess.run([sys.executable, "manage.py", "createcachetable", "-v0"], env=variables, cwd=ROOT, check=True)
     log = (folder / "server.log").open("ab")
-    command = server_command(port, workers=workers, threads=threads)
+    command = server_command(port, workers=workers)
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)
     server = LiveServer(url=f"http://127.0.0.1:{port}", environment=variables, process=process)
     try:

@@ -18,8 +18,9 @@ from connectors.api.throttling import HashThrottle
 from connectors.api.wire import WireViewSet, connected_user, operation
 from connectors.help import links
 from connectors.release_notes import RELEASE_NOTES
-from connectors.services.crm_access import AdapterMissing, require_adapter, with_adapter
+from connectors.services.crm_access import AdapterMissing, require_adapter
 from connectors.services.identity import hashed
+from connectors.services.looking import look
 
 #: The reference server's function names -> the adapter's method behind them; None: the server's own, always offered.
 _INTERFACES = {
@@ -142,5 +143,5 @@ class AccountDataViewSet(WireViewSet):
         if unknown := [key for key in keys if key not in offered]:
             raise PlainText(f"Unknown account data key(s): {', '.join(unknown)[:200]}")
         force = request.query_params.get("forceRefresh", "").lower() == "true"
-        data = with_adapter(user, lambda adapter: {key: adapter.account_data(key) for key in keys}, read_anew=force)
+        data = look(user, lambda adapter: {key: adapter.account_data(key) for key in keys}, read_anew=force)
         return Response({"successful": True, "data": data})

@@ -30,8 +30,9 @@ from connectors.api.throttling import LoginThrottle
 from connectors.api.wire import Text, WireViewSet, connected_user, operation, ringcentral_token, token_user
 from connectors.models import CrmUser
 from connectors.services import sessions
-from connectors.services.crm_access import SessionEnded, with_adapter
+from connectors.services.crm_access import SessionEnded
 from connectors.services.identity import hashed, identity_if_verified
+from connectors.services.looking import look
 
 _CALLBACK_FIELDS = ("tokenUrl", "apiUrl", "username", "location", "proxyId", "userEmail", "error")
 
@@ -232,7 +233,7 @@ class SessionViewSet(WireViewSet):
         if not user.is_connected:
             return Response(gone)
         try:
-            alive = with_adapter(user, lambda adapter: adapter.validate_session())
+            alive = look(user, lambda adapter: adapter.validate_session())
         except (SessionEnded, CredentialsRejected):
             return Response(gone)
         except (UnsupportedOperation, ConnectorError):  # trouble at the CRM must not log anybody out
@@ -251,7 +252,7 @@ class SessionViewSet(WireViewSet):
         if not request.user.is_connected:
             return reply(False, "Invalid (Connect to get license status)")
         try:
-            found = with_adapter(request.user, lambda adapter: adapter.license_status())
+            found = look(request.user, lambda adapter: adapter.license_status())
         except ConnectorError:
             return reply(False, "Invalid (Connect to get license status)")
         return reply(found.is_valid, found.status, found.description)
@@ -261,7 +262,7 @@ class SessionViewSet(WireViewSet):
         """A login that is gone is told with a 200 here: the client asks by itself, and goes on."""
         try:
             user = connected_user(request)
-            profile = with_adapter(user, lambda adapter: adapter.refresh_user())
+            profile = look(user, lambda adapter: adapter.refresh_user())
         except UnsupportedOperation:
             return Response({"successful": True})
         except SessionEnded:

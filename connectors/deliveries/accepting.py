@@ -42,7 +42,7 @@ def accept(
         kind=kind,
         user=user,
         platform=user.platform,
-        crm=f"{user.platform}:{user.host}"[:320],
+        crm=user.crm,
         call_log=record if isinstance(record, CallLog) else None,
         conversation=record if isinstance(record, ConversationLog) else None,
         position=position or (next_position(record) if record else 0),

@@ -31,12 +31,12 @@ MOST_ODD_ANSWERS = 5
 
 
 #: HTTP statuses of a CRM that does not answer (0: no connection), or of whatever stands before it.
-_NO_ANSWER = (0, 502, 503, 504)
+NO_ANSWER = (0, 502, 503, 504)
 
 
 def tells_that_it_is_down(event: Event, status: int) -> bool:
     """Whether an error counts towards the circuit. A CRM's own 500 may be about this one request."""
-    return event in (Event.DOWN, Event.IN_DOUBT) and status in _NO_ANSWER
+    return event in (Event.DOWN, Event.IN_DOUBT) and status in NO_ANSWER
 
 
 @dataclass(frozen=True, kw_only=True)

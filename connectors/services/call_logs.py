@@ -11,6 +11,7 @@ from adapters.contract import (
     Assignee,
     ConnectorError,
     CrmAdapter,
+    CrmUnavailable,
     Disposition,
     ErrorKind,
     LoggedCall,
@@ -26,8 +27,9 @@ from connectors.deliveries.policy import Kind
 from connectors.deliveries.sending import send_now
 from connectors.log_body import read_note, read_subject
 from connectors.models import CrmUser
-from connectors.services.crm_access import require_adapter, with_adapter
+from connectors.services.crm_access import require_adapter
 from connectors.services.crm_audit import audited_at_crm
+from connectors.services.looking import look
 from connectors.services.note_drafts import take_note_draft
 from connectors.services.settings import account_settings
 
@@ -120,12 +122,19 @@ def find_logs(
 
         def read(adapter: CrmAdapter) -> dict[str, LoggedSession]:
             outcomes = adapter.get_call_logs(refs)
+            if isinstance(outcomes[0], CrmUnavailable) and all(isinstance(one, CrmUnavailable) for one in outcomes):
+                raise outcomes[0]
             return {
                 item.session_id: _detailed(adapter, item, outcome)
                 for item, outcome in zip(wanted, outcomes, strict=True)
             }
 
-        details = with_adapter(user, read)
+        try:
+            details = look(user, read)
+        except ConnectorError as error:
+            if not error.try_later:
+                raise
+            details = {item.session_id: replace(item, error=error) for item in wanted}
     return [_unless_gone(details.get(item.session_id, item), user) for item in plain]
 
 

@@ -29,6 +29,7 @@ from connectors.services import contact_creations
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.look_up_traces import keep_trace
+from connectors.services.looking import look
 
 log = logging.getLogger("switchboard.contacts")
 Rendered = dict[str, Any]
@@ -42,7 +43,7 @@ def offer_for_nobody(*, user: CrmUser) -> NewContactOffer | None:
     with audited_at_crm("contact.find", user=user) as event:
         event.detail = {"found": 0, "withheld": True}
         try:
-            return with_adapter(user, lambda adapter: adapter.new_contact_offer())
+            return look(user, lambda adapter: adapter.new_contact_offer())
         except ConnectorError as error:
             if not error.try_later:
                 raise
@@ -65,7 +66,7 @@ def find_contacts(
         return dict(kept.result)
     with audited_at_crm("contact.find", user=user) as event:
         try:
-            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
+            matches = look(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
             serves_kept = bool(kept and error.try_later)
@@ -108,7 +109,7 @@ def find_contacts_by_name(*, user: CrmUser, names: Sequence[str]) -> ContactMatc
         matches = ContactMatches()
         for name in names:
             try:
-                found = with_adapter(user, partial(_by_name, name=name))
+                found = look(user, partial(_by_name, name=name))
             except UnsupportedOperation:
                 break
             matches = found if found.contacts or not matches.notice else matches

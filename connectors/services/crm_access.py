@@ -147,7 +147,7 @@ def with_adapter(
     refresh token, and any ``ConnectorError`` of the operation. A login that the CRM refuses is kept in mind until it is
     accepted again, see ``is_login_refused``.
     """
-    with share_of_threads(crm=f"{user.platform} {user.host}", user=str(user.pk)), _login_watched(user):
+    with share_of_threads(crm=user.crm, user=str(user.pk)), _login_watched(user):
         adapter = open_adapter(user, read_anew=read_anew)
         used = adapter.credentials.access_token
         try:

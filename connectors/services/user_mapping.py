@@ -9,8 +9,8 @@ from django.db.models import F
 
 from adapters.contract import DirectoryUser, UnsupportedOperation
 from connectors.models import AccountSettings, CrmUser
-from connectors.services.crm_access import with_adapter
 from connectors.services.identity import RingCentralIdentity, hashed
+from connectors.services.looking import look
 from connectors.services.mapping_rules import NOBODY, Extension, by_crm_user, matched
 from connectors.services.settings_changes import remember_seen_mappings
 
@@ -37,7 +37,7 @@ def map_users(
     any ``ConnectorError`` of the CRM's list of users, before anything is changed; a CRM without such a list has nobody.
     """
     try:
-        users = with_adapter(user, lambda adapter: adapter.list_users())
+        users = look(user, lambda adapter: adapter.list_users())
     except UnsupportedOperation:
         return []
     account_id = hashed(administrator.account_id)

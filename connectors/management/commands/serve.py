@@ -39,9 +39,9 @@ class Command(BaseCommand):
             host=options["host"],
             port=options["port"],
             workers=settings.WEB_WORKERS,
-            threads=settings.WEB_THREADS,
             grace=options["grace"],
             reload=options["reload"],
         )
+        web_server.allow_connections()
         os.chdir(settings.BASE_DIR)
         os.execv(command[0], command)  # noqa: S606 - the server takes the place of this process  # nosec
