@@ -8,19 +8,26 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from audit.admin import ReadOnlyAdmin, register_audit
+from adapters import registry
+from audit.admin import ReadOnlyAdmin
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.desk import decision_page
 from connectors.desk.decisions import Decision
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
+from connectors.desk.lists import CrmFilter, agent_link
 from connectors.desk.site import site
+from connectors.desk.templatetags.desk import ago, login_state
 from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
+from connectors.desk.waiting import what_of
 from connectors.models import CrmUser
 from connectors.staff_accounts import StaffAdmin
 
 site.register(User, StaffAdmin)
-register_audit(site)
 
 
 class ConnectionFilter(admin.SimpleListFilter):
@@ -42,30 +49,33 @@ class ConnectionFilter(admin.SimpleListFilter):
 class CrmUserAdmin(ReadOnlyAdmin):
     """Who is connected. No token column, no settings, no profile extras."""
 
-    list_display = ("wire_id", "platform", "host", "connected", "last_error", "last_seen_at", "connected_at")
-    list_filter = ("platform", ConnectionFilter, "last_error")
-    search_fields = ("wire_id", "hashed_rc_extension_id", "crm_account_id")
-    search_help_text = "User, CRM account or hashed RingCentral extension"
+    list_display = ("agent", "email", "crm", "login", "seen")
+    list_display_links = None
+    list_filter = (CrmFilter, ConnectionFilter)
+    search_fields = ("name", "email", "wire_id", "hashed_rc_extension_id", "crm_account_id")
+    search_help_text = "Name, e-mail address, user, CRM account or hashed RingCentral extension"
     ordering = ("-last_seen_at",)
-    fields = (
-        "wire_id",
-        "platform",
-        "host",
-        "crm_account_id",
-        "timezone",
-        "hashed_rc_extension_id",
-        "rc_account_verified",
-        "connected",
-        "token_expires_at",
-        "connected_at",
-        "last_seen_at",
-        "last_error",
-    )
     actions = ["sign_out", "forget_contacts"]
 
-    @admin.display(boolean=True)
-    def connected(self, user: CrmUser) -> bool:
-        return user.is_connected
+    @admin.display(description="Agent", ordering="name")
+    def agent(self, user: CrmUser) -> SafeString | str:
+        return agent_link(user)
+
+    @admin.display(description="CRM")
+    def crm(self, user: CrmUser) -> str:
+        return registry.display_name(user.platform)
+
+    @admin.display(description="Login")
+    def login(self, user: CrmUser) -> SafeString:
+        return login_state(user)
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def seen(self, user: CrmUser) -> SafeString | str:
+        return ago(user.last_seen_at)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page of the desk says more."""
+        return redirect("admin:desk_user", object_id)
 
     @admin.action(description="Sign out", permissions=["decide"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[CrmUser]) -> HttpResponse:
@@ -83,21 +93,9 @@ class CrmUserAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     """What is accepted but not in the CRM yet, and why. No payload: it holds notes and messages."""
 
-    list_display = (
-        "subject",
-        "kind",
-        "crm",
-        "user",
-        "state",
-        "attempts",
-        "last_error",
-        "next_attempt_at",
-        "accepted_at",
-    )
-    list_filter = ("state", "kind", "platform", "last_error", "accepted_at")
-    search_fields = ("call_log__session_id", "conversation__conversation_log_id", "user__wire_id", "request_id")
-    search_help_text = "Session id, conversation id, user, or the reference of a message"
-    date_hierarchy = "accepted_at"
+    list_display = ("what", "agent", "crm_name", "state", "accepted")
+    list_display_links = None
+    list_filter = ("state", "kind", CrmFilter, "accepted_at")
     ordering = ("-accepted_at",)
     list_select_related = ("user", "call_log", "conversation")
     fields = (
@@ -119,6 +117,27 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "lease_until",
     )
     actions = ["send_now", "hand_back", "give_up"]
+
+    @admin.display(description="Change")
+    def what(self, delivery: Delivery) -> SafeString:
+        address = reverse("admin:deliveries_delivery_change", args=[delivery.pk])
+        if delivery.call_log_id:
+            address = reverse("admin:desk_call", args=[delivery.call_log_id])
+        elif delivery.conversation_id:
+            address = reverse("admin:desk_day", args=[delivery.conversation_id])
+        return format_html('<a href="{}">{}</a>', address, what_of(delivery))
+
+    @admin.display(description="Agent")
+    def agent(self, delivery: Delivery) -> SafeString | str:
+        return agent_link(delivery.user)
+
+    @admin.display(description="CRM")
+    def crm_name(self, delivery: Delivery) -> str:
+        return registry.display_name(delivery.platform)
+
+    @admin.display(description="Accepted", ordering="accepted_at")
+    def accepted(self, delivery: Delivery) -> SafeString | str:
+        return ago(delivery.accepted_at)
 
     @admin.action(description="Send now", permissions=["decide"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponse:

@@ -54,27 +54,26 @@ def _logged(user, session_id="900"):
 
 
 @pytest.mark.django_db
-def test_support_finds_a_call_by_session_crm_id_and_user_and_sees_no_token(staff):
+def test_support_sees_no_token(staff):
     user = CrmUserFactory(credentials=Credentials(access_token="very-secret"))
-    _logged(user)
+    log = _logged(user)
     record("call_log.create", actor=user.actor, subject="900", target="call-1")
-    for path in ("crmuser", "calllog", "conversationlog", "messagelog", "auditevent"):
+    for path in ("crmuser", "calllog", "conversationlog", "auditevent"):
         app = "connectors" if path == "crmuser" else "audit"
         page = staff.get(f"/admin/{app}/{path}/")
         assert page.status_code == 200
         assert "very-secret" not in page.content.decode()
-    for query in ("900", "call-1", user.wire_id):
-        assert "900" in staff.get(f"/admin/audit/calllog/?q={query}").content.decode()
-    detail = staff.get(f"/admin/connectors/crmuser/{user.pk}/change/").content.decode()
-    assert user.wire_id in detail
-    assert "v1.test" not in detail
+    for path, name in ((f"connectors/crmuser/{user.pk}", user.name), (f"audit/calllog/{log.pk}", "call-1")):
+        detail = staff.get(f"/admin/{path}/change/", follow=True).content.decode()
+        assert name in detail
+        assert "v1.test" not in detail
+        assert "very-secret" not in detail
 
 
 LISTS = {
-    "connectors/crmuser": "u-{}-testCRM",
-    "audit/calllog": "session-{}",
-    "audit/conversationlog": "conversation-{}/day",
-    "audit/messagelog": "message-{}",
+    "connectors/crmuser": "Agent {}<",
+    "audit/calllog": "Agent {}<",
+    "audit/conversationlog": "Agent {}<",
     "audit/auditevent": "subject-{}",
 }
 
@@ -84,7 +83,7 @@ def _rows_of_five_days():
     now = timezone.now()
     for number in (3, 1, 5, 2, 4):
         with time_machine.travel(now - timedelta(days=number), tick=False):
-            user = CrmUserFactory(crm_user_id=f"u-{number}")
+            user = CrmUserFactory(crm_user_id=f"u-{number}", name=f"Agent {number}")
             _logged(user, f"session-{number}")
             day = ConversationLog.objects.create(
                 platform=user.platform, owner=user.owner, user=user, conversation_log_id=f"conversation-{number}/day"
@@ -124,16 +123,6 @@ def test_a_list_asks_the_database_no_more_for_more_rows(staff, path):
 
 
 @pytest.mark.django_db
-def test_messages_are_found_by_their_user(staff):
-    _rows_of_five_days()
-    page = staff.get("/admin/audit/messagelog/?q=u-4-testCRM").content.decode()
-    table = page[page.index('id="result_list"') :]
-    assert "message-4" in table
-    assert "u-4-testCRM" in table
-    assert "message-3" not in table
-
-
-@pytest.mark.django_db
 def test_no_link_of_the_start_page_leads_nowhere(staff):
     links = re.findall(r'href="(/[^"#]*)"', staff.get("/admin/").content.decode())
     assert "/admin/audit/calllog/" in links
@@ -146,8 +135,8 @@ def test_times_are_shown_to_the_second_and_with_their_zone(staff):
         log = _logged(CrmUserFactory())
         record("call_log.create", actor="user:x")
     event = AuditEvent.objects.get(actor="user:x")
-    for path in ("calllog/", f"calllog/{log.pk}/change/", "auditevent/", f"auditevent/{event.pk}/change/"):
-        assert "2026-05-04 16:31:07 UTC" in staff.get(f"/admin/audit/{path}").content.decode()
+    for path in (f"calllog/{log.pk}/change/", "auditevent/", f"auditevent/{event.pk}/change/"):
+        assert "2026-05-04 16:31:07 UTC" in staff.get(f"/admin/audit/{path}", follow=True).content.decode()
 
 
 @pytest.mark.django_db
