@@ -33,6 +33,31 @@ def test_user_names_in_another_letter_case_are_one_user(redtail):
     assert redtail.me.logged("1001")[0]["logId"] == first
 
 
+def test_the_settings_offer_the_categories_that_the_last_look_up_read(redtail):
+    redtail.login()
+
+    def offered():
+        return [row["name"] for row in redtail.me.json("GET", "/user/settings")["defaultCategory"]["options"]]
+
+    assert offered() == ["Client Service", "General"]
+    redtail.vendor.call("replace_category", 1, 12, "Annual Review")
+    assert offered() == ["Client Service", "General"]  # known for a day
+    redtail.me.json("GET", "/contact?phoneNumber=+16505550112&isForceRefreshAccountData=true")
+    redtail.vendor.requests()
+    assert offered() == ["General", "Annual Review"]
+    assert redtail.vendor.requests() == []
+
+
+def test_settings_keep_the_choices_they_had_while_redtail_cannot_be_asked(redtail):
+    redtail.login()
+    lists_fail = {"method": "GET", "path": f"{API}/lists/categories", "status": 503, "times": 100}
+    redtail.vendor.fail(lists_fail)
+    assert redtail.me.json("GET", "/user/settings") == {}
+    chosen = {"value": 2, "customizable": True, "options": [{"id": 2, "name": "General"}]}
+    redtail.me.json("POST", "/user/settings", {"userSettings": {"defaultCategory": chosen}})
+    assert redtail.me.json("GET", "/user/settings")["defaultCategory"] == chosen
+
+
 def test_a_call_assigned_to_a_colleague_has_them_as_attendee_and_the_user_as_author(redtail):
     pia = redtail.pia()
     redtail.login()

@@ -178,13 +178,9 @@ def test_a_login_leaves_the_settings_that_a_window_changes_meanwhile(client, mon
     monkeypatch.setattr(sessions, "_row_of", row_of)
     monkeypatch.setattr("adapters.testcrm.adapter.Adapter.login", lambda self, form: user.credentials())
     monkeypatch.setattr("adapters.testcrm.adapter.Adapter.user_profile", lambda self: user.profile())
-    options = {"colour": [{"id": "1", "name": "red"}]}
-    monkeypatch.setattr("adapters.testcrm.adapter.Adapter.setting_options", lambda self: options)
     body = {"platform": "testCRM", "apiKey": "k"}
     assert client.post("/apiKeyLogin", body, content_type="application/json").json()["jwtToken"]
-    settings = CrmUser.objects.get(pk=user.pk).settings
-    assert settings["a"] == {"value": 2}
-    assert settings["colour"]["options"] == options["colour"]
+    assert CrmUser.objects.get(pk=user.pk).settings == {"a": {"value": 2}}
 
 
 # --- The administrator's settings ----------------------------------------------------------------

@@ -273,7 +273,10 @@ class CrmAdapter(ABC):
         raise UnsupportedOperation("server logging settings")
 
     def setting_options(self) -> Mapping[str, Any]:
-        """Choices for settings with ``dynamicOptions``: setting id -> ``[{"id", "name"}]``; read after login."""
+        """Choices for settings with ``dynamicOptions``: setting id -> ``[{"id", "name"}]``.
+
+        Asked for whenever the extension reads the settings: answer from ``self.cache`` while that is fresh.
+        """
         return {}
 
     def zone(self) -> tzinfo:

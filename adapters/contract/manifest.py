@@ -131,6 +131,12 @@ class Manifest:
         return (*self.server.secrets, *self.server.settings)
 
     @property
+    def has_setting_choices_of_the_crm(self) -> bool:
+        """Whether a setting is chosen from a list that only the CRM knows (``dynamicOptions``)."""
+        sections = self.client.get("settings") or ()
+        return any(item.get("dynamicOptions") for section in sections for item in section.get("items") or ())
+
+    @property
     def placeholders(self) -> frozenset[str]:
         """Every variable that a text of this manifest is to be filled with."""
         server = self.server

@@ -252,8 +252,9 @@ class Adapter(CrmAdapter):
         )
 
     def setting_options(self) -> dict[str, Any]:
-        """The categories, read anew: at login it is not known yet whose cache to ask."""
-        return {"defaultCategory": [{"id": row["const"], "name": row["title"]} for row in read_categories(self.http)]}
+        """The categories that forms offer now: a look-up that reads them anew renews this choice too."""
+        rows = Categories(self.http, self.cache).rows()
+        return {"defaultCategory": [{"id": row["const"], "name": row["title"]} for row in rows]}
 
     def zone(self) -> tzinfo:
         """The zone of the user's settings: Redtail knows none."""

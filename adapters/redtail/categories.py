@@ -85,6 +85,18 @@ class Categories:
                 self._cache.put(CACHE_KEY, outcome)
                 self._rows = outcome
 
+    def rows(self) -> list[dict[str, Any]]:
+        """``[{"const": id, "title": name}]``, read where none is fresh. Raises where none can be read nor is known."""
+        for read in self.missing_reads():
+            try:
+                self.take([read()])
+            except CredentialsRejected:
+                raise
+            except ConnectorError:
+                if not isinstance(self._known(), list):
+                    raise
+        return list(self._known())
+
     @property
     def notice(self) -> Notice | None:
         """What is missing from the forms: no list could be read, and none is known."""

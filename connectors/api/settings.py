@@ -24,6 +24,7 @@ from connectors.services.identity import (
     identity_if_verified,
     verify_ringcentral_token,
 )
+from connectors.services.setting_choices import with_choices
 from connectors.services.settings import Settings, claim_account, effective
 from connectors.services.settings_changes import (
     read_account_settings,
@@ -64,7 +65,7 @@ class UserSettingsViewSet(WireViewSet):
         if not known and (identity := identity_if_verified(ringcentral_token(request))):
             bind_account(user, identity)
         claim_account(user, request.query_params.get("rcAccountId") or request.headers.get("rc-account-id", ""))
-        shown = effective(user)
+        shown = with_choices(user, effective(user))
         remember_shown(user, shown)
         return Response(shown)
 

@@ -30,8 +30,6 @@ from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.services import ringcentral_login
 from connectors.services.crm_access import build_adapter, with_adapter
 from connectors.services.pasted import clean_fields, clean_host
-from connectors.services.settings import Settings
-from connectors.services.settings_changes import change_own_settings
 
 log = logging.getLogger("switchboard.sessions")
 
@@ -112,7 +110,6 @@ def _connected(
         user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
         drop_revocations(user)
         waiting = wake(user)
-    _offer_setting_choices(user, adapter)
     return user, _with_waiting(adapter.connected_notice(), waiting, given_up(user))
 
 
@@ -149,22 +146,6 @@ def _row_of(platform: str, profile: UserProfile) -> CrmUser:
             return CrmUser.objects.create(platform=platform, wire_id=wire_id, identity_host=host)
     except IntegrityError:  # two logins of one person at once
         return rows.get(wire_id=wire_id)
-
-
-def _offer_setting_choices(user: CrmUser, adapter: CrmAdapter) -> None:
-    try:
-        choices = adapter.setting_options()
-    except ConnectorError as error:  # a login does not fail for want of a drop-down list
-        log.warning("setting choices not read", extra={"platform": user.platform, "error": type(error).__name__})
-        return
-
-    def offer(own: Settings) -> Settings:
-        entries = {key: {"customizable": True, "value": None, **own.get(key, {}), "options": options}
-                   for key, options in choices.items()}  # fmt: skip
-        return {**own, **entries}
-
-    if choices:
-        change_own_settings(user, offer)
 
 
 def disconnect(*, user: CrmUser, actor: str) -> Notice:

@@ -64,6 +64,12 @@ class FakeRedtail(FakeVendor):
         self._logins = {(jane, PASSWORD): (USER_ID, USER_KEY), (robin, PASSWORD): (COLLEAGUE_ID, "robins-user-key")}
         return jane
 
+    def replace_category(self, old: int, new: int, name: str) -> None:
+        """An administrator deletes one category and adds another."""
+        for row in self.categories:
+            row["deleted"] |= row["id"] == old
+        self.categories.append({"id": new, "name": name, "deleted": False})
+
     def add_contact(
         self,
         first: str,
