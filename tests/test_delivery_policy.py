@@ -27,9 +27,10 @@ SITUATIONS = [
         user_waits=user_waits,
         is_long=is_long,
         was_changed=was_changed,
+        has_several_texts=has_several_texts,
     )
-    for kind, known, event, odd, is_old, user_waits, is_long, was_changed in itertools.product(
-        Kind, Known, Event, (0, MOST_ODD_ANSWERS), *[(False, True)] * 4
+    for kind, known, event, odd, is_old, user_waits, is_long, was_changed, has_several_texts in itertools.product(
+        Kind, Known, Event, (0, MOST_ODD_ANSWERS), *[(False, True)] * 5
     )
 ]
 WRITES = (Kind.CREATE, Kind.TEXTS)
@@ -50,7 +51,7 @@ def test_every_situation_has_a_decision_and_every_rule_decides_some():
 
 def test_at_most_one_record_is_written_while_an_attempt_may_be_there():  # I1, I3
     for situation in where(kind=WRITES, known=(Known.DOUBT,)):
-        assert decide(situation).next not in (Next.SHORTEN, Next.ANEW, Next.NEXT_PART, Next.FORGET)
+        assert decide(situation).next not in (Next.SHORTEN, Next.ANEW, Next.NEXT_PART, Next.SPLIT, Next.FORGET)
 
 
 def test_nothing_accepted_is_forgotten_but_by_the_crms_own_verdict():  # I2, I11
@@ -95,6 +96,11 @@ def test_an_answer_that_is_not_the_crms_is_tried_again_a_few_times_and_then_show
 def test_nothing_is_shortened_or_begun_anew_twice_in_one_attempt():
     for situation in where(was_changed=(True,)):
         assert decide(situation).next not in (Next.SHORTEN, Next.ANEW, Next.NEXT_PART)
+
+
+def test_only_several_texts_are_split_so_that_it_ends():
+    for situation in where(has_several_texts=(False,)):
+        assert decide(situation).next is not Next.SPLIT
 
 
 def test_a_log_that_is_in_the_crm_is_never_called_failed_unless_it_is_gone():

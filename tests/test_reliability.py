@@ -367,6 +367,34 @@ def test_a_full_day_goes_on_in_a_second_record_and_a_small_one_does_not(days, us
     assert (row.part, row.crm_log_id, row.earlier_ids) == (2, "c/2026-05-04 (2)", ["c/2026-05-04"])
 
 
+@pytest.mark.parametrize("most", [100_000, 40_000], ids=["as the manifest says", "less than anybody knew"])
+def test_a_first_post_that_fills_more_than_one_record_is_written_into_several(days, user, monkeypatch, most):  # noqa: F811
+    create, update = Adapter.create_message_log, Adapter.update_message_log
+
+    def checked(body):
+        if len(body) > most:
+            raise RequestRejected
+        return body
+
+    monkeypatch.setattr(Adapter, "create_message_log", lambda crm, entry: checked(entry.body) and create(crm, entry))
+    monkeypatch.setattr(
+        Adapter,
+        "update_message_log",
+        lambda crm, ref, change: checked(change.append(days[ref.log_id], change.messages)) and update(crm, ref, change),
+    )
+    whole = day("c", *range(1, 51))
+    whole = replace(whole, messages=tuple(replace(one, text=one.text + " long" * 600) for one in whole.messages))
+    assert log_messages(user=user, conversation=whole).result.log_id
+    for hours in range(8):
+        send(after=hours * 3600)
+    assert list(Delivery.objects.values_list("state", "last_error", "reason")) == []
+    written = "".join(days.values())
+    assert [written.count(f"text {number}.") for number in range(1, 51)] == [1] * 50
+    assert max(len(body) for body in days.values()) <= most
+    assert MessageLog.objects.filter(delivery_id=None).count() == 50
+    assert log_messages(user=user, conversation=whole).result is None
+
+
 def test_a_refusal_of_a_small_record_stays_a_refusal(days, user, monkeypatch):  # noqa: F811
     log_messages(user=user, conversation=day("c", 1))
     monkeypatch.setattr(Adapter, "update_message_log", lambda *_: Crm.raising(RequestRejected())())

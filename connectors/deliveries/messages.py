@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from adapters.contract import (
+    BodyTooLong,
     CrmAdapter,
     Id,
     LogFormat,
@@ -19,11 +20,13 @@ from adapters.contract import (
     MessageLogEntry,
 )
 from audit.models import ConversationLog, MessageLog
+from connectors.deliveries import clock
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.calls import begin, settled, wait_until_settled
 from connectors.deliveries.changes import Conversation
 from connectors.deliveries.models import Delivery, Restoration
-from connectors.deliveries.policy import Kind
+from connectors.deliveries.outcome import NotNow
+from connectors.deliveries.policy import Event, Kind
 from connectors.deliveries.queue import State
 from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title, cut_title
 from connectors.models import CrmUser
@@ -165,19 +168,52 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
             delivery.keeps_id(found)
         begin(delivery)
         if not row.crm_log_id:
-            delivery.length = len(entry.body)
+            _measure(adapter, delivery, entry.body)
             return adapter.create_message_log(entry)
         ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
         before = _logged_before(row, delivery) if may_be_present else None
         return adapter.update_message_log(ref, _change(adapter, delivery, entry, may_be_present, before))
 
-    was_in_crm = bool(row.crm_log_id)
+    was_in_crm, delivery.texts = bool(row.crm_log_id), len(conversation.messages)
     return write_about(
         conversation.contact,
         delivery.user,
         attempt,
         may_repeat=lambda: bool(row.crm_log_id) == was_in_crm and refuses_before_acting(delivery.platform),
     )
+
+
+def begin_record(delivery: Delivery, *, next_part: bool) -> None:
+    """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM."""
+    assert delivery.conversation is not None
+    delivery.conversation.begin_record(next_part=next_part, deliveries__lease=delivery.lease)
+
+
+def split(delivery: Delivery, whole: Conversation) -> Conversation:
+    """Leaves the earlier half of the texts to this delivery, and gives the later half one of its own, due at once.
+
+    Raises ``NotNow`` when the lease was lost.
+    """
+    row = delivery.conversation
+    assert row is not None
+    half = len(whole.messages) // 2
+    mine, later = (replace(whole, messages=part) for part in (whole.messages[:half], whole.messages[half:]))
+    with transaction.atomic():
+        rest = accept(kind=Kind.TEXTS, user=delivery.user, change=later, record=row)
+        of_rest = Delivery.objects.filter(pk=rest.pk)
+        of_rest.update(accepted_at=delivery.accepted_at, request_id=delivery.request_id, next_attempt_at=clock.now())
+        ids = [message.id for message in later.messages]
+        MessageLog.objects.filter(delivery_id=delivery.pk, message_id__in=ids).update(delivery_id=rest.pk)
+        if not delivery.keep_part(mine):
+            raise NotNow(Event.NOT_ASKED)
+    return mine
+
+
+def _measure(adapter: CrmAdapter, delivery: Delivery, body: str) -> None:
+    """Notes how long the record becomes. Raises ``BodyTooLong`` where the CRM is known not to take it."""
+    delivery.length, most = len(body), adapter.manifest.server.body_length
+    if most is not None and len(body) > most:
+        raise BodyTooLong
 
 
 def _logged_before(row: ConversationLog, delivery: Delivery) -> int | None:
@@ -259,7 +295,7 @@ def _change(
             skip_present=may_be_present,
             logged_before=logged_before,
         )
-        delivery.length = len(whole)
+        _measure(adapter, delivery, whole)
         return whole
 
     return MessageLogChange(

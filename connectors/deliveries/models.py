@@ -83,11 +83,13 @@ class Delivery(models.Model):
     objects = DeliveryQuerySet.as_manager()
 
     #: Of the attempt under way, not stored: it may have reached the CRM; the doubt of earlier attempts that it does not
-    #: settle; what is written again after a look that found nothing; characters of the text that was sent.
+    #: settle; what is written again after a look that found nothing; characters of the body that was sent, and how many
+    #: messages it holds.
     has_begun = False
     doubt_before: datetime | None = None
     rewrites: LogMarker | None = None
     length = 0
+    texts = 0
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -243,6 +245,14 @@ class Delivery(models.Model):
                 return False
             MessageLog.objects.filter(delivery_id=self.pk).delete()
             self._note(decision, error)
+        return True
+
+    def keep_part(self, change: Any) -> bool:
+        """Only this part of the change is left to it, in the caller's transaction. False when the lease was lost."""
+        if not self._mine().select_for_update().exists():
+            return False
+        self.payload = stored(self.platform, change)
+        self.save(update_fields=["payload"])
         return True
 
     def replace_change(self, change: Any) -> None:

@@ -46,7 +46,7 @@ class Situation:
     ``is_long``: more than 30,000 characters were sent, so that a refusal may be one of the length.
     ``odd_answers``: attempts in a row, this one included, whose answer was not understood. ``is_old``: accepted longer
     ago than DELIVERY_MAX_AGE_HOURS. ``user_waits``: somebody reads the reply. ``was_changed``: this attempt has been
-    shortened or begun anew already.
+    shortened or begun anew already. ``has_several_texts``: it holds more than one message.
     """
 
     kind: Kind
@@ -57,6 +57,7 @@ class Situation:
     user_waits: bool = False
     is_long: bool = False
     was_changed: bool = False
+    has_several_texts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ class Rule:
     user_waits: bool | None = None
     is_long: bool | None = None
     was_changed: bool | None = None
+    has_several_texts: bool | None = None
     odd_answers: int = 0
     next: Next
     told: Told
@@ -98,6 +100,7 @@ class Rule:
             and self.user_waits in (None, situation.user_waits)
             and self.is_long in (None, situation.is_long)
             and self.was_changed in (None, situation.was_changed)
+            and self.has_several_texts in (None, situation.has_several_texts)
             and situation.odd_answers >= self.odd_answers
         )
 
@@ -106,7 +109,7 @@ _WRITES = (Kind.CREATE, Kind.TEXTS)
 _CHANGES = (Kind.EDIT, Kind.DISPOSITION)
 _FOR_NOBODY = (Kind.REVOKE, Kind.LOOK_AGAIN)
 _THERE = (Known.THERE, Known.THERE_DOUBT)
-_AT_ONCE = (Next.SHORTEN, Next.ANEW, Next.NEXT_PART)
+_AT_ONCE = (Next.SHORTEN, Next.ANEW, Next.NEXT_PART, Next.SPLIT)
 _VERDICTS = (Event.REFUSED, Event.UNSUPPORTED, Event.GONE, Event.TOO_LONG)
 _TRIED = (Event.LIMIT, Event.DOWN, Event.IN_DOUBT, Event.NOT_UNDERSTOOD, Event.OWN_FAULT, Event.NOT_FOUND_YET)
 
@@ -234,6 +237,19 @@ RULES: tuple[Rule, ...] = (
         next=Next.ANEW,
         told=Told.LOGGED,
         support="The day's record was deleted in the CRM: the day goes on in a new one.",
+    ),
+    *(
+        Rule(
+            events=events,
+            kinds=(Kind.TEXTS,),
+            known=(Known.NOTHING,),
+            is_long=is_long,
+            has_several_texts=True,
+            next=Next.SPLIT,
+            told=Told.LOGGED,
+            support="Too long for one record: the later half of the texts goes into the day's next record.",
+        )
+        for events, is_long in (((Event.TOO_LONG,), None), ((Event.REFUSED,), True))
     ),
     *(
         Rule(

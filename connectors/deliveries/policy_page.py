@@ -38,6 +38,7 @@ def _conditions(rule: Rule) -> str:
         "somebody waits": rule.user_waits,
         "over 30,000 characters": rule.is_long,
         "shortened or begun anew already": rule.was_changed,
+        "several texts": rule.has_several_texts,
     }
     words = [name if wanted else f"not {name}" for name, wanted in conditions.items() if wanted is not None]
     return ", ".join([*words, *([f"{rule.odd_answers} times in a row"] if rule.odd_answers else [])])

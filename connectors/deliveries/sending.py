@@ -42,6 +42,8 @@ _WAIT_FOR_EARLIER = 15.0  # seconds; below the client's own time limit of 30
 _TELLS_OF_THE_CRM = 3
 _LONG = 30_000  # characters; a refusal of more may be one of the length
 
+Prepare = Callable[[Delivery, Any], tuple[Any, dict[str, Any]]]
+
 #: What each kind carries, and who writes it: ``(delivery, change, is_short=...) -> result``.
 WRITERS: dict[str, tuple[type[Any], Callable[..., Any]]] = {
     Kind.CREATE: (CallSubmission, calls.create),
@@ -140,10 +142,9 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, user_waits: b
             event.detail["attempt"] = delivery.attempts
         happened = _try(delivery, change)
         decision = decide(_situation(delivery, happened.event, user_waits=user_waits))
-        if prepare := _AT_ONCE.get(decision.next):
-            event.detail["first"] = decision.support
-            options = prepare(delivery, event)
-            happened = _try(delivery, change, **options)
+        while prepare := _AT_ONCE.get(decision.next):
+            event.detail |= {"first": decision.support, "former": _target(delivery)}
+            happened, change = _try(delivery, change, prepare=prepare), None  # what is left of it is read again
             decision = decide(_situation(delivery, happened.event, user_waits=user_waits, was_changed=True))
         _note_for_circuit(delivery, happened)
         event.detail |= {"next": str(decision.next)} if happened.name else {}
@@ -166,19 +167,21 @@ def _situation(delivery: Delivery, event: Event, *, user_waits: bool, was_change
         user_waits=user_waits,
         is_long=delivery.length > _LONG,
         was_changed=was_changed,
+        has_several_texts=delivery.texts > 1,
     )
 
 
-def _try(delivery: Delivery, change: Any, *, is_short: bool = False) -> _Happened:
+def _try(delivery: Delivery, change: Any, *, prepare: Prepare | None = None) -> _Happened:
     """Sends it, and says what happened. The delivery's doubt is up to date afterwards."""
     kind, writer = WRITERS[delivery.kind]
     with count_calls() as requests:
         try:
             change = from_json(delivery.payload, kind) if change is None else change
+            change, options = prepare(delivery, change) if prepare else (change, {})
             happened = _obstacle(delivery)
             if happened is None:
                 with writes_until(time.monotonic() + delivery.seconds_to_write):
-                    happened = _Happened(event=Event.DONE, result=writer(delivery, change, is_short=is_short))
+                    happened = _Happened(event=Event.DONE, result=writer(delivery, change, **options))
         except NotNow as reason:
             happened = _Happened(event=reason.event, name=reason.event)
         except ConnectorError as error:
@@ -229,31 +232,30 @@ def _target(delivery: Delivery) -> str:
 # --- carrying the decision out ---------------------------------------------------------------------
 
 
-def _shorten(delivery: Delivery, event: Recording) -> dict[str, Any]:
-    return {"is_short": True}
+def _shorten(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
+    return change, {"is_short": True}
 
 
-def _begin_anew(delivery: Delivery, event: Recording) -> dict[str, Any]:
-    return _new_record(delivery, event, next_part=False)
+def _begin_anew(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
+    messages.begin_record(delivery, next_part=False)
+    return change, {}
 
 
-def _begin_next_part(delivery: Delivery, event: Recording) -> dict[str, Any]:
-    return _new_record(delivery, event, next_part=True)
+def _begin_next_part(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
+    messages.begin_record(delivery, next_part=True)
+    return change, {}
 
 
-def _new_record(delivery: Delivery, event: Recording, *, next_part: bool) -> dict[str, Any]:
-    row = delivery.conversation
-    assert row is not None
-    event.detail["former"] = row.crm_log_id
-    row.begin_record(next_part=next_part, deliveries__lease=delivery.lease)
-    return {}
+def _split(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
+    return messages.split(delivery, change), {}
 
 
-#: What is changed before the second try of the same attempt; returns further arguments of the writer.
-_AT_ONCE: dict[Next, Callable[[Delivery, Recording], dict[str, Any]]] = {
+#: What is changed before the next try of the same attempt; returns the change and further arguments of the writer.
+_AT_ONCE: dict[Next, Prepare] = {
     Next.SHORTEN: _shorten,
     Next.ANEW: _begin_anew,
     Next.NEXT_PART: _begin_next_part,
+    Next.SPLIT: _split,
 }
 
 

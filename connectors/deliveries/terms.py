@@ -90,6 +90,7 @@ class Next(StrEnum):
     SHORTEN = "sent again at once, shortened"
     ANEW = "sent again at once, as a new record"
     NEXT_PART = "sent again at once, as the day's next record"
+    SPLIT = "sent again at once, in two parts"
 
 
 class Told(StrEnum):
