@@ -376,11 +376,11 @@ def test_a_first_post_that_fills_more_than_one_record_is_written_into_several(da
             raise RequestRejected
         return body
 
-    monkeypatch.setattr(Adapter, "create_message_log", lambda crm, entry: checked(entry.body) and create(crm, entry))
+    monkeypatch.setattr(Adapter, "create_message_log", lambda one, entry: checked(entry.body) and create(one, entry))
     monkeypatch.setattr(
         Adapter,
         "update_message_log",
-        lambda crm, ref, change: checked(change.append(days[ref.log_id], change.messages)) and update(crm, ref, change),
+        lambda one, ref, change: checked(change.append(days[ref.log_id], change.messages)) and update(one, ref, change),
     )
     whole = day("c", *range(1, 51))
     whole = replace(whole, messages=tuple(replace(one, text=one.text + " long" * 600) for one in whole.messages))

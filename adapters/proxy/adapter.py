@@ -62,7 +62,7 @@ from adapters.proxy.profile import (
     profile_of,
     welcome_of,
 )
-from adapters.proxy.reading import joined, moment, number, place, table, text, written_text
+from adapters.proxy.reading import moment, name_at, number, place, table, text, written_text
 from adapters.proxy.sending import Sender
 
 
@@ -201,7 +201,7 @@ class DeclarativeAdapter(CrmAdapter):
         mapping = operation.mapping
         return Contact(
             id=require_id(answer, place(mapping.get("idPath", "body.id"))),
-            name=joined(answer, mapping.get("namePath", ["body.name"]), draft.name),
+            name=name_at(answer, {"namePath": ["body.name"], **mapping}, draft.name),
             type=text(answer, mapping.get("typePath", "body.type"), draft.type or "Contact"),
             phone=draft.phone.e164 or draft.phone.raw,
         )
@@ -223,7 +223,7 @@ class DeclarativeAdapter(CrmAdapter):
             subject=text(answer, mapping.get("subjectPath", "body.subject")),
             body=written_text(answer, body_path),
             note=text(answer, note_path) if is_apart else None,
-            contact_name=joined(answer, mapping.get("contactNamePath", [])),
+            contact_name=name_at(answer, mapping, key="contactNamePath"),
             started_at=moment(answer, mapping["startTimePath"]) if "startTimePath" in mapping else None,
             duration=number(answer, mapping["durationPath"]) if "durationPath" in mapping else None,
             dispositions={field: _choice(answer, path) for field, path in mapping.get("dispositions", {}).items()},
@@ -295,7 +295,7 @@ class DeclarativeAdapter(CrmAdapter):
         return tuple(
             DirectoryUser(
                 id=require_id(row, place(mapping.get("idPath", "id"))),
-                name=joined(row, mapping.get("namePath", ["name"])),
+                name=name_at(row, {"namePath": ["name"], **mapping}),
                 email=text(row, mapping.get("emailPath", "email")),
             )
             for row in self._sender.list(operation, {}).rows

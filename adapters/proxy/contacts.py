@@ -20,7 +20,7 @@ from adapters.contract import (
     require_id,
     sort_hits,
 )
-from adapters.proxy.reading import joined, moment, numbers, place, table, text
+from adapters.proxy.reading import decoded, moment, name_at, numbers, place, table, text
 
 Row = Mapping[str, Any]
 
@@ -29,11 +29,11 @@ def contact_of(row: Row, item: Mapping[str, Any], *, phone: str = "") -> Contact
     """``item``: where things are in a row. ``phone``: the number to show where the row tells none."""
     return Contact(
         id=require_id(row, place(item.get("idPath", "id"))),
-        name=joined(row, item.get("namePath", ["name"])),
+        name=name_at(row, {"namePath": ["name"], **item}),
         type=text(row, item.get("typePath", "type"), item.get("type", "Contact")),
         phone=_text(row, item.get("phonePath", "phone")) or phone,
-        title=_text(row, item.get("titlePath", "title")),
-        company=_text(row, item.get("companyPath", "company")),
+        title=decoded(_text(row, item.get("titlePath", "title")), item),
+        company=decoded(_text(row, item.get("companyPath", "company")), item),
         email=_text(row, item.get("emailPath", "email")),
         created_at=_moment(row, {"createdDatePath": "createdDate", **item}, "createdDatePath"),
         last_activity_at=_moment(row, item, "mostRecentActivityDatePath"),
@@ -103,7 +103,7 @@ def _choices(row: Row, item: Mapping[str, Any]) -> dict[str, tuple[Choice, ...]]
         field: tuple(
             Choice(
                 const=require_id(choice, place(keys.get("constPath", "id"))),
-                title=text(choice, keys.get("titlePath", "name")),
+                title=decoded(text(choice, keys.get("titlePath", "name")), item),
                 description=text(choice, keys["descriptionPath"]) if "descriptionPath" in keys else "",
             )
             for choice in table(row, keys["listPath"])

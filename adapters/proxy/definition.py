@@ -20,7 +20,7 @@ from adapters.proxy.node_parser import (
     parse_url,
     query_map,
 )
-from adapters.proxy.refusals import Refusals
+from adapters.proxy.refusals import MEANINGS, Refusals
 from adapters.proxy.response_parser import parse_mapping
 from adapters.proxy.template import Choose, Html, Template, UrlTemplate
 
@@ -190,18 +190,21 @@ def _refusals(entry: Mapping[str, Any], path: str, mistakes: Mistakes) -> Refusa
         key: mistakes.answer_path(entry, key, path, schema.ANSWER_ROOTS)
         for key in ("errorMessagePath", "successPath", "errorPath", "errorCodePath")
     }
-    codes = entry.get("sessionErrorCodes", [])
-    if not isinstance(codes, list) or not all(isinstance(code, str | int) and code is not True for code in codes):
-        mistakes.add(f"{path}.sessionErrorCodes", "must be a list of codes")
-        codes = []
-    if codes and not paths["errorCodePath"]:
-        mistakes.add(f"{path}.sessionErrorCodes", f"needs {path}.errorCodePath: where an answer has its code")
+    codes: dict[str, str] = {}
+    for key in MEANINGS:
+        listed = entry.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(code, str | int) and code is not True for code in listed):
+            mistakes.add(f"{path}.{key}", "must be a list of codes")
+        elif listed and not paths["errorCodePath"]:
+            mistakes.add(f"{path}.{key}", f"needs {path}.errorCodePath: where an answer has its code")
+        else:
+            codes |= {str(code): key for code in listed}
     return Refusals(
         message_path=paths["errorMessagePath"],
         success_path=paths["successPath"],
         error_path=paths["errorPath"],
         code_path=paths["errorCodePath"],
-        session_codes=frozenset(str(code) for code in codes),
+        codes=codes,
     )
 
 

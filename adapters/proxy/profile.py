@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from adapters.contract import AdapterContext, Credentials, Manifest, UserProfile, dig, require_id
 from adapters.proxy.definition import Operation
-from adapters.proxy.reading import joined, place, text
+from adapters.proxy.reading import name_at, place, text
 from adapters.proxy.template import MISSING, is_host_name
 
 _MESSAGE_KEPT = 200
@@ -49,7 +49,7 @@ def profile_of(answer: Mapping[str, Any], mapping: Mapping[str, Any], *, url: st
     }
     return UserProfile(
         id=user_id,
-        name=joined(answer, mapping.get("namePath", []), str(user_id)),
+        name=name_at(answer, mapping, str(user_id)),
         timezone=_text(answer, mapping, "timezoneNamePath"),
         hostname=_text(answer, mapping, "hostnamePath") or urlsplit(url).netloc,
         identity_host=urlsplit(url).netloc,

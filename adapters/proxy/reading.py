@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +33,16 @@ def text(payload: Any, path: str, default: str = "") -> str:
 def joined(payload: Any, paths: Sequence[str], default: str = "") -> str:
     """Several texts with a blank between them: first and last name."""
     return " ".join(filter(None, (text(payload, path).strip() for path in paths))) or default
+
+
+def name_at(payload: Any, mapping: Mapping[str, Any], default: str = "", *, key: str = "namePath") -> str:
+    """The name at the mapping's paths; its HTML entities decoded where the mapping says ``decodeEntities``."""
+    return decoded(joined(payload, mapping.get(key, []), default), mapping)
+
+
+def decoded(value: str, mapping: Mapping[str, Any]) -> str:
+    """A text in which some CRMs write ``&amp;`` for ``&``: decoded where the mapping says ``decodeEntities``."""
+    return html.unescape(value) if mapping.get("decodeEntities") else value
 
 
 def written_text(payload: Any, path: str) -> str:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from adapters.contract import ConnectorError, CredentialsRejected, Reply, RequestRejected, dig
+from adapters.contract import (
+    BodyTooLong,
+    ConnectorError,
+    CredentialsRejected,
+    CrmUnavailable,
+    RateLimited,
+    RecordNotFound,
+    Reply,
+    RequestRejected,
+    contact_gone,
+    dig,
+)
 from adapters.contract.reply_errors import reason_of, verdict_of
 from adapters.proxy.reading import place
 
 _EMPTY: tuple[object, ...] = (None, "", False, 0, "0", [], {})
 _TRUE = (True, "true")
+#: Key of a definition -> what the error codes listed there mean, whatever the status.
+MEANINGS: Mapping[str, Callable[..., ConnectorError]] = {
+    "sessionErrorCodes": CredentialsRejected,
+    "limitErrorCodes": RateLimited,
+    "unavailableErrorCodes": CrmUnavailable,
+    "goneErrorCodes": RecordNotFound,
+    "contactGoneErrorCodes": lambda **said: contact_gone("the CRM", **said),
+    "tooLongErrorCodes": BodyTooLong,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +44,8 @@ class Refusals:
     #: Must be empty in every 2xx.
     error_path: str = ""
     code_path: str = ""
-    #: Codes that mean that the login is over.
-    session_codes: frozenset[str] = frozenset()
+    #: Error code -> key of ``MEANINGS``.
+    codes: Mapping[str, str] = field(default_factory=dict)
 
     def meaning(self, reply: Reply) -> ConnectorError | None:
         """The error behind an answer; None: the status alone says it."""
@@ -32,10 +53,10 @@ class Refusals:
         is_success = 200 <= reply.status < 300
         if (is_success and not self._says_no(reply.body)) or reply.status >= 500 or not reply.is_json:
             return None
-        code = dig(answer, place(self.code_path), object, None) if self.code_path else None
+        code = str(dig(answer, place(self.code_path), object, None)) if self.code_path else ""
         said = dig(answer, place(self.message_path), str, "") if self.message_path else reply.body
-        if str(code) in self.session_codes:
-            return CredentialsRejected(reason=reason_of(said), status=reply.status)
+        if code in self.codes:
+            return MEANINGS[self.codes[code]](reason=reason_of(said), status=reply.status)
         if is_success:
             return RequestRejected(reason=reason_of(said), status=reply.status)
         return verdict_of(replace(reply, body=said)) if self.message_path and reply.status >= 400 else None

@@ -57,6 +57,10 @@ def _read(kind: str, value: Any, path: str, roots: frozenset[str] | None, mistak
         case schema.CHOICES:
             fields = mistakes.any_object(value, path)
             return {key: _keys(item, f"{path}.{key}", schema.CHOICE_KEYS, mistakes) for key, item in fields.items()}
+        case schema.SWITCH:
+            if not isinstance(value, bool):
+                mistakes.add(path, "must be true or false")
+            return value
         case _:
             if not isinstance(value, str):
                 mistakes.add(path, "must be a text")

@@ -7,6 +7,7 @@ from typing import Any
 
 #: Kinds of a response mapping's values.
 PATH, PATHS, PATH_MAP, TEXT, ITEM, CHOICES = "path", "paths", "path map", "text", "item", "choices"
+SWITCH = "switch"
 #: Paths that may lead through every element of a list.
 STARRED = "starred paths"
 
@@ -40,7 +41,11 @@ WRITES = (
 COMPOSED = ("createCallLog", "updateCallLog")
 
 #: Keys of ``requestDefaults`` that say when an answer is a refusal.
-REFUSAL_KEYS = ("errorMessagePath", "successPath", "errorPath", "errorCodePath", "sessionErrorCodes")
+REFUSAL_KEYS = (
+    *("errorMessagePath", "successPath", "errorPath", "errorCodePath"),
+    *("sessionErrorCodes", "limitErrorCodes", "unavailableErrorCodes"),
+    *("goneErrorCodes", "contactGoneErrorCodes", "tooLongErrorCodes"),
+)
 
 #: Names that every template may begin with.
 COMMON_VARIABLES = frozenset({"apiKey", "authHeader", "secretKey", "secrets", "user", "platform"})
@@ -212,6 +217,7 @@ ITEM_KEYS: Mapping[str, str] = {
     "mostRecentActivityDatePath": PATH,
     "additionalInfoPath": PATH,
     "choices": CHOICES,
+    "decodeEntities": SWITCH,
 }
 CHOICE_KEYS: Mapping[str, str] = {"listPath": PATH, "constPath": PATH, "titlePath": PATH, "descriptionPath": PATH}
 _CONTACTS: Mapping[str, str] = {"listPath": PATH, "item": ITEM}
@@ -229,10 +235,11 @@ MAPPINGS: Mapping[str, Mapping[str, str]] = {
         "overridingApiKeyPath": PATH,
         "messagePath": PATH,
         "platformAdditionalInfoPaths": PATH_MAP,
+        "decodeEntities": SWITCH,
     },
     "findContact": _CONTACTS,
     "findContactWithName": _CONTACTS,
-    "createContact": {"idPath": PATH, "namePath": PATHS, "typePath": PATH},
+    "createContact": {"idPath": PATH, "namePath": PATHS, "typePath": PATH, "decodeEntities": SWITCH},
     "createCallLog": {"idPath": PATH},
     "getCallLog": {
         "subjectPath": PATH,
@@ -242,12 +249,13 @@ MAPPINGS: Mapping[str, Mapping[str, str]] = {
         "startTimePath": PATH,
         "durationPath": PATH,
         "dispositions": PATH_MAP,
+        "decodeEntities": SWITCH,
     },
     "findCallLog": _MARKED,
     "createMessageLog": {"idPath": PATH},
     "getMessageLog": {"fullBodyPath": PATH},
     "findMessageLog": _MARKED,
-    "getUserList": {"listPath": PATH, "idPath": PATH, "namePath": PATHS, "emailPath": PATH},
+    "getUserList": {"listPath": PATH, "idPath": PATH, "namePath": PATHS, "emailPath": PATH, "decodeEntities": SWITCH},
     "getLicenseStatus": {
         "isLicenseValidPath": PATH,
         "licenseStatusPath": PATH,

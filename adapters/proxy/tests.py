@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.contract import (
+    BodyTooLong,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -28,7 +29,9 @@ from adapters.contract import (
     MessageLogEntry,
     OAuthCallback,
     Party,
+    RateLimited,
     RecordNotFound,
+    ReferenceGone,
     RequestRejected,
     UnexpectedResponse,
     UnsupportedOperation,
@@ -452,6 +455,45 @@ def test_a_code_of_a_session_that_ended_asks_to_connect_again(adapter, crm, stat
     crm.will_answer({"success": False, "error": {"code": "INVALID_SESSIONID", "message": "Invalid"}}, status=status)
     with pytest.raises(CredentialsRejected):
         adapter(create_call(x=1), defaults=DEFAULTS).create_call_log(ENTRY)
+
+
+CODES = {
+    "limitErrorCodes": ["TOO_MANY", 88],
+    "unavailableErrorCodes": ["MAINTENANCE"],
+    "goneErrorCodes": ["NO_RECORD"],
+    "contactGoneErrorCodes": ["NO_PERSON"],
+    "tooLongErrorCodes": ["TOO_LONG"],
+}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("TOO_MANY", RateLimited),
+        (88, RateLimited),  # a number counts as its text
+        ("MAINTENANCE", CrmUnavailable),
+        ("NO_RECORD", RecordNotFound),
+        ("NO_PERSON", ReferenceGone),
+        ("TOO_LONG", BodyTooLong),
+        ("ELSE", RequestRejected),
+    ],
+)
+def test_a_definition_says_what_an_error_code_means(adapter, crm, code, kind, status):
+    crm.will_answer({"success": False, "error": {"code": code, "message": "Not now"}}, status=status)
+    with pytest.raises(kind) as raised:
+        adapter(create_call(x=1), defaults={**DEFAULTS, **CODES}).create_call_log(ENTRY)
+    assert type(raised.value) is kind
+    assert (raised.value.reason, raised.value.maybe_applied) == ("Not now", False)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [(True, "R&D Partners"), (False, "R&amp;D Partners")])
+def test_entities_in_names_are_decoded_where_the_definition_asks_for_it(adapter, crm, asked, shown):
+    row = {"id": 1, "name": "R&amp;D Partners", "phone": "+14155550123", "company": "R&amp;D Partners"}
+    crm.will_answer({"items": [row]})
+    find = {**FIND, "responseMapping": {"listPath": "body.items", "item": {"decodeEntities": asked}}}
+    (contact,) = adapter({"findContact": find}).find_contacts(PHONE).contacts
+    assert (contact.name, contact.company) == (shown, shown)
 
 
 def test_an_answer_that_says_yes_is_none(adapter, crm):
