@@ -311,3 +311,23 @@ def test_voicemails_and_faxes_that_join_a_day_say_the_same(crm):
     assert f"Ines Pardo ({INES}) 06:42 PM\nVoicemail recording link: (no recording)" in text
     assert f"Ines Pardo ({INES}) 06:41 PM\nFax document link: https://f.example.com/303 (2 pages)" in text
     assert "Conversation(3 messages)" in text
+
+
+# --- what cannot be read -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": None}, {"direction": "Sideways"}, {"creationTime": "x", "lastModifiedTime": "y"}]
+)
+def test_a_message_that_cannot_be_read_costs_no_other_and_is_told(crm, odd):
+    whole = day(message(3, "three", 3), message(2, "two", 2) | odd, message(1, "one", 1))
+    told = crm.post("/messageLog", whole)["returnMessage"]
+    (body,) = crm.bodies.values()
+    assert in_order(read(body), "one", "three")
+    assert "two" not in body
+    assert (told["message"], told["messageType"]) == ("Message logged", "warning")
+    assert "1 message has no id, time or direction" in str(told["details"])
+
+
+def test_the_time_of_the_last_change_stands_in_for_one_that_cannot_be_read(crm):
+    assert in_order(log(crm, message(2, "two", 2), message(1, "one", 1, creationTime=None)), "one", "two")

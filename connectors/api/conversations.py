@@ -76,13 +76,44 @@ class MessageField(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": PartyField()}
 
 
+class Messages(serializers.ListField):
+    """The messages that can be read: one that cannot costs none of the others. Invalid where none can be."""
+
+    child = MessageField()
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        found: list[dict[str, Any]] = []
+        faults: dict[str, Any] = {}
+        for index, item in enumerate(data):
+            if item is None:
+                continue
+            try:
+                found.append(self._read(item))
+            except serializers.ValidationError as error:
+                faults[str(index)] = error.detail
+        if faults and not found:
+            raise serializers.ValidationError(faults)
+        return found
+
+    def _read(self, item: Any) -> Any:
+        """``lastModifiedTime`` stands in for a ``creationTime`` that cannot be read."""
+        try:
+            return self.child.run_validation(item)
+        except serializers.ValidationError:
+            if not isinstance(item, dict) or "lastModifiedTime" not in item:
+                raise
+            return self.child.run_validation({**item, "creationTime": item["lastModifiedTime"]})
+
+
 class ConversationField(serializers.Serializer[Any]):
     """``logInfo``: the conversation."""
 
     conversationId = Text(most=200, allow_null=False)
     conversationLogId = Key(most=200)
     type = Shown(most=32, allow_null=False)
-    messages = MessageField(many=True, required=False, allow_null=True, default=list)
+    messages = Messages(required=False, allow_null=True, default=list)
     correspondents = people()
     rcAccessToken = Text(most=4000, allow_null=False)
     owner = serializers.DictField(required=False, allow_null=True, default=None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adapters.contract import Message, NoticeLevel
+from adapters.contract import Message, Notice, NoticeLevel
 from connectors.api.conversations import NewMessageLog, Participants, contact_of, messages_of
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.wire import WireViewSet, connected_user, operation, without_tokens
@@ -58,13 +59,24 @@ class MessageLogViewSet(WireViewSet):
         if logged.result is None:
             return Response({"successful": True, "logIds": [], "returnMessage": None})
         ids = list(logged.ids) or [conversation.conversation_log_id]
-        notice = logged.result.notice
-        message = from_notice(notice) if notice else return_message("Message logged", NoticeLevel.SUCCESS, 1000)
-        return Response({"successful": True, "logIds": ids, "returnMessage": message})
+        notice = logged.result.notice or Notice(message="Message logged", level=NoticeLevel.SUCCESS, ttl=1000)
+        notice = notice.followed_by(_left_out(raw, info["messages"]))
+        return Response({"successful": True, "logIds": ids, "returnMessage": from_notice(notice)})
 
     @staticmethod
     def _refused(text: str, ttl: int) -> Response:
         return Response({"successful": False, "logIds": [], "returnMessage": return_message(text, ttl=ttl)})
+
+
+def _left_out(raw: dict[str, Any], read: Sequence[Any] | None) -> Notice | None:
+    """What the user is told of messages that could not be read: they are lost otherwise without a word."""
+    sent = raw.get("messages")
+    number = sum(item is not None for item in sent) - len(read or ()) if isinstance(sent, list) else 0
+    if number <= 0:
+        return None
+    what = "1 message has" if number == 1 else f"{number} messages have"
+    text = f"{what} no id, time or direction that can be read, and {'was' if number == 1 else 'were'} not logged."
+    return Notice(message=text, level=NoticeLevel.WARNING, ttl=5000)
 
 
 def _span(raw: dict[str, Any], messages: tuple[Message, ...], *, is_shared: bool) -> tuple[Any, Any]:
