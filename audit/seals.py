@@ -21,7 +21,7 @@ class AuditSeal(models.Model):
     events = models.PositiveIntegerField()
     #: ``occurred_at`` of the newest event.
     until = models.DateTimeField()
-    #: From this moment on no event with an id of the range could be added.
+    #: From this moment on no event with an id of the range could be added. Seals made together have the same.
     closed_at = models.DateTimeField()
     #: 12 bytes for each event in order of ids: its id less ``first_id`` (4, big endian), the start of its SHA-256 (8).
     digests = models.BinaryField()

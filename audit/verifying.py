@@ -38,7 +38,9 @@ def verify(*, expected_mac: str = "", progress: Callable[[int, int], None] = lam
     found = Verified()
     found.pruned_to = _pruned_to(found)
     total = AuditEvent.objects.aggregate(last=Max("pk"))["last"] or 0
-    last, chain, closed_at = 0, "", None
+    last, chain = 0, ""
+    before: datetime | None = None  # events that follow were added after this moment
+    closed_at: datetime | None = None
     keys_gone: dict[str, int] = {}
     macs = set()
     for seal in AuditSeal.objects.order_by("last_id").iterator(chunk_size=20):
@@ -52,8 +54,10 @@ def verify(*, expected_mac: str = "", progress: Callable[[int, int], None] = lam
             found.problems.append(f"Seal over {_range(seal)}: it was not made with this server's keys.")
         elif keys_gone:  # its chain covers all before it
             keys_gone.clear()
-        found.problems += _event_problems(seal, closed_at, found)
-        last, chain, closed_at, found.last_mac = seal.last_id, seal.chain, seal.closed_at, seal.mac
+        if seal.closed_at != closed_at:
+            before, closed_at = closed_at, seal.closed_at
+        found.problems += _event_problems(seal, before, found)
+        last, chain, found.last_mac = seal.last_id, seal.chain, seal.mac
         progress(min(last, total), max(total, last))
     for key_id, up_to in keys_gone.items():
         found.notes.append(

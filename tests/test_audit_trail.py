@@ -217,6 +217,18 @@ def test_a_back_dated_event_is_named_sealed_or_not():
 
 
 @pytest.mark.django_db
+def test_events_of_months_that_are_sealed_together_are_not_dated_back(monkeypatch):
+    """As after an update from a version without seals."""
+    monkeypatch.setattr(sealing, "BATCH", 2)
+    for days in (90, 60, 30, 0):
+        with time_machine.travel(timezone.now() - timedelta(days=days)):
+            _events(3)
+    seal_all()
+    status, said = _verify()
+    assert status == 0, said
+
+
+@pytest.mark.django_db
 def test_a_seal_that_was_changed_or_removed_is_named(monkeypatch):
     monkeypatch.setattr(sealing, "BATCH", 2)
     ids = _events(6)
