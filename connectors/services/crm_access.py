@@ -191,10 +191,14 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     """Replaces the access token ``used``, once over all processes; ``user`` is up to date afterwards.
 
     One process holds the lease and asks the CRM, the others wait and take what it stored. No transaction is open
-    meanwhile. Raises ``SessionEnded`` where the CRM says that the login is over, ``ServerMisconfigured``,
-    ``RateLimited``, and ``CrmUnavailable`` for everything else that the CRM may answer.
+    meanwhile. Raises ``SessionEnded`` where the CRM says that the login is over, or the user has connected to another
+    account of the CRM since, ``ServerMisconfigured``, ``RateLimited``, and ``CrmUnavailable`` for everything else that
+    the CRM may answer.
     """
+    owner = user.owner
     with _renewing(user, is_done=lambda: user.access_token != used) as keep:
+        if user.owner != owner:  # what is to be done belongs to the account that the user has left
+            raise SessionEnded(final=True)
         if keep:
             adapter = _adapter_of(user)
             with _counted(user), precondition():
