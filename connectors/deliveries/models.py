@@ -133,7 +133,9 @@ class Delivery(models.Model):
         record = self.record
         if record is not None and record.crm_log_id:
             return Known.THERE_DOUBT if self.is_in_doubt else Known.THERE
-        return Known.DOUBT if self.is_in_doubt else Known.NOTHING
+        # Texts of another change may have made the day's record, unless this attempt has looked for it in vain.
+        others = self.kind == Kind.TEXTS and self.rewrites is None and record is not None and record.may_be_there
+        return Known.DOUBT if self.is_in_doubt or others else Known.NOTHING
 
     @property
     def is_old(self) -> bool:

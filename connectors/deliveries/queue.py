@@ -94,7 +94,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 def passed_over(by: Any) -> Q:
     """Earlier changes that those of a user do not wait for: nobody knows when they go out.
 
-    Texts of a colleague among them, which are added to the day's record in any order; an edit is not.
+    Texts of a colleague among them, which are added to the day's record in any order; an edit is not. What may have
+    made the day's record is waited for all the same: only the login that it was tried with would find it.
     """
-    of_colleague = Q(state=State.LOGIN, kind=Kind.TEXTS) & ~Q(user=by)
-    return Q(state__in=(State.PERSON, State.GIVEN_UP)) | of_colleague
+    of_colleague = Q(kind=Kind.TEXTS) & ~Q(user=by)
+    is_stuck = Q(state__in=(State.PERSON, State.GIVEN_UP)) | (Q(state=State.LOGIN) & of_colleague)
+    return is_stuck & ~(of_colleague & Q(settles_at__isnull=False, conversation__crm_log_id=""))
