@@ -34,7 +34,7 @@ test: environment ## the whole suite on SQLite
 check: environment ## format, lint, types, Django's checks, migrations up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	DEBUG=on $(BIN)/mypy adapters audit connectors config deploy
+	DEBUG=on $(BIN)/mypy adapters audit connectors config deploy simulation
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
 	$(BIN)/pip check --disable-pip-version-check

@@ -51,9 +51,10 @@ def bugs() -> list[Bug]:
     """The faults, each of which a careless change could make."""
     from adapters.contract import write_fence
     from audit.models import OwnedLog
+    from audit.states import LogState
     from connectors.deliveries import accepting, calls, circuit, messages, models, sending
     from connectors.deliveries.models import Delivery, SessionLock
-    from connectors.deliveries.policy import Decision, LogState, Next
+    from connectors.deliveries.policy import Decision, Next
     from connectors.deliveries.queue import DeliveryQuerySet
     from connectors.services import contact_creations
 

@@ -1,35 +1,25 @@
-"""The CRM at the other end of the HTTP client: the sandbox's own code, behind a transport that fails as schedules say.
+"""The CRM: the sandbox's own code, the ways in which it misbehaves, and what people do in it.
 
-Statuses, headers and bodies pass through the classification of production. A request of unknown outcome that takes
-effect late does so within the ``settling_seconds`` of the adapter's manifest.
+A request of unknown outcome that takes effect late does so within the ``settling_seconds`` of the adapter's manifest.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
-import requests
-from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPResponse
-from urllib3.exceptions import ProtocolError
-
-from adapters.testcrm.server_api import Answer, OAuthClient, Request, answer, refusal
-from adapters.testcrm.server_store import Store
+from adapters.testcrm import server_store
+from adapters.testcrm.server_api import RINGCENTRAL_REDIRECT, Answer, OAuthClient, Request, answer, refusal
+from adapters.testcrm.server_store import Row, Store, Tokens, User
 from simulation.world import world
 
-_CONNECT_TIMEOUT = 3.05  # seconds; the settings' own default, as is the next
-_READ_TIMEOUT = 10.0
+_UNTIL_NOTHING_IS_UNDER_WAY = 10.0  # seconds: the longest that a request waits for its answer
 #: Effects that come late, and an index that lags, together stay within ``settling_seconds``, which are 5.
 _LATEST, _LAG = 2.4, 2.4
-_PAGE = b"<html><body>Sorry, something is not right here.</body></html>"
 
 #: What may happen to a request, and whether it is a verdict: of the CRM, or of what is taken for it.
 FAULTS: Mapping[str, bool] = {
@@ -48,6 +38,7 @@ FAULTS: Mapping[str, bool] = {
     "502 before": False,
     "504 after": False,
     "503 with a time": False,
+    "client refused": False,
     "page with 403": True,
     "page with 404": True,
     "page with 200": True,
@@ -57,14 +48,6 @@ FAULTS: Mapping[str, bool] = {
     "forbidden": True,
     "login refused": True,
 }
-
-
-class SimulatedDatetime(datetime):
-    """``datetime`` for the sandbox CRM, whose clock is the world's."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> Self:
-        return cls.fromtimestamp(world.now, tz)
 
 
 @dataclass(kw_only=True)
@@ -78,14 +61,30 @@ class Applied:
     record: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outage:
+    """From ``begins`` to ``ends`` (seconds of the world) every request meets ``fault``."""
+
+    begins: float
+    ends: float
+    fault: str
+
+
 @dataclass
 class Crm:
     """What the CRM holds, and how it misbehaves."""
 
     rate: float = 0.0
     faults: tuple[str, ...] = ()
+    outages: tuple[Outage, ...] = ()
     lags: bool = False
+    #: Whether records can be searched for, and choices be set after a call; see ``adapter_variants``.
     can_be_asked: bool = True
+    has_dispositions: bool = True
+    #: Whether a log takes a second request.
+    has_second_step: bool = False
+    #: Status with which a body of more than so many characters is refused.
+    too_long: tuple[int, int] | None = None
     store: Store = field(default_factory=lambda: Store(Path(":memory:")))
     client: OAuthClient = field(
         default_factory=lambda: OAuthClient(client_id="switchboard", client_secret="sandbox-secret")  # noqa: S106
@@ -94,17 +93,25 @@ class Crm:
     delivered: Counter[str] = field(default_factory=Counter)
     #: Markers, or ids, of records about which a verdict was given.
     judged: set[str] = field(default_factory=set)
+    #: Something happened by which a login may have ended without a word of its user.
+    has_ended_logins: bool = False
     _late: list[tuple[float, Request]] = field(default_factory=list)
     _made_at: dict[str, float] = field(default_factory=dict)
+    #: Who has read a record, and may write it back.
+    _open: set[tuple[str, str]] = field(default_factory=set)
+
+    # --- requests -----------------------------------------------------------------------------------
 
     def heal(self) -> None:
         """From now on it is in good health; what is under way arrives."""
-        self.rate, self.can_be_asked = 0.0, True
-        world.now += _READ_TIMEOUT + 2 * _LATEST + _LAG
+        self.rate, self.outages = 0.0, ()
+        world.now += _UNTIL_NOTHING_IS_UNDER_WAY + 2 * _LATEST + _LAG
         self.settle()
 
     def settle(self) -> None:
         """What is due by now takes effect."""
+        if not self._late:
+            return
         due = [item for item in self._late if item[0] <= world.now]
         self._late = [item for item in self._late if item[0] > world.now]
         for _, request in sorted(due, key=lambda item: item[0]):
@@ -113,14 +120,25 @@ class Crm:
     def late(self, request: Request, ends: float) -> None:
         self._late.append((ends + world.rng.random() * _LATEST, request))
 
-    def choose_fault(self) -> str:
-        if not self.rate or world.rng.random() >= self.rate:
-            return ""
-        return world.rng.choice(self.faults)
+    def choose_fault(self, request: Request) -> str:
+        """What goes wrong with a request; "": nothing."""
+        fault = next((outage.fault for outage in self.outages if outage.begins <= world.now < outage.ends), "")
+        if not fault and self.rate and world.rng.random() < self.rate:
+            fault = world.rng.choice(self.faults)
+        if fault:
+            world.count(f"CRM: {fault}")
+            world.note(f"CRM: {fault}")
+            self.delivered[fault] += 1
+            if FAULTS[fault]:
+                self.judged.add(self._marker_of(request))
+            self.has_ended_logins |= fault == "login refused" or request.path == "/oauth/token"
+        return fault
 
     def serve(self, request: Request) -> Answer:
         self.settle()
         said = self._carry_out(request)
+        if request.method == "GET" and request.path.startswith("/api/activities/") and world.actor:
+            self._open.add((request.path.rpartition("/")[2], world.actor.name))
         if self.lags and request.method == "GET" and request.path == "/api/activities":
             found = json.loads(said.body)
             rows = found.get("activities", [])
@@ -129,6 +147,10 @@ class Crm:
         return said
 
     def _carry_out(self, request: Request) -> Answer:
+        body = str(request.body.get("body") or "")
+        if self.too_long and request.method in ("POST", "PATCH") and len(body) > self.too_long[1]:
+            world.count("a body is too long for the CRM")
+            return refusal(self.too_long[0], "too_long", "The body is too long.")
         said = answer(self.store, self.client, request)
         if request.method in ("POST", "PATCH") and said.status < 300 and request.path.startswith("/api/"):
             (row,) = json.loads(said.body).values()
@@ -139,7 +161,7 @@ class Crm:
             world.note(f"CRM carries out {request.method} {request.path} {record}")
         return said
 
-    def marker_of(self, request: Request) -> str:
+    def _marker_of(self, request: Request) -> str:
         """The external id of the record that a request is about, or whatever else identifies it."""
         if marker := request.query.get("external_id") or request.body.get("external_id"):
             return str(marker)
@@ -147,121 +169,60 @@ class Crm:
         found = [row for row in self.store.activities(None, limit=1000) if row["id"] == number]
         return str(found[0]["external_id"]) if found else request.path
 
+    # --- people at the CRM ----------------------------------------------------------------------------
+
+    def user_named(self, name: str) -> User:
+        """The person of an OAuth login, made on first use."""
+        self.store.new_code(name, RINGCENTRAL_REDIRECT)
+        with self.store._transaction() as db:
+            row = db.execute("SELECT * FROM users WHERE name = ? AND can_log_in", (name,)).fetchone()
+        return server_store._user(row)
+
+    def tokens(self, name: str) -> Tokens:
+        """Those of a new OAuth login, without a request."""
+        tokens = self.store.exchange_code(self.store.new_code(name, RINGCENTRAL_REDIRECT), RINGCENTRAL_REDIRECT)
+        assert tokens is not None
+        return tokens
+
+    def end_logins(self, name: str) -> None:
+        """Somebody revokes the OAuth logins of a person."""
+        user = self.user_named(name)
+        self.has_ended_logins = True
+        with self.store._transaction() as db:
+            db.execute("DELETE FROM tokens WHERE user_id = ?", (user.id,))
+
+    def move(self, name: str, company: str | None) -> None:
+        """The person of an OAuth login belongs to another company from now on; what they had there stays there."""
+        self.end_logins(name)
+        user = self.user_named(name)
+        tenant = company or user.id
+        with self.store._transaction() as db:
+            if db.execute("SELECT 1 FROM contacts WHERE tenant = ?", (tenant,)).fetchone() is None:
+                server_store._seed(db, tenant)
+            db.execute("UPDATE users SET tenant = ?, company = ? WHERE id = ?", (tenant, company, user.id))
+
+    def is_quiet(self, record: str) -> bool:
+        """Whether nobody has read it in order to write it back, and no write of it is under way."""
+        late = any(request.path.endswith(f"/{record}") for _, request in self._late)
+        return not late and not any(opened == record for opened, _ in self._open)
+
+    def leave(self, actor: str) -> None:
+        """What ``actor`` has read is not written back any more."""
+        self._open = {item for item in self._open if item[1] != actor}
+
+    def records(self, tenant: str | None) -> list[Row]:
+        """Oldest first."""
+        return self.store.activities(tenant, limit=10_000)[::-1]
+
+    def write_by_hand(self, row: Row, text: str) -> None:
+        """A person adds a line to a record."""
+        with self.store._transaction() as db:
+            number = row["id"].partition("-")[2]
+            db.execute("UPDATE activities SET body = body || ? WHERE number = ?", (f"\n\n{text}", number))
+
+    def delete_by_hand(self, row: Row) -> None:
+        with self.store._transaction() as db:
+            db.execute("DELETE FROM activities WHERE number = ?", (row["id"].partition("-")[2],))
+
 
 crm = Crm()
-
-
-class Transport:
-    """In place of requests' transport: one exchange with ``crm``."""
-
-    def send(self, prepared: requests.PreparedRequest, *, stream: bool, timeout: Any) -> requests.Response:
-        started = world.now
-        request = _read(prepared)
-        world.switch(f"-> {request.method} {request.path} {dict(request.query)}")
-        if world.now - started > _CONNECT_TIMEOUT:
-            raise requests.ConnectTimeout
-        fault = crm.choose_fault()
-        if fault:
-            world.count(f"CRM: {fault}")
-            world.note(f"CRM: {fault}")
-            crm.delivered[fault] += 1
-            if FAULTS[fault]:
-                crm.judged.add(crm.marker_of(request))
-        said = _FAULTY[fault](request) if fault else crm.serve(request)
-        world.switch(f"<- {said.status} {request.method} {request.path}")
-        if world.now - started > _READ_TIMEOUT:
-            raise requests.ReadTimeout
-        return _response(said)
-
-
-def _lost(request: Request) -> Answer:
-    world.sleep(_READ_TIMEOUT)
-    raise requests.ReadTimeout
-
-
-def _lost_late(request: Request) -> Answer:
-    crm.late(request, world.now + _READ_TIMEOUT)
-    return _lost(request)
-
-
-def _dropped(request: Request) -> Answer:
-    crm.serve(request)
-    world.switch("the connection breaks")
-    raise requests.ConnectionError(ProtocolError("Connection aborted."))
-
-
-def _no_connection(request: Request) -> Answer:
-    world.sleep(_CONNECT_TIMEOUT)
-    raise requests.ConnectTimeout
-
-
-def _after(said: Answer) -> Any:
-    def act(request: Request) -> Answer:
-        crm.serve(request)
-        return said
-
-    return act
-
-
-def _http_date(request: Request) -> Answer:
-    moment = datetime.fromtimestamp(world.now + 7, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    return refusal(429, "limit", "Too many requests.", Retry_After=moment)
-
-
-def _too_long(request: Request) -> Answer:
-    return crm.serve(request) if request.method == "GET" else refusal(413, "too_long", "The body is too long.")
-
-
-def _page(status: int, **headers: str) -> Answer:
-    return Answer(status=status, body=_PAGE, content_type="text/html", headers=headers)
-
-
-_FAULTY: Mapping[str, Any] = {
-    "no connection": _no_connection,
-    "lost before it was carried out": _lost,
-    "lost after it was carried out": _dropped,
-    "carried out late": _lost_late,
-    "limit with seconds": lambda _: refusal(429, "limit", "Too many requests.", Retry_After="3"),
-    "limit with a date": _http_date,
-    "limit without a time": lambda _: refusal(429, "limit", "Too many requests."),
-    "408 before": lambda _: refusal(408, "timeout", "Too slow."),
-    "409 after": _after(refusal(409, "conflict", "Another request is at work.")),
-    "423 locked": lambda _: refusal(423, "locked", "Somebody edits it."),
-    "500 before": lambda _: refusal(500, "error", "Internal error."),
-    "500 after": _after(refusal(500, "error", "Internal error.")),
-    "502 before": lambda _: _page(502),
-    "504 after": _after(_page(504)),
-    "503 with a time": lambda _: _page(503, Retry_After="20"),
-    "page with 403": lambda _: _page(403),
-    "page with 404": lambda _: _page(404),
-    "page with 200": lambda _: _page(200),
-    "redirect": lambda _: _page(302, Location="https://login.example/"),
-    "too long": _too_long,
-    "refused": lambda _: refusal(422, "invalid", "A value is not allowed."),
-    "forbidden": lambda _: refusal(403, "forbidden", "You may not do that."),
-    "login refused": lambda _: refusal(401, "invalid_key", "This API key is not known."),
-}
-assert set(_FAULTY) == set(FAULTS)
-
-
-def _read(prepared: requests.PreparedRequest) -> Request:
-    address = urlsplit(str(prepared.url))
-    body = prepared.body or b""
-    text = body.decode() if isinstance(body, bytes) else str(body)
-    is_json = "json" in prepared.headers.get("Content-Type", "")
-    fields = json.loads(text) if is_json and text else dict(parse_qsl(text))
-    return Request(
-        method=str(prepared.method),
-        path=address.path,
-        query=dict(parse_qsl(address.query, keep_blank_values=True)),
-        headers={name.lower(): value for name, value in prepared.headers.items()},
-        body=fields,
-    )
-
-
-def _response(said: Answer) -> requests.Response:
-    response = requests.Response()
-    response.status_code = said.status
-    response.headers = CaseInsensitiveDict({"Content-Type": said.content_type, **said.headers})
-    response.raw = HTTPResponse(io.BytesIO(said.body), status=said.status, preload_content=False)
-    return response

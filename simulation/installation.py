@@ -1,38 +1,34 @@
-"""Sets an installation up for the simulation: Django on SQLite in memory, and the seams of the world.
+"""Sets an installation up for the simulation: Django on a database of its own, and the seams of the world.
 
-The seams are all that production code meets of the simulation: ``time``, ``django.utils.timezone.now``,
-``connectors.deliveries.clock.now``, the turn of SQLite's writers, the transport of the HTTP client, the pool of
-``fan_out``, ``os.urandom``, and the state that modules keep for their process.
+The seams are all that production code meets of the simulation: ``time``, ``datetime`` where the HTTP client reads it,
+``django.utils.timezone.now``, ``connectors.deliveries.clock.now``, the database backend and the turn of SQLite's
+writers, the transport of the HTTP client, the pool of ``fan_out``, chance, and the state that modules keep for their
+process.
 """
 
 from __future__ import annotations
 
-import atexit
 import importlib
 import logging
 import os
 import random
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
+from simulation import databases
 from simulation.world import world
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 _FAN_OUT = "adapters.contract.fan_out"  # the package exports a function of that name
 
 
-def set_up() -> None:
+def set_up(database: str = "sqlite") -> None:
     """Once per (real) process, before anything of Django is imported."""
-    folder = Path(tempfile.mkdtemp(prefix="switchboard-simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = databases.folder()
     os.environ.update(
         {
             "VAR_DIR": str(folder),
-            "DATABASE_URL": f"sqlite:///{folder / 'simulation.sqlite3'}",
+            "DATABASE_URL": databases.create(database, folder),
             "DJANGO_SETTINGS_MODULE": "simulation.settings",
             "DEBUG": "on",
             "SANDBOX": "on",
@@ -44,26 +40,25 @@ def set_up() -> None:
     django.setup()
     logging.disable(logging.NOTSET)
     logging.getLogger().handlers.clear()
-    from django.core.management import call_command
-    from django.db import connection
-
-    from audit import append_only
-
-    call_command("migrate", verbosity=0)
-    append_only.remove(connection)  # schedules begin with empty tables
-    connection.close()
+    logging.getLogger().setLevel(logging.ERROR)
+    databases.fill()
     _install_seams()
+    if database == "postgresql":
+        world.set_aside.watch(databases.blocking())
 
 
 def _install_seams() -> None:
+    from django.conf import settings
     from django.utils import timezone
 
     from adapters.contract import http, pacing
     from adapters.testcrm import server_store
-    from connectors.deliveries import circuit, clock
+    from connectors.deliveries import changes, circuit, clock, logins
     from connectors.deliveries.models import Restoration
     from connectors.sqlite import base as sqlite
-    from simulation.crm import SimulatedDatetime, Transport
+    from simulation import releases
+    from simulation.clocks import CrmDatetime, ProcessDatetime
+    from simulation.transport import Transport
 
     seams: list[tuple[Any, str, Any]] = [
         (time, "monotonic", world.monotonic),
@@ -71,21 +66,27 @@ def _install_seams() -> None:
         (time, "sleep", world.sleep),
         (timezone, "now", world.wall),
         (clock, "now", world.database_time),
+        (http, "datetime", ProcessDatetime),
+        (server_store, "datetime", CrmDatetime),
         (os, "urandom", random_bytes),
+        (random, "_urandom", random_bytes),
         (sqlite, "_take", world.take),
         (http, "transport_for", lambda policy, *, is_read: Transport()),
         (importlib.import_module(_FAN_OUT), "_submit", _one_after_another),
-        (server_store, "datetime", SimulatedDatetime),
     ]
     for owner, name, replacement in seams:
         if not hasattr(owner, name):
             raise AttributeError(f"{owner.__name__} has no {name}: the seam has moved")
         setattr(owner, name, replacement)
+    converter = changes._converter
     world.module_state = [
         (circuit, "_fine_until", dict),
         (pacing, "_limiters", dict),
         (Restoration, "_read_at", lambda: None),
         (Restoration, "_last", lambda: None),
+        (settings, "CREDENTIAL_KEYS", lambda: releases.keys(world.release)),
+        (logins, "RELEASE_NOTES", lambda: releases.notes(world.release)),
+        (changes, "_converter", lambda: releases.converter(world.release, converter)),
     ]
 
 
@@ -100,22 +101,11 @@ def random_bytes(count: int) -> bytes:
 def reset(seed: int) -> None:
     """Before each schedule: empty tables, new processes, the same chance as last time."""
     from django.core.cache import cache
-    from django.db import connection
 
     _bytes.seed(seed)
     random.seed(seed)
     cache.clear()
-    with connection.cursor() as cursor:
-        for table in _tables():
-            cursor.execute(f"DELETE FROM {table}")  # noqa: S608
-
-
-def _tables() -> Iterable[str]:
-    from django.apps import apps
-
-    for label in ("deliveries", "audit", "connectors"):
-        models = list(apps.get_app_config(label).get_models())
-        yield from (model._meta.db_table for model in reversed(models))
+    databases.empty()
 
 
 def _one_after_another(function: Callable[[Any], Any], items: list[Any]) -> list[Any]:

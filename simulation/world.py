@@ -14,20 +14,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from simulation.threads import Actor, Killed, here, threads
+from simulation.waiting import SetAside
+
 #: Where simulated time begins; seconds since 1970.
-_START = 1_800_000_000.0
+START = 1_800_000_000.0
 #: A schedule that takes more switches than that does not end by itself.
 _MOST_STEPS = 20_000
 #: The longest pause of those in production that look again and again.
 _POLL = 0.05  # seconds
+_LEAPS = (0.5, 6.0, 31.0, 140.0, 400.0)  # seconds
+_LONG_LEAPS = (4_000.0, 90_000.0, 290_000.0)  # a token expires; a day; longer than DELIVERY_MAX_AGE_HOURS
 
 
-class Killed(BaseException):
-    """SIGKILL: raised at every further switch of a thread whose process is dead."""
+@dataclass(frozen=True)
+class Release:
+    """What is installed: the version, and how many keys the configuration has; a new process starts with the newest."""
 
-
-class Endless(AssertionError):
-    """The schedule does not come to an end."""
+    version: int = 1
+    keys: int = 1
 
 
 @dataclass(eq=False)
@@ -40,82 +45,71 @@ class Process:
     state: list[Any] = field(default_factory=list)
 
 
-class Actor:
-    """A thread of a simulated process, at work on its script."""
-
-    def __init__(self, name: str, process: Process, script: Callable[[Actor], None]) -> None:
-        self.name, self.process = name, process
-        self.wake = 0.0
-        self.waits_for: threading.Lock | None = None
-        self.is_killed = self.may_be_killed = False
-        self.error: BaseException | None = None
-        self._script = script
-        self.go = threading.Lock()
-        self.go.acquire()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def join(self) -> None:
-        self._thread.join()
-
-    def _run(self) -> None:
-        self.go.acquire()
-        _here.actor = self
-        world.enter(self)
-        try:
-            self._script(self)
-        except BaseException as error:
-            self.error = error
-        self.may_be_killed = False
-        world.leave(self)
-
-    def is_ready(self, now: float) -> bool:
-        if self.is_killed:
-            return True
-        return self.wake <= now and (self.waits_for is None or not self.waits_for.locked())
-
-
-_here = threading.local()
-
-
 class World:
     """The one world of this (real) process; ``begin`` makes it new."""
 
     def __init__(self) -> None:
         #: What belongs to one process: object, name of its attribute, and what a new process has there.
         self.module_state: list[tuple[Any, str, Callable[[], Any]]] = []
+        self.set_aside = SetAside(self._go_on_without)
         self.outside = Process("outside")
         self.begin(0)
 
     def begin(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.now = _START
+        self.now = START
         self.steps = 0
+        self.release = Release()
         self.actors: list[Actor] = []
         #: Processes that were killed, and those that were started in their places.
         self._dead: dict[Process, Process | None] = {}
         self.counts: Counter[str] = Counter()
         self.trace: list[str] | None = None
         self.kills_left = self.jumps_left = self.clock_jumps_left = self.failing_statements_left = 0
+        #: Seconds of the leaps that this schedule may contain.
+        self.leaps: tuple[float, ...] = _LEAPS
         self.processes = 0
-        self.outside = self.new_process("outside")
-        self._main = threading.Lock()
-        self._main.acquire()
+        #: Held while nothing may run but the operator.
+        self.gate = threading.Lock()
         self.on_step: Callable[[], None] = lambda: None
+        self.start_outside()
+
+    def start_outside(self) -> None:
+        """A new process, of the release that is installed now, for what is done when no thread runs."""
+        self.outside = self.new_process("outside")
         self._restore(self.outside)
+
+    def allow_long_leaps(self) -> None:
+        self.leaps = (*_LEAPS, *_LONG_LEAPS)
 
     # --- processes and their time -------------------------------------------------------------------
 
     def new_process(self, name: str) -> Process:
         self.processes += 1
         state = [new() for _, _, new in self.module_state]
-        return Process(f"{name}#{self.processes}", monotonic=1000.0 * self.processes - _START, state=state)
+        return Process(f"{name}#{self.processes}", monotonic=1000.0 * self.processes - START, state=state)
 
-    def restart(self, actor: Actor) -> None:
-        """The thread goes on in the process that was started in place of the one that was killed."""
-        actor.is_killed = False
+    def begin_work(self, actor: Actor) -> None:
+        """From now on the thread may be killed; before, it goes over to the process that took the place of a dead one.
+
+        Waits while nothing may run but the operator.
+        """
+        while self.gate.locked():
+            actor.waits_for = self.gate
+            try:
+                self.switch("waits until servers and workers are started")
+            finally:
+                actor.waits_for = None
+        self._leave_dead_process(actor)
+        actor.may_be_killed = True
+
+    def end_work(self, actor: Actor) -> None:
+        """The thread is idle: it does not notice when its process is killed."""
+        actor.is_killed = actor.may_be_killed = False
+
+    def _leave_dead_process(self, actor: Actor) -> None:
+        if actor.process not in self._dead:
+            return
         while actor.process in self._dead:
             dead = actor.process
             if (successor := self._dead[dead]) is None:
@@ -130,7 +124,7 @@ class World:
 
     @property
     def actor(self) -> Actor | None:
-        return getattr(_here, "actor", None)
+        return here.actor
 
     def wall(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)
@@ -156,7 +150,7 @@ class World:
     def switch(self, what: str) -> None:
         """Another thread may run, and this one's process may be killed. Raises ``Killed``."""
         actor = self.actor
-        if actor is None:
+        if actor is None or actor.is_alone:
             return
         if actor.is_killed:
             raise Killed
@@ -166,10 +160,32 @@ class World:
         if chosen is not actor:
             chosen.go.release()
             actor.go.acquire()
+        self._resume(actor)
+
+    def _resume(self, actor: Actor) -> None:
         self._restore(actor.process)
         if actor.is_killed:
             self.note("is dead")
             raise Killed
+
+    def execute(self, connection: Any, execute: Callable[[], Any]) -> Any:
+        """Runs a statement that may have to wait for a lock in the database; others run meanwhile."""
+        actor = self.actor
+        if actor is None or actor.is_alone:
+            return execute()
+        self.set_aside.begins(actor, connection.info.backend_pid)
+        try:
+            return execute()
+        finally:
+            if self.set_aside.has_been(actor):
+                actor.go.acquire()
+                self._resume(actor)
+
+    def _go_on_without(self, actor: Actor) -> None:
+        """Called by the watching thread: the statement of ``actor`` waits for another's transaction."""
+        self.count("a statement waits for another transaction")
+        self._keep(actor.process)
+        self._choose().go.release()
 
     def sleep(self, seconds: float) -> None:
         actor = self.actor
@@ -177,7 +193,7 @@ class World:
             self.now += seconds
             return
         if seconds <= _POLL:  # a machine may be slow to wake who only looks whether something has changed
-            seconds = self.rng.choice((seconds, 0.5, 3.0))
+            seconds = self.rng.choice((seconds, 2.0, 6.0))
         actor.wake = self.now + seconds
         self.switch(f"sleeps {seconds:.3f}")
 
@@ -196,25 +212,25 @@ class World:
         """Runs the threads until all have ended."""
         self.actors = list(actors)
         self._keep(self.outside)
+        finished = threading.Lock()
+        finished.acquire()
         for actor in actors:
-            actor.start()
+            threads.start(actor, enter=self._enter, leave=lambda actor: self._leave(actor, finished))
         if actors:
             self._choose().go.release()
-            self._main.acquire()
-        for actor in actors:
-            actor.join()
+            finished.acquire()
         self._restore(self.outside)
 
-    def enter(self, actor: Actor) -> None:
+    def _enter(self, actor: Actor) -> None:
         self._restore(actor.process)
 
-    def leave(self, actor: Actor) -> None:
+    def _leave(self, actor: Actor, finished: threading.Lock) -> None:
         self._keep(actor.process)
         self.actors.remove(actor)
         if self.actors:
             self._choose().go.release()
         else:
-            self._main.release()
+            finished.release()
 
     def _choose(self) -> Actor:
         rng = self.rng
@@ -223,39 +239,47 @@ class World:
         if self.jumps_left and rng.random() < 0.02:
             self.jumps_left -= 1
             self.count("time passes")
-            self.now += rng.choice((0.5, 6.0, 31.0, 140.0, 400.0, 90_000.0 if rng.random() < 0.1 else 3.0))
+            self.now += rng.choice(self.leaps)
         if self.clock_jumps_left and rng.random() < 0.01:
             self.clock_jumps_left -= 1
             self.count("a wall clock jumps")
             rng.choice(self.actors).process.wall += rng.choice((-240.0, -5.0, 5.0, 240.0))
         if self.kills_left and rng.random() < 0.03:
-            self._kill(rng.choice(self.actors))
+            self.kills_left -= self.kill(rng.choice(self.actors).process)
         self.on_step()
-        ready = [actor for actor in self.actors if actor.is_ready(self.now)]
-        if not ready or self.steps > _MOST_STEPS:
-            if self.steps > _MOST_STEPS:
-                self.count("endless")
-                for actor in self.actors:
-                    actor.is_killed = True
-                return rng.choice(self.actors)
-            free = [actor for actor in self.actors if actor.waits_for is None or not actor.waits_for.locked()]
+        if self.steps > _MOST_STEPS:
+            self.count("endless")
+            for actor in self.actors:
+                actor.is_killed = True
+        able = self.set_aside.able(self.actors)
+        ready = [actor for actor in able if actor.is_ready(self.now)]
+        if not ready:
+            free = [actor for actor in able if actor.waits_for is None or not actor.waits_for.locked()]
             self.now = max(self.now, min(actor.wake for actor in free))
             ready = [actor for actor in free if actor.is_ready(self.now)]
         return rng.choice(ready)
 
-    def _kill(self, victim: Actor) -> None:
-        threads = [actor for actor in self.actors if actor.process is victim.process and actor.may_be_killed]
-        if not threads:
-            return
-        self.kills_left -= 1
-        self.count("a process is killed")
-        self.note(f"SIGKILL to {victim.process.name}")
-        self._dead[victim.process] = None
-        for actor in threads:
+    def kill(self, process: Process) -> bool:
+        """SIGKILL. False where the process has nothing to do at the moment."""
+        busy = [actor for actor in self.actors if actor.process is process and actor.may_be_killed]
+        if busy:
+            self.count("a process is killed")
+            self.note(f"SIGKILL to {process.name}")
+            self._dead[process] = None
+        for actor in busy:
             actor.is_killed = True
+        return bool(busy)
+
+    def end_processes(self, survivor: Actor) -> None:
+        """SIGKILL to all others. They are started anew when the gate is open again."""
+        for actor in self.actors:
+            if actor is not survivor and actor.process is not survivor.process:
+                self.kill(actor.process)
+                self._dead.setdefault(actor.process, None)
 
     def statement_fails(self) -> bool:
-        if self.actor is None or not self.failing_statements_left or self.rng.random() >= 0.01:
+        actor = self.actor
+        if actor is None or actor.is_alone or not self.failing_statements_left or self.rng.random() >= 0.01:
             return False
         self.failing_statements_left -= 1
         self.count("a statement fails")
@@ -270,7 +294,7 @@ class World:
     def note(self, what: str) -> None:
         if self.trace is not None:
             who = self.actor.name if self.actor else "outside"
-            self.trace.append(f"{self.now - _START:10.3f} {who:10} {' '.join(what.split())[:150]}")
+            self.trace.append(f"{self.now - START:10.3f} {who:10} {' '.join(what.split())[:150]}")
 
 
 world = World()

@@ -1,0 +1,156 @@
+"""Who acts besides the windows: workers, support, the operator of the installation, and people at the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+
+from connectors.deliveries import worker
+from connectors.deliveries.restore import after_restore
+from simulation import databases
+from simulation.crm import crm
+from simulation.expectation import Expectation, Restored
+from simulation.people import Person
+from simulation.support import decide_next
+from simulation.threads import Actor, Killed
+from simulation.world import world
+
+
+class Rounds:
+    """A thread of the server's own, which does a thing now and then, and starts anew after its process was killed."""
+
+    def __init__(self, expectation: Expectation, work: Callable[[], Any], *, rounds: int) -> None:
+        self.expected, self.work, self.rounds = expectation, work, rounds
+
+    def __call__(self, actor: Actor) -> None:
+        for _ in range(self.rounds):
+            failing = world.failing_statements_left
+            world.begin_work(actor)
+            try:
+                self.work()
+            except Killed:
+                connection.close()
+            except Exception as error:
+                connection.close()
+                if not (isinstance(error, OperationalError) and world.failing_statements_left < failing):
+                    self.expected.surprises.append(f"{actor.name}: {error!r}")
+            finally:
+                crm.leave(actor.name)
+                world.end_work(actor)
+            world.sleep(world.rng.choice((1.0, 8.0, 40.0, 130.0)))
+
+
+def send_due() -> None:
+    """A round of a worker."""
+    if world.rng.random() < 0.2:
+        worker.clear_up()
+    for delivery in worker.take_due(limit=4):
+        worker.deliver(delivery)
+
+
+def support(expected: Expectation) -> Rounds:
+    """Support decides about one thing that waits for it, now and then."""
+    return Rounds(expected, lambda: decide_next(expected), rounds=3)
+
+
+class Update:
+    """The operator installs another release, here with a further key: some processes go on with what they have."""
+
+    def __init__(self, expectation: Expectation) -> None:
+        self.expected = expectation
+
+    def __call__(self, actor: Actor) -> None:
+        for _ in range(world.rng.randint(1, 2)):
+            world.sleep(world.rng.choice((0.2, 1.0, 6.0, 60.0)))
+            world.count("a release is installed")
+            change = world.rng.choice(("keys", "version", "both"))
+            installed = world.release
+            world.release = replace(
+                installed,
+                keys=min(installed.keys + (change != "version"), 3),
+                version=2 if change != "keys" else installed.version,
+            )
+            for process in {other.process for other in world.actors if other is not actor}:
+                if world.rng.random() < 0.5:
+                    world.kill(process)
+
+
+class BackUp:
+    """The operator saves the database, and restores it some time later, as ``docs/deliveries.md`` tells."""
+
+    def __init__(self, expectation: Expectation) -> None:
+        self.expected = expectation
+
+    def __call__(self, actor: Actor) -> None:
+        world.sleep(world.rng.choice((0.1, 0.5, 2.0, 10.0)))
+        with transaction.atomic():
+            world.switch("saves the database")
+            actor.is_alone = True
+            databases.save()
+            saved = world.now
+        actor.is_alone = False
+        world.sleep(world.rng.choice((1.0, 5.0, 30.0, 200.0)))
+        with world.gate:
+            world.end_processes(actor)
+            while any(other.may_be_killed for other in world.actors if other is not actor):
+                world.sleep(0.01)
+            actor.is_alone = True
+            with transaction.atomic():
+                databases.restore()
+            after_restore()
+            actor.is_alone = False
+            self.expected.restored = Restored(saved=saved, restored=world.now)
+            crm.has_ended_logins = True
+            world.count("a back-up is restored")
+            world.note("the back-up is restored")
+
+
+class PeopleAtTheCrm:
+    """They write into records, delete some, and end logins; called at every switch."""
+
+    def __init__(self, expected: Expectation, people: list[Person], habits: set[str]) -> None:
+        self.expected, self.people = expected, people
+        self.habits = sorted(habits)
+
+    def __call__(self) -> None:
+        crm.settle()
+        if not self.habits or world.rng.random() >= 0.01:
+            return
+        habit = world.rng.choice(self.habits)
+        if habit == "end logins":
+            if names := [person.key for person in self.people if person.is_oauth]:
+                world.count("a login is revoked at the CRM")
+                crm.end_logins(world.rng.choice(names))
+            return
+        tenants = sorted({person.known.tenant for person in self.people})
+        rows = [(tenant, row) for tenant in tenants for row in crm.records(tenant)]
+        if not rows:
+            return
+        tenant, row = world.rng.choice(rows)
+        if habit == "write":
+            write_by_hand(self.expected, row)
+        else:
+            world.count("a person deletes a record")
+            world.note(f"a person deletes {row['id']}")
+            self.expected.deleted[tenant, subject_of(row)] = world.now
+            crm.delete_by_hand(row)
+
+
+def write_by_hand(expected: Expectation, row: dict[str, Any]) -> None:
+    """A person adds a line to a record, unless somebody has just read it to write it back."""
+    if not crm.is_quiet(row["id"]):
+        return
+    text = f"By hand: {world.rng.randrange(10**9):09}."
+    crm.write_by_hand(row, text)
+    expected.by_people.setdefault(row["id"], []).append(text)
+    world.count("a person writes into a record")
+    world.note(f"a person writes into {row['id']}")
+
+
+def subject_of(row: dict[str, Any]) -> str:
+    """Session, or conversation day, of a record."""
+    return str(row["external_id"]).partition(" (")[0]

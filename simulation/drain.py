@@ -1,0 +1,116 @@
+"""After a schedule: the CRM is well, everybody is connected, and support decides about what waits for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from connectors.deliveries import worker
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.policy import Kind
+from connectors.deliveries.queue import State
+from simulation import support
+from simulation.actors import write_by_hand
+from simulation.crm import crm
+from simulation.expectation import Expectation
+from simulation.people import ELSEWHERE, Person, login
+from simulation.world import world
+
+_ROUNDS = 300
+_DECISIONS = 20
+_BETWEEN_DECISIONS = 200.0  # seconds
+
+
+def drain(expected: Expectation, people: list[Person]) -> None:
+    """Until nothing waits any more; what waits without a cause in the schedule is a finding."""
+    crm.heal()
+    world.start_outside()
+    for row in crm.records(None):
+        if world.rng.random() < 0.3:
+            write_by_hand(expected, row)
+    worker.clear_up()
+    _send_all(expected)
+    _judge_states(expected)
+    if expected.restored or crm.has_ended_logins or Delivery.objects.filter(state=State.LOGIN).exists():
+        for is_at_home in (False, True):
+            if is_at_home or any(told.kind == "move" for told in expected.requests):
+                _reconnect(people, is_at_home=is_at_home)
+                _send_all(expected)
+    for _ in range(_DECISIONS):
+        if not (waiting := support.waiting()):
+            break
+        world.now += _BETWEEN_DECISIONS
+        for delivery in waiting:
+            support.decide(delivery, expected)
+        _send_all(expected)
+    if Delivery.objects.filter(state=State.GIVEN_UP).exists():
+        world.now += timedelta(days=settings.DELIVERY_KEEP_DAYS, minutes=1).total_seconds()
+        worker.clear_up()
+
+
+def _send_all(expected: Expectation) -> None:
+    for _ in range(_ROUNDS):
+        taken = worker.take_due(limit=9)
+        for delivery in taken:
+            worker.deliver(delivery)
+        if not taken and not _pass_time():
+            break
+    if any(not _waits_for_another(delivery) for delivery in Delivery.objects.filter(state=State.WAITING)):
+        expected.surprises.append("the queue does not drain")
+
+
+def _pass_time() -> bool:
+    """To the next moment at which something may be due; False where there is none."""
+    waiting = Delivery.objects.filter(state=State.WAITING).values_list("next_attempt_at")
+    if not waiting:
+        return False
+    others = Delivery.objects.values_list("lease_until", "settles_at")
+    moments = [moment.timestamp() for row in (*waiting, *others) for moment in row if moment is not None]
+    circuits = Circuit.objects.exclude(open_until=None).values_list("open_until", flat=True)
+    moments += [moment.timestamp() for moment in circuits if moment is not None]
+    later = [moment for moment in moments if moment >= world.now]
+    world.now = min(later) + 0.01 if later else world.now
+    return bool(later)
+
+
+def _waits_for_another(delivery: Delivery) -> bool:
+    """An earlier change of the same record waits for the login of its user, or the record itself for support."""
+    if delivery.record is None:
+        return False
+    earlier = Delivery.objects.of(delivery.record).filter(position__lt=delivery.position)
+    is_stuck = Q(state__in=(State.PERSON, State.GIVEN_UP))
+    kept = is_stuck & (Q(kind=Kind.CREATE) | Q(kind=Kind.TEXTS, settles_at__isnull=False))
+    return earlier.filter(Q(state=State.LOGIN) | kept).exists()
+
+
+def _judge_states(expected: Expectation) -> None:
+    """What waits for support, for a login, or was given up: only where the schedule has a cause for it."""
+    logged_out = any(told.kind in ("logout", "move") for told in expected.requests)
+    for delivery in Delivery.objects.select_related("user", "call_log", "conversation"):
+        refusable = bool(crm.judged) or crm.too_long is not None
+        cause = {
+            State.PERSON: refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted),
+            State.LOGIN: crm.has_ended_logins or logged_out,
+            State.WAITING: _waits_for_another(delivery),
+            State.GIVEN_UP: world.now - delivery.accepted_at.timestamp() > settings.DELIVERY_MAX_AGE_HOURS * 3600,
+        }.get(State(delivery.state), False)
+        world.count(f"kept: {delivery.state}")
+        parked = delivery.state in (State.PERSON, State.GIVEN_UP)
+        expected.parked += parked
+        in_doubt = parked and delivery.is_in_doubt
+        expected.in_doubt += in_doubt
+        if in_doubt and delivery.state == State.PERSON and crm.can_be_asked and not (crm.judged or expected.restored):
+            expected.surprises.append(f"{delivery} is in doubt at a CRM that can be asked: {delivery.last_error}")
+        if not cause:
+            expected.surprises.append(f"{delivery} waits for {delivery.state} without a cause: {delivery.last_error}")
+
+
+def _reconnect(people: list[Person], *, is_at_home: bool) -> None:
+    """Everybody logs in: those who may change their company there first, where some of their changes may wait."""
+    for person in people:
+        company = person.company if is_at_home else ELSEWHERE
+        if person.is_oauth and person.known.company != company:
+            crm.move(person.key, company)
+        login(person)

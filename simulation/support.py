@@ -1,0 +1,84 @@
+"""What members of support do: look at the CRM, then decide about what waits for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit.models import MessageLog
+from connectors.deliveries import support
+from connectors.deliveries.changes import CallEdit, from_json
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import Kind
+from connectors.deliveries.queue import State
+from simulation.crm import crm
+from simulation.expectation import Expectation
+from simulation.people import tenant_of
+from simulation.windows import text_of
+from simulation.world import world
+
+
+def waiting() -> list[Delivery]:
+    """What waits for a decision, in the order in which it was accepted."""
+    found = Delivery.objects.filter(state__in=(State.PERSON, State.GIVEN_UP)).exclude(last_error="given up")
+    return list(found.select_related("user", "call_log", "conversation").order_by("accepted_at", "position"))
+
+
+def decide_next(expected: Expectation) -> None:
+    """Decides about the oldest."""
+    if found := waiting():
+        decide(found[0], expected)
+
+
+def decide(delivery: Delivery, expected: Expectation) -> None:
+    """Marks as logged what is in the CRM, gives up an edit that would undo a newer one, sends everything else."""
+    record = delivery.record
+    if record is not None and delivery.last_error == "restored" and _is_overtaken(delivery, expected):
+        world.count("support gives up")
+        support.give_up(delivery)
+        return
+    if delivery.is_in_doubt and record is not None and not record.crm_log_id:
+        if not delivery.is_settled:
+            return  # whoever looks too early cannot tell
+        free = [row for row in _records(delivery) if not record.belongs_to_another(row["id"])]
+        if free and (delivery.call_log_id or _holds_all_texts(delivery, free[-1])):
+            world.count("support marks as logged")
+            support.mark_as_logged(delivery, str(free[-1]["id"]))
+            return
+    world.count("support sends")
+    support.send_again(Delivery.objects.filter(pk=delivery.pk))
+
+
+def _records(delivery: Delivery) -> list[dict[str, Any]]:
+    """Of this call or day, oldest first."""
+    marker = delivery.conversation.marker if delivery.conversation else delivery.subject
+    return [row for row in crm.records(None) if row["external_id"] == marker]
+
+
+def _holds_all_texts(delivery: Delivery, row: dict[str, Any]) -> bool:
+    day = delivery.subject
+    ids = MessageLog.objects.filter(delivery_id=delivery.pk).values_list("message_id", flat=True)
+    return all(text_of(day, int(message_id.rpartition("-")[2])) in row["body"] for message_id in ids)
+
+
+def _is_overtaken(delivery: Delivery, expected: Expectation) -> bool:
+    """Whether the record holds this edit, or had it and was changed since."""
+    if delivery.kind not in (Kind.EDIT, Kind.DISPOSITION):
+        return False
+    text = _text_of(delivery)
+    about = (tenant_of(delivery.user), delivery.subject)
+    kind = "edit" if delivery.kind == Kind.EDIT else "dispose"
+    asked = next((told for told in expected.of(kind, about) if told.text == text), None)
+    written = [write for write in crm.applied if text in str(write.body.get("body") or write.body.get("address") or "")]
+    later = [told for told in expected.of(kind, about) if asked and told.began > asked.began]
+    if written or any(told.text in str(write.body) for told in later for write in crm.applied):
+        expected.given_up.add(text)
+        return True
+    return False
+
+
+def _text_of(delivery: Delivery) -> str:
+    from adapters.contract import Disposition
+
+    if delivery.kind == Kind.EDIT:
+        return from_json(delivery.payload, CallEdit).details.note or ""
+    return str(from_json(delivery.payload, Disposition).fields.get("address"))
