@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.contract import Disposition
+from audit.fields import Undecipherable
 from audit.models import MessageLog
 from connectors.deliveries import support
-from connectors.deliveries.changes import CallEdit, from_json
+from connectors.deliveries.changes import CallEdit, UnreadableChange, from_json
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
@@ -32,7 +34,7 @@ def decide_next(expected: Expectation) -> None:
 def decide(delivery: Delivery, expected: Expectation) -> None:
     """Marks as logged what is in the CRM, gives up an edit that would undo a newer one, sends everything else."""
     record = delivery.record
-    if record is not None and delivery.last_error == "restored" and _is_overtaken(delivery, expected):
+    if record is not None and _is_overtaken(delivery, expected):
         world.count("support gives up")
         support.give_up(delivery)
         return
@@ -64,7 +66,10 @@ def _is_overtaken(delivery: Delivery, expected: Expectation) -> bool:
     """Whether the record holds this edit, or had it and was changed since."""
     if delivery.kind not in (Kind.EDIT, Kind.DISPOSITION):
         return False
-    text = _text_of(delivery)
+    try:
+        text = _text_of(delivery)
+    except (Undecipherable, UnreadableChange):
+        return False
     about = (tenant_of(delivery.user), delivery.subject)
     kind = "edit" if delivery.kind == Kind.EDIT else "dispose"
     asked = next((told for told in expected.of(kind, about) if told.text == text), None)
@@ -77,8 +82,6 @@ def _is_overtaken(delivery: Delivery, expected: Expectation) -> bool:
 
 
 def _text_of(delivery: Delivery) -> str:
-    from adapters.contract import Disposition
-
     if delivery.kind == Kind.EDIT:
         return from_json(delivery.payload, CallEdit).details.note or ""
     return str(from_json(delivery.payload, Disposition).fields.get("address"))
