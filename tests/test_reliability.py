@@ -30,7 +30,7 @@ from adapters.contract import (
 from adapters.contract.write_fence import may_write, writes_until
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
-from connectors.deliveries import clock, logins, messages, restore
+from connectors.deliveries import calls, clock, logins, messages, restore
 from connectors.deliveries.changes import CallEdit, CallIdentity, without_long_sections
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
@@ -54,6 +54,26 @@ def lose_answer(crm, *, lands: bool = False):  # noqa: F811
         raise CrmUnavailable(maybe_applied=True)
 
     crm.on_create = drop
+
+
+# --- many at once -----------------------------------------------------------------------------------
+
+
+def test_a_call_whose_logging_ends_while_another_request_reads_is_not_claimed_again(crm, user):  # noqa: F811
+    first = calls.accept_call(user, submission("s1"))
+    ended = []
+
+    def end_before_the_delivery_is_read(execute, sql, params, many, context):
+        if not ended and sql.startswith("SELECT") and 'FROM "deliveries_delivery"' in sql:
+            ended.append(True)
+            assert first.finish(log_id="id-1")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(end_before_the_delivery_is_read):
+        assert calls.accept_call(user, submission("s1")) is None
+    assert ended
+    assert CallLog.objects.get().crm_log_id == "id-1"
+    assert not Delivery.objects.exists()
 
 
 # --- upgrades --------------------------------------------------------------------------------------

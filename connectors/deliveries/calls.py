@@ -72,7 +72,8 @@ def accept_call(user: CrmUser, submission: CallSubmission) -> Delivery | None:
             return None
         waiting = Delivery.objects.of(known).filter(kind=Kind.CREATE).first()
         if waiting is None:
-            return _claim_again(user, known, submission)
+            known.refresh_from_db()  # whoever was at it may have ended between the two reads
+            return None if known.is_logged else _claim_again(user, known, submission)
         taken = Delivery.objects.take(waiting.pk)
         if taken is not None and not taken.is_in_doubt:
             taken.hand_over(user)  # it may wait for the login of a colleague
