@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
+from connectors.deliveries import clock
 from connectors.models import ContactCreation
 from tests.extension import Extension
 from tests.sandbox import start_sandbox
@@ -75,3 +77,14 @@ def test_a_look_that_fails_leaves_the_doubt_about_a_contact(me, sandbox):
     assert me.create_contact("+12125550179", "Rue Hale")["successful"] is False
     created = me.create_contact("+12125550179", "Rue Hale")["contact"]["id"]
     assert _people(me, "Rue Hale") == [created]
+
+
+def test_a_machine_whose_clock_is_fast_does_not_take_a_doubt_for_settled(me, sandbox, monkeypatch):
+    database_time = timezone.now()
+    monkeypatch.setattr(clock, "now", lambda: database_time)
+    sandbox.fail({**CREATES, "drop": "before"})
+    assert me.create_contact("+12125550174", "Uma Finch")["successful"] is False
+    with time_machine.travel(timezone.now() + timedelta(minutes=4)):
+        again = me.create_contact("+12125550174", "Uma Finch")
+    assert "may have been created already" in str(again["returnMessage"])
+    assert _people(me, "Uma Finch") == []

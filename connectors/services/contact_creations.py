@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from adapters.contract import Contact, ContactDraft, CrmAdapter, CrmUnavailable, UnsupportedOperation, natural_name
+from connectors.deliveries import clock
 from connectors.models import ContactCreation, CrmUser
 from connectors.services.leases import lease_of, settling_time
 
@@ -37,7 +37,7 @@ class StillUncertain(CrmUnavailable):
     """This contact may have been created already."""
 
     def __init__(self, settles_at: datetime) -> None:
-        seconds = max(1, round((settles_at - timezone.now()).total_seconds()))
+        seconds = max(1, round((settles_at - clock.now()).total_seconds()))
         advice = f"The CRM did not confirm it. Please try again in {seconds} seconds: then we can tell."
         super().__init__("This contact may have been created already.", advice=advice, maybe_applied=True)
 
@@ -49,7 +49,7 @@ def claim(user: CrmUser, draft: ContactDraft) -> Claim:
     give_up = time.monotonic() + _WAIT_FOR_OTHER
     refused = 0
     while time.monotonic() < give_up:
-        now = timezone.now()
+        now = clock.now()
         try:
             with transaction.atomic():
                 return Claim(row=ContactCreation.objects.create(**key, changed_at=now))
@@ -83,7 +83,7 @@ def found(creation: Claim, adapter: CrmAdapter, draft: ContactDraft) -> Contact 
         return None
     contact = _look_for(adapter, draft)
     settles_at = creation.uncertain_since + settling_time(creation.row.platform)
-    if contact is None and timezone.now() < settles_at:
+    if contact is None and clock.now() < settles_at:
         raise StillUncertain(settles_at)
     return contact
 
@@ -104,7 +104,7 @@ def _look_for(adapter: CrmAdapter, draft: ContactDraft) -> Contact | None:
 
 def complete(creation: Claim, result: dict[str, Any]) -> None:
     """The contact is in the CRM."""
-    _mine(creation).update(state=_State.CREATED, result=result, changed_at=timezone.now())
+    _mine(creation).update(state=_State.CREATED, result=result, changed_at=clock.now())
 
 
 def give_up(creation: Claim, *, maybe_applied: bool, was_sent: bool = True) -> None:
@@ -115,7 +115,7 @@ def give_up(creation: Claim, *, maybe_applied: bool, was_sent: bool = True) -> N
     """
     uncertain_since = creation.uncertain_since
     if was_sent:
-        uncertain_since = timezone.now() if maybe_applied else None
+        uncertain_since = clock.now() if maybe_applied else None
     if uncertain_since:
         _mine(creation).update(state=_State.UNCERTAIN, changed_at=uncertain_since)
     else:
@@ -125,7 +125,7 @@ def give_up(creation: Claim, *, maybe_applied: bool, was_sent: bool = True) -> N
 def may_write_until(creation: Claim) -> float:
     """The ``time.monotonic()`` up to which a write may begin: afterwards the claim may be another request's."""
     ends = creation.row.changed_at + lease_of(creation.row.platform) * 2 / 3
-    return time.monotonic() + (ends - timezone.now()).total_seconds()
+    return time.monotonic() + (ends - clock.now()).total_seconds()
 
 
 def _mine(creation: Claim) -> Any:

@@ -26,6 +26,7 @@ from adapters.contract import (
 )
 from adapters.opening import construct
 from audit.fields import Undecipherable
+from connectors.deliveries import clock
 from connectors.models import CrmUser
 from connectors.observation import metrics
 from connectors.services.account_cache import SharedAccountCache
@@ -258,7 +259,7 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
         if is_done():
             yield None
             return
-        lease = user.take_refresh_lease(now=timezone.now(), lifetime=longest_renewal(user.platform))
+        lease = user.take_refresh_lease(now=clock.now(), lifetime=longest_renewal(user.platform))
         if lease:
             break
         if time.monotonic() > give_up:

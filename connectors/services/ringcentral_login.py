@@ -24,6 +24,7 @@ from adapters.contract import (
     OAuthClient,
 )
 from audit.fields import Undecipherable
+from connectors.deliveries import clock
 from connectors.models import CrmUser, RingCentralLogin
 from connectors.services.identity import RingCentralIdentity, identify, ringcentral_client
 
@@ -200,7 +201,7 @@ def _token(user: CrmUser, *, used: str) -> str:
 
 def _take_lease(login: RingCentralLogin) -> uuid.UUID | None:
     """The right to refresh, for one process at a time, and only if the tokens are still those that were read."""
-    lease, now = uuid.uuid4(), timezone.now()
+    lease, now = uuid.uuid4(), clock.now()
     lifetime = timedelta(seconds=2 * (settings.OUTBOUND_CONNECT_TIMEOUT + settings.OUTBOUND_READ_TIMEOUT))
     free = RingCentralLogin.objects.filter(Q(refresh_lease_until=None) | Q(refresh_lease_until__lt=now))
     same = free.filter(pk=login.pk, ended_at=None, token_expires_at=login.token_expires_at)
