@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Substr
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,7 +19,7 @@ from audit.models import AuditEvent, CallLog, ConversationLog
 from connectors.desk.names import name_of
 from connectors.desk.site import site
 from connectors.desk.templatetags.desk import ago, call_in_words, log_state, outcome_in_words, short
-from connectors.desk.timeline import words_of
+from connectors.desk.timeline import name_of_actor, words_of
 from connectors.models import CrmUser
 
 
@@ -109,12 +110,20 @@ class ConversationLogAdmin(LogAdmin):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Everything that was done or tried. Its search finds whole ids only, each by an index."""
 
-    list_display = ("when", "what", "how", "about", "actor")
+    list_display = ("when", "what", "how", "about", "who")
     list_filter = (OutcomeFilter, CrmFilter, "occurred_at")
     search_fields = ("subject",)  # see ``get_search_results``
     search_help_text = "Session id, reference, or actor (user:…, staff:…), as a whole"
     ordering = ("-occurred_at",)
     readonly_fields = ("occurred_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        """With the names of those who acted."""
+        users = CrmUser.objects.filter(
+            platform=OuterRef("platform"), wire_id=Substr(OuterRef("actor"), len("user:") + 1)
+        )
+        rows: QuerySet[AuditEvent] = super().get_queryset(request)
+        return rows.annotate(name=Subquery(users.values("name")[:1]))
 
     @admin.display(description="When", ordering="occurred_at")
     def when(self, event: AuditEvent) -> SafeString | str:
@@ -137,6 +146,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
         if not event.subject:
             return event.target or "-"
         return format_html('<a href="{}?q={}">{}</a>', reverse("admin:desk_search"), event.subject, event.subject)
+
+    @admin.display(description="Who")
+    def who(self, event: AuditEvent) -> str:
+        return str(vars(event).get("name") or name_of_actor(event.actor))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

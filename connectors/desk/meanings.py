@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_SENTENCE = re.compile(r"(?:^|(?<=[.!?] ))\w")
 
 
 @dataclass(frozen=True)
@@ -86,4 +89,5 @@ def meaning_of(name: str, *, crm: str, agent: str) -> Meaning:
     """Of an error's name; one that is not known is a fault of this server."""
     found = _MEANINGS.get(name, _OWN)
     words = {"crm": crm, "agent": agent or "the agent"}
-    return Meaning(found.happened.format(**words), found.to_do.format(**words))
+    to_do = _SENTENCE.sub(lambda start: start[0].upper(), found.to_do.format(**words))
+    return Meaning(found.happened.format(**words), to_do)

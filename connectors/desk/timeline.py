@@ -121,10 +121,11 @@ def names_of(actors: Iterable[str], *, platform: str, owner: str) -> dict[str, s
     wire_ids = [actor.removeprefix("user:") for actor in actors if actor.startswith("user:")]
     users = CrmUser.objects.filter(platform=platform, wire_id__in=wire_ids) if wire_ids else ()
     names = {user.actor: user.name or user.email for user in users if user.owner == owner and (user.name or user.email)}
-    return {actor: names.get(actor) or _name(actor) for actor in actors}
+    return {actor: names.get(actor) or name_of_actor(actor) for actor in actors}
 
 
-def _name(actor: str) -> str:
+def name_of_actor(actor: str) -> str:
+    """Of an actor whose name is not known: what it is."""
     kind, _, name = actor.partition(":")
     if kind == "staff":
         return f"{name} (support)"

@@ -123,8 +123,7 @@ def outcome_in_words(event: AuditEvent) -> str:
     """Whether it succeeded, and if not, why."""
     if event.outcome == "success":
         return "done"
-    meaning = meaning_of(event.error, crm=registry.display_name(event.platform) or "the CRM", agent="")
-    return f"{meaning.happened}. {meaning.to_do}"
+    return meaning_of(event.error, crm=registry.display_name(event.platform) or "the CRM", agent="").happened
 
 
 @register.filter
