@@ -36,7 +36,7 @@ def decide(request: HttpRequest, key: str) -> HttpResponse:
     if not request.user.has_perm(decision.permission):
         raise PermissionDenied
     given = request.POST if request.method == "POST" else request.GET
-    ids = _ids(given.get("ids", ""))
+    ids = _ids(given.get("ids", "")) or _named(request, decision)
     if request.method == "POST" and "confirmed" in request.POST:
         return _carry_out(request, decision, ids)
     return ask(request, decision, ids)
@@ -108,6 +108,15 @@ def _one(request: HttpRequest, decision: Decision, pk: uuid.UUID) -> str:
         detail = {"decision": decision.key.replace("-", " "), "effect": effect}
         note_decision(request, decision.action, f"{decision.label}: {effect}.", logged_on, detail=detail, **about)
     return effect
+
+
+def _named(request: HttpRequest, decision: Decision) -> list[uuid.UUID]:
+    """What a group of the queue holds: the changes that ``platform``, ``crm``, ``state`` and ``reason`` name."""
+    wanted = {name: request.GET[name] for name in ("platform", "crm", "state", "reason") if name in request.GET}
+    if not wanted or decision.action != "delivery.decide":
+        return []
+    rows = decision.rows().filter(**wanted).order_by("accepted_at")
+    return list(rows.values_list("pk", flat=True)[:MOST])
 
 
 def _ids(text: str) -> list[uuid.UUID]:

@@ -49,9 +49,9 @@ class Group:
 def queue(request: HttpRequest) -> HttpResponse:
     """The groups, those first that need somebody; and the changes of the one that ``crm``, ``state``, ``reason`` name.
 
-    ``crm`` alone: all that waits for that CRM.
+    ``platform`` or ``crm`` alone: all that waits for that CRM.
     """
-    wanted = {name: request.GET[name] for name in ("crm", "state", "reason") if name in request.GET}
+    wanted = {name: request.GET[name] for name in ("platform", "crm", "state", "reason") if name in request.GET}
     items = _items(wanted) if wanted else []
     return page(
         request,

@@ -49,13 +49,15 @@ class SupportSite(AuditedSite):
         return {**super().each_context(request), "navigation": links}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """The start page, with the CRMs that the extension does not offer since they are not set up."""
+        """The start page; with the CRMs that the extension does not offer since they are not set up."""
+        from connectors.desk.start_page import start  # models: this module is imported before there are any
+
         lacking = [
             (manifest.display_name, ", ".join(missing))
             for manifest in registry.manifests().values()
             if (missing := registry.missing_secrets(manifest))
         ]
-        return super().index(request, {"not_set_up": lacking, **(extra_context or {})})
+        return super().index(request, {"not_set_up": lacking, **start(request), **(extra_context or {})})
 
 
 site = SupportSite(name="admin")

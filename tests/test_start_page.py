@@ -1,0 +1,131 @@
+"""The start page: what waits, how each CRM is, and at what cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from audit.models import CallLog, LogState, TrafficHour
+from audit.recorder import record
+from audit.sealing import seal_all
+from audit.traffic import STEPS, hour_of
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
+from tests.factories import CrmUserFactory
+
+
+def _as(client, role):
+    make_roles(apps)
+    account = User.objects.create_user(role[:4] + role[-5:-1], password="x" * 16, is_staff=True)
+    account.groups.set([Group.objects.get(name=role)])
+    client.force_login(account)
+
+
+def _hour(platform, *, hours_ago, succeeded=0, failed=0, step=3, action="call_log.create"):
+    durations = [0] * (len(STEPS) + 1)
+    durations[step] = succeeded
+    TrafficHour.objects.create(
+        hour=hour_of(timezone.now() - timedelta(hours=hours_ago)), platform=platform, action=action,
+        succeeded=succeeded, failed=failed, durations=durations,
+    )  # fmt: skip
+
+
+def _waiting(user, *, state="waiting", hours=1.0, **columns):
+    log = CallLog.objects.create(
+        platform=user.platform, owner=user.owner, user=user, session_id=f"{Delivery.objects.count()}", state="queued"
+    )
+    return Delivery.objects.create(
+        kind="call_log.create", platform=user.platform, crm=f"{user.platform}:{user.host}", user=user, call_log=log,
+        position=1, payload="{}", accepted_at=timezone.now() - timedelta(hours=hours), state=state, **columns,
+    )  # fmt: skip
+
+
+def _row(page, name):
+    (row,) = [row for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL) if f'<th scope="row">{name}<br>' in row]
+    return " ".join(re.sub(r"<[^>]+>", " ", row).split())
+
+
+@pytest.mark.django_db
+def test_it_tells_what_waits_what_needs_somebody_and_how_each_crm_is(client):
+    _as(client, SUPPORT_ACT)
+    user = CrmUserFactory(host="crm.example")
+    _waiting(user, hours=5)
+    _waiting(user, state="person", hours=30)
+    _waiting(user, state="given_up", hours=99)
+    CallLog.objects.create(platform="testCRM", owner="o", session_id="f", state=LogState.FAILED)
+    Circuit.objects.create(
+        crm="testCRM:crm.example", failures=4, since=timezone.now() - timedelta(hours=2),
+        open_until=timezone.now() + timedelta(minutes=2),
+    )  # fmt: skip
+    _hour("testCRM", hours_ago=3, succeeded=30, failed=2)
+    _hour("testCRM", hours_ago=26, succeeded=8, step=9)
+    _hour("testCRM", hours_ago=24 * 9, succeeded=1000, failed=1000)
+    page = client.get("/admin/").content.decode()
+    plain = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "2 waiting oldest: 30 h ago" in plain
+    assert "1 needs a decision 1 given up" in plain
+    assert "1 failed today of 4 calls and conversations" in plain
+    row = _row(page, "Test CRM")
+    assert "✕ down since 2 h ago crm.example 2 oldest: 30 h ago" in row
+    assert "38 calls, 5.0 % failed" in row
+    assert f"half within {STEPS[3]} ms 95 % within {STEPS[9]} ms" in row
+    assert "Try now" in row
+
+
+@pytest.mark.django_db
+def test_its_charts_are_of_the_chosen_period_and_of_our_own_files(client):
+    _as(client, SUPPORT_VIEW)
+    _hour("testCRM", hours_ago=1, succeeded=3, failed=1)
+    _hour("testCRM", hours_ago=24 * 20, succeeded=7)
+    for days, logged in ((7, 3), (30, 10)):
+        page = client.get(f"/admin/?days={days}").content.decode()
+        data = json.loads(re.search(r'<script id="desk-chart-data" type="application/json">(.*?)</script>', page)[1])
+        assert len(data["days"]) == days
+        (series,) = data["series"]
+        assert sum(series["logged"]) == logged
+        assert 25.0 in series["failed"]
+    assert all(source.startswith("/static/") for source in re.findall(r'<script src="([^"]*)"', page))
+    assert "Try now" not in page, "who only sees tries nothing"
+
+
+@pytest.mark.django_db
+def test_what_was_sealed_is_what_it_counts(client):
+    _as(client, SUPPORT_VIEW)
+    for outcome in ("success", "success", "failure"):
+        record("call_log.create", actor="user:x", platform="testCRM", outcome=outcome, crm_calls=1, milliseconds=90)
+    seal_all()
+    assert "2 calls, 33.3 % failed" in _row(client.get("/admin/").content.decode(), "Test CRM")
+
+
+@pytest.mark.django_db
+def test_it_costs_at_most_twelve_statements_however_much_there_is(client):
+    _as(client, SUPPORT_ACT)
+    counts = []
+    for number in (2, 30):
+        user = CrmUserFactory(host="crm.example")
+        for _ in range(number):
+            _waiting(user)
+        for hour in range(number):
+            _hour("testCRM", hours_ago=hour + number * 40, succeeded=2)
+            record("call_log.create", actor="user:x", platform="testCRM", outcome="failure")
+        client.get("/admin/")
+        with CaptureQueriesContext(connection) as statements:
+            client.get("/admin/")
+        counts.append(len(statements))
+    assert counts[0] == counts[1] <= 12
+
+
+@pytest.mark.django_db
+def test_an_account_without_a_role_is_told_how_to_get_one(client):
+    client.force_login(User.objects.create_user("new", password="x" * 16, is_staff=True))
+    page = client.get("/admin/").content.decode()
+    assert "Your account has no role yet" in page
+    assert "waiting" not in page
