@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -13,6 +14,7 @@ from structlog.stdlib import ProcessorFormatter
 
 from adapters.contract import ServerMisconfigured
 from audit.models import CallLog, ConversationLog, MessageLog
+from connectors.api import urls
 from connectors.api.authentication import issue_token
 from connectors.models import CrmUser
 from tests.factories import CrmUserFactory
@@ -347,3 +349,19 @@ def test_a_null_in_a_list_is_left_out(client, path, body):
     token = issue_token(CrmUserFactory())
     reply = client.post(f"{path}?jwtToken={token}", json.dumps(body), content_type="application/json")
     assert reply.status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "trace", "head", "options"])
+def test_no_path_fails_for_a_method_it_does_not_know(client, method):
+    """A viewset's method of that name would be called for every path of the viewset."""
+    token = issue_token(CrmUserFactory())
+    for route in urls.urlpatterns:
+        path = re.sub(r"<[^>]*>", "x", f"/{route.pattern}")
+        if str(route.pattern) == "unAuthorize":
+            continue
+        reply = getattr(client, method)(
+            f"{path}?jwtToken={token}",
+            **({} if method in ("get", "head", "trace") else {"data": "{}", "content_type": "application/json"}),
+        )
+        assert reply.status_code < 500 or reply.status_code == 503, (method, path, reply.content)

@@ -144,7 +144,7 @@ class CallDownViewSet(WireViewSet):
         return Response({"successful": True})
 
     @operation("callDown")
-    def delete(self, request: Request, entry_id: str) -> Response:
+    def remove(self, request: Request, entry_id: str) -> Response:
         try:
             call_down.remove(user=token_user(request), entry_id=entry_id)
         except call_down.NoSuchEntry:

@@ -45,7 +45,7 @@ urlpatterns = [
     path("callLog", call_logs.CallLogViewSet.as_view({"get": "find", "post": "create", "patch": "update"})),
     path("callLog/cacheNote", note_drafts.NoteDraftViewSet.as_view({"post": "create"})),
     path("calldown", call_down.CallDownViewSet.as_view({"get": "find", "post": "create"})),
-    path("calldown/<str:entry_id>", call_down.CallDownViewSet.as_view({"patch": "update", "delete": "delete"})),
+    path("calldown/<str:entry_id>", call_down.CallDownViewSet.as_view({"patch": "update", "delete": "remove"})),
     path("callDisposition", dispositions.DispositionViewSet.as_view({"put": "update"})),
     path("messageLog", message_logs.MessageLogViewSet.as_view({"post": "create"})),
     path("ringcentral/oauth/callback", ringcentral.RingCentralViewSet.as_view({"get": "connect"})),
