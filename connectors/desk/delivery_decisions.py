@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from audit.fields import Undecipherable
 from connectors.deliveries import support
 from connectors.deliveries.changes import UnreadableChange
 from connectors.deliveries.models import Delivery
-from connectors.deliveries.policy import IfSent
+from connectors.deliveries.policy import IfSent, Kind
 from connectors.desk.decisions import Decision, Effect
+from connectors.desk.names import name_of
 from connectors.services.note_drafts import HANDED_BACK_FOR
 
+_WHAT: dict[str, str] = {
+    Kind.CREATE: "Call",
+    Kind.EDIT: "Edit of a call",
+    Kind.DISPOSITION: "Outcome of a call",
+    Kind.TEXTS: "Messages",
+    Kind.REVOKE: "End of a login",
+    Kind.LOOK_AGAIN: "Second look for a record",
+}
 _AT_WORK = Effect(
     will="{n} {is} being sent at this moment and {is} left alone",
     done="{n} {was} being sent at that moment: look again",
@@ -25,11 +35,12 @@ def _rows() -> models.QuerySet[Delivery]:
 
 
 def describe(delivery: Delivery) -> tuple[str, str]:
-    """What is to be done with which call or day, and whose it is."""
+    """What is to be done about which call or day, and whose it is."""
     record = delivery.record
     moment = getattr(record, "started_at", None) or delivery.accepted_at
-    what = f"{delivery.get_kind_display()} of {moment:%Y-%m-%d %H:%M} UTC"
-    return f"{what}, {delivery.subject}" if delivery.subject else what, delivery.user.name or delivery.user.wire_id
+    ending = f" with a number that ends in {record.number_ending}" if record and record.number_ending else ""
+    what = f"{_WHAT.get(delivery.kind, 'Change')} of {timezone.localtime(moment):%Y-%m-%d %H:%M %Z}{ending}"
+    return what, name_of(delivery.user)
 
 
 def logged_on(delivery: Delivery) -> list[models.Model]:
@@ -87,12 +98,14 @@ SEND_NOW = Decision(
 def _sort_handing_back(delivery: Delivery) -> str:
     if support.is_at_work(delivery):
         return "at work"
-    return "handed back" if support.may_be_handed_back(delivery) else "not a new call"
+    if not support.may_be_handed_back(delivery):
+        return "not a new call"
+    return "in doubt" if delivery.is_in_doubt else "handed back"
 
 
 def _hand_back(delivery: Delivery, actor: str) -> str:
     effect = _sort_handing_back(delivery)
-    if effect != "handed back":
+    if effect not in ("handed back", "in doubt"):
         return effect
     try:
         return effect if support.hand_back(delivery) else "at work"
@@ -109,6 +122,10 @@ HAND_BACK = Decision(
     action="delivery.decide",
     effects={
         "handed back": Effect(will="{n} will be handed back", done="{n} {was} handed back"),
+        "in doubt": Effect(
+            will="{n} may be in the CRM and will be handed back: {it} will be looked for when logged again",
+            done="{n} {was} handed back, and will be looked for when logged again",
+        ),
         "not a new call": Effect(
             will="{n} {is} no new call, or {has} a record in the CRM, and stay{s} as {it} {is}",
             done="{n} stay{s} as {it} {was}",

@@ -72,7 +72,8 @@ def _marked(request: HttpRequest, delivery: Delivery, crm_id: str, checked: str)
 
 def back_from(delivery: Delivery) -> str:
     """The page of its call or conversation day."""
-    record = delivery.record
-    if record is None:
-        return reverse("admin:deliveries_delivery_changelist")
-    return reverse(f"admin:audit_{record._meta.model_name}_change", args=[record.pk])
+    if delivery.call_log_id is not None:
+        return reverse("admin:desk_call", args=[delivery.call_log_id])
+    if delivery.conversation_id is not None:
+        return reverse("admin:desk_day", args=[delivery.conversation_id])
+    return reverse("admin:desk_queue")

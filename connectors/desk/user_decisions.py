@@ -6,13 +6,14 @@ from django.db import models
 
 from connectors.deliveries.models import Delivery
 from connectors.desk.decisions import Decision, Effect
+from connectors.desk.names import name_of
 from connectors.models import ContactMatch, CrmUser
 from connectors.services.sessions import disconnect
 
 
 def describe(user: CrmUser) -> tuple[str, str]:
     waiting = Delivery.objects.filter(user=user).count()
-    return f"{waiting} change{'' if waiting == 1 else 's'} waiting", user.name or user.wire_id
+    return f"{waiting} change{'' if waiting == 1 else 's'} waiting", name_of(user)
 
 
 def about(user: CrmUser) -> dict[str, str]:

@@ -1,0 +1,390 @@
+"""Decisions of support: nothing happens before it is confirmed, the page says what will, and all see who did it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from adapters import registry
+from adapters.contract import Contact, ContactMatches, CrmUnavailable, LoggedCall, LogResult, RecordNotFound
+from adapters.contract.errors import ReferenceGone, UnsupportedOperation
+from audit.models import AuditEvent, CallLog, LogState
+from connectors.api.authentication import issue_token
+from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.worker import Worker
+from connectors.desk import decision_page
+from connectors.models import ContactMatch, CrmUser, NoteDraft
+from connectors.roles import AUDITOR, SUPPORT_ACT, SUPPORT_VIEW, make_roles
+from tests.factories import CrmUserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+STARTED = datetime(2026, 5, 4, 16, 31, tzinfo=UTC)
+
+
+class Crm:
+    """What the CRM answers; each may be an error."""
+
+    def __init__(self):
+        self.created, self.record, self.found, self.named = [], LoggedCall(), (), ()
+        self.answer = None
+
+    def create(self, adapter, entry):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.created.append((entry.session_id, entry.contact.id, entry.note))
+        entry.created(f"id-{len(self.created)}")
+        return LogResult(log_id=f"id-{len(self.created)}")
+
+    def read(self, adapter, ref):
+        if isinstance(self.record, Exception):
+            raise self.record
+        return self.record
+
+    def missing(self, adapter, marker):
+        if isinstance(self.answer, UnsupportedOperation):
+            raise self.answer
+
+
+def _method(call):
+    return lambda adapter, *given: call(adapter, *given)
+
+
+@pytest.fixture
+def crm(monkeypatch):
+    crm, sound = Crm(), registry.adapter_class("testCRM")
+    methods = {
+        "create_call_log": crm.create,
+        "get_call_log": crm.read,
+        "find_call_log": crm.missing,
+        "find_contacts": lambda adapter, phone: ContactMatches(contacts=tuple(crm.found)),
+        "find_contacts_by_name": lambda adapter, name: ContactMatches(contacts=tuple(crm.named)),
+        "revoke": lambda adapter: None,
+    }
+    bound = {name: _method(call) for name, call in methods.items()}
+    monkeypatch.setattr(registry, "adapter_class", lambda platform: type("Adapter", (sound,), bound))
+    return crm
+
+
+@pytest.fixture
+def user():
+    return CrmUserFactory(name="Agent Kim", timezone="Europe/Zurich")
+
+
+@pytest.fixture
+def staff(client):
+    return _as(client, SUPPORT_ACT)
+
+
+def _as(client, role):
+    make_roles(apps)
+    account, _ = User.objects.get_or_create(username="lee", defaults={"is_staff": True})
+    account.groups.set([Group.objects.get(name=role)])
+    client.force_login(account)
+    return client
+
+
+def _log(client, user, session, note="a note"):
+    body = {
+        "logInfo": {
+            "sessionId": session, "direction": "Inbound", "startTime": STARTED.isoformat(), "duration": 4,
+            "from": {"phoneNumber": "+14155550133"}, "to": {"phoneNumber": "+14155550100"},
+        },
+        "contactId": "c-1", "contactName": "Ada Quirk", "note": note,
+    }  # fmt: skip
+    return client.post(f"/callLog?jwtToken={issue_token(user)}", body, content_type="application/json").json()
+
+
+def _kept(client, crm, user, *sessions, error=None):
+    """Calls that the CRM could not take."""
+    crm.answer = error or CrmUnavailable(status=503)
+    for session in sessions:
+        _log(client, user, session)
+    crm.answer = None
+    return list(Delivery.objects.filter(call_log__session_id__in=sessions).order_by("accepted_at"))
+
+
+def _ask(client, key, *rows):
+    return _plain(client.get(f"/admin/desk/decide/{key}/?ids={' '.join(str(row.pk) for row in rows)}"))
+
+
+def _confirm(client, key, *rows, **more):
+    ids = " ".join(str(row.pk) for row in rows)
+    return client.post(f"/admin/desk/decide/{key}/", {"confirmed": "yes", "ids": ids, **more}, follow=True)
+
+
+def _plain(reply):
+    assert reply.status_code == 200, reply.content
+    return " ".join(re.sub(r"<[^>]+>", " ", reply.content.decode()).split()).replace("&#x27;", "'")
+
+
+def _send():
+    worker = Worker(threads=1)
+    worker.run_once()
+    return worker.sent
+
+
+# --- send now --------------------------------------------------------------------------------------
+
+
+def test_send_now_says_what_will_happen_and_probes_a_crm_that_is_down(client, staff, crm, user):
+    first, second = _kept(client, crm, user, "1", "2")
+    CallLog.objects.filter(pk=second.call_log_id).update(crm_log_id="id-9")
+    down = timezone.now() + timedelta(hours=1)
+    Circuit.objects.update_or_create(crm=first.crm, defaults={"failures": 9, "open_until": down})
+    page = _ask(client, "send-now", first, second)
+    assert "1 will be sent." in page
+    assert "1 is in the CRM already and will only be completed and marked." in page
+    assert "Agent Kim Call of 2026-05-04 16:31 UTC with a number that ends in 0133 will be sent" in page
+    assert "a note" not in page
+    assert _send() == 0, "nothing happens before it is confirmed"
+    said = _plain(_confirm(client, "send-now", first))
+    assert "1 is sent now." in said
+    assert _send() == 2, "the probe got through, so what waits for that CRM is due as well"
+    assert crm.created == [("1", "c-1", "a note")]
+
+
+def test_counts_are_taken_again_when_it_is_carried_out(client, staff, crm, user):
+    first, second, third = _kept(client, crm, user, "1", "2", "3")
+    assert "3 will be sent." in _ask(client, "send-now", first, second, third)
+    Delivery.objects.filter(pk=second.pk).delete()
+    Delivery.objects.filter(pk=third.pk).update(lease=user.pk, lease_until=timezone.now() + timedelta(minutes=2))
+    said = _plain(_confirm(client, "send-now", first, second, third))
+    assert "1 is sent now. 1 was being sent at that moment: look again. 1 was done already." in said
+
+
+def test_what_cannot_be_looked_for_is_told_before_it_is_written_perhaps_twice(client, staff, crm, user):
+    _kept(client, crm, user, "1", error=CrmUnavailable(maybe_applied=True))
+    Delivery.objects.update(last_error="UnsupportedOperation", state="person")
+    page = _ask(client, "send-now", Delivery.objects.get())
+    assert (
+        "1 may be in the CRM, which cannot be asked: it will count as not there and be written, perhaps a second"
+        in page
+    )
+
+
+def test_long_work_goes_on_in_further_requests_and_shows_how_far_it_is(client, staff, crm, user, monkeypatch):
+    deliveries = _kept(client, crm, user, "1", "2", "3")
+    monkeypatch.setattr(decision_page, "_AT_ONCE", 0)
+    reply, steps = _confirm(client, "give-up", *deliveries), []
+    while "data-go-on" in (text := reply.content.decode()):
+        steps.append(re.search(r'value="(\d)" max="(\d)"', text).groups())
+        fields = {
+            name: value.replace("&quot;", '"') for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', text)
+        }
+        reply = client.post("/admin/desk/decide/give-up/", fields, follow=True)
+    assert steps == [("1", "3"), ("2", "3")]
+    assert "3 were given up." in _plain(reply)
+    assert AuditEvent.objects.filter(action="delivery.decide", actor="staff:lee").count() == 3
+
+
+def test_a_group_of_the_queue_is_decided_about_as_a_whole(client, staff, crm, user):
+    _kept(client, crm, user, "1", "2")
+    other = CrmUserFactory(host="other.example")
+    _kept(client, crm, other, "3")
+    crm_name = Delivery.objects.filter(user=user).first().crm
+    page = _plain(client.get("/admin/desk/decide/send-now/", {"crm": crm_name, "state": "waiting"}))
+    assert "2 will be sent." in page
+
+
+# --- hand back, give up ----------------------------------------------------------------------------
+
+
+def _matched(client, user, session):
+    return client.get(f"/callLog?sessionIds={session}&jwtToken={issue_token(user)}").json()
+
+
+def test_a_call_that_is_handed_back_is_told_once_and_has_its_note_again(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    edit = {"sessionId": "1", "note": "a better note"}
+    client.patch(f"/callLog?jwtToken={issue_token(user)}", edit, content_type="application/json")
+    assert Delivery.objects.count() == 2
+    assert "1 will be handed back." in _ask(client, "hand-back", delivery)
+    assert "1 was handed back." in _plain(_confirm(client, "hand-back", delivery))
+    assert not Delivery.objects.exists()
+    reply = _matched(client, user, "1")
+    assert reply["logs"] == [{"sessionId": "1", "matched": False}]
+    assert reply["returnMessage"]["message"] == "1 call was not logged. Please log again; your note is kept."
+    assert _matched(client, user, "1")["returnMessage"] is None, "once"
+    draft = NoteDraft.objects.get()
+    assert timedelta(days=13) < draft.expires_at - timezone.now() <= timedelta(days=14)
+    assert _log(client, user, "1", note="")["successful"]
+    assert crm.created == [("1", "c-1", "a better note")]
+    assert _matched(client, user, "1")["logs"][0]["matched"]
+
+
+def test_a_note_of_the_agents_own_wins_over_the_one_that_was_handed_back(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    _confirm(client, "hand-back", delivery)
+    _log(client, user, "1", note="written anew")
+    assert crm.created[0][2] == "written anew"
+
+
+def test_an_ordinary_draft_is_not_put_into_a_log_without_a_note(client, crm, user):
+    body = {"sessionId": "1", "note": "for server-side logging"}
+    client.post(f"/callLog/cacheNote?jwtToken={issue_token(user)}", body, content_type="application/json")
+    _log(client, user, "1", note="")
+    assert crm.created[0][2] == ""
+
+
+def test_what_has_a_record_or_is_an_edit_is_not_handed_back(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    CallLog.objects.update(crm_log_id="id-1")
+    assert "1 is no new call, or has a record in the CRM" in _ask(client, "hand-back", delivery)
+    _confirm(client, "hand-back", delivery)
+    assert Delivery.objects.exists()
+    assert not NoteDraft.objects.exists()
+
+
+def test_giving_up_says_that_the_text_stays_for_a_while_and_then_goes(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    page = _ask(client, "give-up", delivery)
+    assert "1 will be given up." in page
+    assert "Their text stays here, encrypted, for 14 days" in page
+    _confirm(client, "give-up", delivery)
+    assert Delivery.objects.get().state == "given_up"
+
+
+# --- mark as logged --------------------------------------------------------------------------------
+
+FITS = LoggedCall(started_at=STARTED, contact_name="Quirk, Ada")
+DIFFERENT = {
+    "another day": (replace(FITS, started_at=STARTED + timedelta(days=1)), "That record is of 2026-05-05"),
+    "another contact": (replace(FITS, contact_name="Bob Stone"), "about somebody else"),
+    "no such record": (RecordNotFound(), "could not be asked, so nothing was marked"),
+    "CRM down": (CrmUnavailable(status=503), "could not be asked, so nothing was marked"),
+}
+
+
+def _mark(client, delivery, **fields):
+    return _plain(client.post(f"/admin/desk/mark/{delivery.pk}/", fields, follow=True))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FITS,
+        replace(FITS, contact_name="", raw={"who": {"id": "c-1"}}),
+        replace(FITS, contact_name="", body="(415) 555-0133"),
+    ],
+)
+def test_a_record_of_the_same_day_and_contact_counts_as_logged(client, staff, crm, user, record):
+    (delivery,) = _kept(client, crm, user, "1")
+    crm.record = record
+    assert "It counts as logged, as id-5." in _mark(client, delivery, crm_id=" id-5 ")
+    log = CallLog.objects.get()
+    assert (log.state, log.crm_log_id) == (LogState.LOGGED, "id-5")
+    read = AuditEvent.objects.get(action="call_log.read")
+    assert (read.actor, read.target) == ("staff:lee", "id-5")
+    assert AuditEvent.objects.get(action="delivery.decide").detail["checked"] == "read in the CRM"
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_another_record_is_refused_also_if_its_id_is_typed_twice(client, staff, crm, user, name):
+    (delivery,) = _kept(client, crm, user, "1")
+    crm.record, reason = DIFFERENT[name]
+    assert reason in _mark(client, delivery, crm_id="id-5", typed="id-5")
+    assert CallLog.objects.get().crm_log_id == ""
+    assert Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("record", [LoggedCall(), replace(FITS, started_at=None), UnsupportedOperation("reading")])
+def test_where_nothing_can_be_compared_the_id_is_typed_twice(client, staff, crm, user, record):
+    (delivery,) = _kept(client, crm, user, "1")
+    crm.record = record
+    assert "type its id once more" in _mark(client, delivery, crm_id="id-5")
+    assert "type its id once more" in _mark(client, delivery, crm_id="id-5", typed="id-6")
+    assert CallLog.objects.get().crm_log_id == ""
+    assert "It counts as logged" in _mark(client, delivery, crm_id="id-5", typed="id-5")
+    assert AuditEvent.objects.get(action="delivery.decide").detail["checked"] == "typed twice"
+
+
+# --- another contact -------------------------------------------------------------------------------
+
+
+def test_a_log_whose_contact_is_gone_is_written_to_another(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1", error=CrmUnavailable(status=503))
+    address = f"/admin/desk/contact/{delivery.pk}/"
+    assert "not gone: there is nothing to choose" in _plain(client.get(address))
+    Delivery.objects.update(state="person", last_error=ReferenceGone.__name__)
+    crm.found = [Contact(id="c-7", name="Ada Quirk-Stone", type="Lead")]
+    crm.named = [Contact(id="c-8", name="Bob", type="Contact")]
+    assert "Ada Quirk-Stone Lead c-7" in _plain(client.get(address))
+    assert "Bob Contact c-8" in _plain(client.get(address, {"q": "Bob"}))
+    assert "It is written to Ada Quirk-Stone now." in _plain(client.post(address, {"contact": "Lead c-7"}, follow=True))
+    log = CallLog.objects.get()
+    assert (log.contact_id, log.contact_type) == ("c-7", "Lead")
+    assert _send() == 1
+    assert crm.created == [("1", "c-7", "a note")]
+    looks = AuditEvent.objects.filter(action__in=("contact.find", "contact.search"))
+    assert set(looks.values_list("actor", flat=True)) == {"staff:lee"}
+    chosen = AuditEvent.objects.get(action="delivery.decide")
+    assert (chosen.actor, chosen.detail["contact"]) == ("staff:lee", "c-7")
+    assert "Quirk" not in str(list(AuditEvent.objects.values_list("detail", "subject", "target")))
+
+
+def test_nobody_is_taken_whom_the_crm_did_not_show(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    Delivery.objects.update(state="person", last_error=ReferenceGone.__name__)
+    client.post(f"/admin/desk/contact/{delivery.pk}/", {"contact": "Lead c-7"})
+    assert CallLog.objects.get().contact_id == "c-1"
+
+
+# --- users -----------------------------------------------------------------------------------------
+
+
+def test_users_are_signed_out_and_forgotten_contacts_counted(client, staff, crm, user):
+    gone = CrmUserFactory()
+    CrmUser.objects.filter(pk=gone.pk).update(access_token="")
+    ContactMatch.objects.create(user=user, key="k", result={}, fetched_at=timezone.now())
+    page = _ask(client, "sign-out", user, gone)
+    assert "1 will be signed out. 1 is signed out already." in page
+    assert "what waits for the CRM waits for their next login" in page
+    assert "The cached contacts of 1 user was forgotten. 1 had nothing cached." in _plain(
+        _confirm(client, "forget-contacts", user, gone)
+    )
+    assert not ContactMatch.objects.exists()
+    assert "1 was signed out. 1 was signed out already." in _plain(_confirm(client, "sign-out", user, gone))
+    assert not CrmUser.objects.get(pk=user.pk).is_connected
+    assert AuditEvent.objects.get(action="session.disconnect").actor == "staff:lee"
+
+
+# --- who, and who may ------------------------------------------------------------------------------
+
+
+def test_a_decision_is_in_the_history_of_its_call_and_among_recent_actions(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    _confirm(client, "give-up", delivery)
+    log = CallLog.objects.get()
+    assert "Give up: given up." in _plain(client.get(f"/admin/audit/calllog/{log.pk}/history/"))
+    assert "call 1 – Give up: given up." in _plain(client.get("/admin/"))
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_id) == ("lee", str(log.pk))
+
+
+@pytest.mark.parametrize("role", [SUPPORT_VIEW, AUDITOR])
+def test_who_may_not_act_neither_sees_nor_does_it(client, crm, user, role):
+    (delivery,) = _kept(client, crm, user, "1")
+    _as(client, role)
+    for key in decision_page.DECISIONS:
+        assert client.get(f"/admin/desk/decide/{key}/?ids={delivery.pk}").status_code == 403
+        assert client.post(f"/admin/desk/decide/{key}/", {"confirmed": "y", "ids": delivery.pk}).status_code == 403
+    for path in ("mark", "contact"):
+        assert client.get(f"/admin/desk/{path}/{delivery.pk}/").status_code == 403
+    page = client.get(f"/admin/desk/call/{delivery.call_log_id}/").content.decode()
+    assert "Give up" not in page
+    assert "/desk/decide/" not in page
+
+
+def test_strange_requests_do_nothing(client, staff):
+    assert client.get("/admin/desk/decide/nothing/").status_code == 404
+    assert client.get("/admin/desk/decide/give-up/?ids=x").status_code == 404
+    assert "Nothing was chosen" in _plain(client.get("/admin/desk/decide/give-up/"))
+    page = client.get("/admin/desk/decide/give-up/?next=https://elsewhere.example/").content.decode()
+    assert "elsewhere" not in page
