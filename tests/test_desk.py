@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from html import unescape
 from io import StringIO
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -230,8 +231,22 @@ def test_what_waits_says_for_whom_since_when_and_until_when(me, luke, session, s
     Delivery.objects.filter(pk=delivery.pk).update(state=State.LOGIN, last_error="SessionEnded")
     text_seen = seen(staff.get(page_of(log)))
     assert "connects Test CRM again" in text_seen
-    Delivery.objects.filter(pk=delivery.pk).update(state=State.GIVEN_UP)
-    assert "Its text is deleted" in seen(staff.get(page_of(log)))
+    Delivery.objects.filter(pk=delivery.pk).update(state=State.PERSON)
+    assert "Decide: send it now, mark it as logged" in seen(staff.get(page_of(log)))
+
+
+def test_what_was_given_up_is_not_said_to_be_sent_by_itself(me, luke, session, staff, settings):
+    down(settings)
+    me.log_call(call(session, luke))
+    Delivery.objects.update(accepted_at=timezone.now() - timedelta(hours=100))
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        call_command("deliver", stdout=StringIO())
+    text_seen = seen(staff.get(page_of(CallLog.objects.get())))
+    assert "This call is not in Test CRM: it was given up after 2 attempts." in text_seen
+    assert "Its text is deleted" in text_seen
+    assert "Could not be sent within 72 hours; is kept for 14 days." in text_seen
+    assert "by itself" not in text_seen
+    assert "Could not be sent within 72 hours" in seen(staff.get("/admin/desk/queue/"))
 
 
 def test_the_same_words_of_a_crm_are_kept_once(me, luke, session, settings, sandbox):
@@ -388,6 +403,20 @@ def test_a_text_is_read_only_where_it_is_allowed_and_each_time_is_recorded(me, l
     client.force_login(User.objects.create_user("lee", password="x" * 16, is_staff=True))
     assert client.get(address).status_code == 403
     assert AuditEvent.objects.filter(action="staff.read_text").count() == 1
+
+
+# --- whatever is asked ---
+
+
+WRONG = ("%00", "'; --", "9" * 400, "0001-01-01", "9999-12-31", "31 February", "*" * 200, "💥", "(((((1234567")
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_whatever_is_asked_has_an_answer(me, staff, text):
+    user = CrmUser.objects.get()
+    for path in ("desk/search/?q=", "desk/queue/?state=", f"desk/user/{user.pk}/?day=", "audit/auditevent/?q=",
+                 "audit/calllog/?platform=", "audit/auditevent/?outcome="):  # fmt: skip
+        assert staff.get(f"/admin/{path}{quote(text)}").status_code in (200, 302), path
 
 
 # --- everybody's -----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from audit.numbers import ending_of, hashed_number
 _MOST = 200
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_EARLIEST, _LATEST = date(2000, 1, 1), date(2100, 1, 1)
 _ISO = re.compile(r"(?<!\S)(\d{4})-(\d{1,2})-(\d{1,2})(?![^\s,])", re.ASCII)
 _NAMED = re.compile(rf"(?<!\S)(today|yesterday|{'|'.join(_WEEKDAYS)})(?![^\s,])", re.IGNORECASE)
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
@@ -129,7 +130,9 @@ def _cut(text: str, found: re.Match[str]) -> str:
 
 
 def _date(year: int, month: int, number: int) -> date | None:
+    """None where there is no such day, or none on which this server could have run."""
     try:
-        return date(year, month, number)
+        found = date(year, month, number)
     except ValueError:
         return None
+    return found if _EARLIEST <= found <= _LATEST else None

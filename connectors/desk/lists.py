@@ -33,7 +33,7 @@ class CrmFilter(admin.SimpleListFilter):
         return [(key, manifest.display_name) for key, manifest in registry.manifests().items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(platform=self.value()) if self.value() else queryset
+        return queryset.filter(platform=self.value()) if self.value() in registry.manifests() else queryset
 
 
 class OutcomeFilter(admin.SimpleListFilter):
@@ -46,7 +46,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         return [("success", "Done"), ("failure", "Failed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(outcome=self.value()) if self.value() else queryset
+        return queryset.filter(outcome=self.value()) if self.value() in ("success", "failure") else queryset
 
 
 def agent_link(user: CrmUser | None) -> SafeString | str:

@@ -10,16 +10,21 @@ _SENTENCE = re.compile(r"(?:^|(?<=[.!?] ))\w")
 
 @dataclass(frozen=True)
 class Meaning:
-    """``happened`` follows a time; ``to_do`` is for whoever reads it. ``{crm}`` and ``{agent}`` are filled in."""
+    """``happened`` is a clause; ``to_do`` is for whoever reads it. ``{crm}`` and ``{agent}`` are filled in.
+
+    ``passes``: it may succeed later without anybody doing anything; ``to_do`` is for where nobody tries again.
+    """
 
     happened: str
     to_do: str
+    passes: bool = False
 
 
-_BY_ITSELF = "Nothing has to be done: it is sent again by itself."
+BY_ITSELF = "Nothing has to be done: it is sent again by itself."
+_AGAIN = "{agent} can log it again; where it is kept, it can be sent now."
 _CONNECT = "Ask {agent} to connect {crm} again in the extension; what waits is sent then."
 _OPERATOR = "Tell the operator of this server; the server's log has the reference of the request."
-_OWN = Meaning("an error on this server kept it from being sent", f"It is sent again by itself. {_OPERATOR}")
+_OWN = Meaning("an error on this server kept it from being sent", f"{_AGAIN} {_OPERATOR}", passes=True)
 
 _MEANINGS = {
     "AccessDenied": Meaning(
@@ -29,13 +34,14 @@ _MEANINGS = {
     "AdapterMissing": Meaning("{crm} is not available on this server", f"Its adapter is not enabled. {_OPERATOR}"),
     "AddressNotPublic": Meaning(
         "the name of {crm}'s host led to no public address, so nothing was sent",
-        f"{_BY_ITSELF} If it goes on, the name server or proxy of this server has to be looked at.",
+        f"{_AGAIN} If it goes on, the name server or proxy of this server has to be looked at.",
+        passes=True,
     ),
     "AlreadyLogged": Meaning("the call was logged already, or was just being written", "Nothing has to be done."),
     "BodyTooLong": Meaning("the text was too long for {crm}", "Shorten the note, and log it again."),
     "CredentialsRejected": Meaning("{crm} did not accept the login of {agent}", _CONNECT),
-    "CrmBusy": Meaning("too many requests waited for {crm} already, so it was not asked", _BY_ITSELF),
-    "CrmUnavailable": Meaning("{crm} could not be reached", _BY_ITSELF),
+    "CrmBusy": Meaning("too many requests waited for {crm} already, so it was not asked", _AGAIN, passes=True),
+    "CrmUnavailable": Meaning("{crm} could not be reached", _AGAIN, passes=True),
     "LeaseLost": Meaning("the attempt took too long, and another process took over", "Nothing has to be done."),
     "LoginUnreadable": Meaning(
         "the stored login of {agent} cannot be read with the keys of this server",
@@ -43,7 +49,7 @@ _MEANINGS = {
     ),
     "MessageNotStored": _OWN,
     "OwnFault": _OWN,
-    "RateLimited": Meaning("{crm} took no more requests for a while", _BY_ITSELF),
+    "RateLimited": Meaning("{crm} took no more requests for a while", _AGAIN, passes=True),
     "RecordNotFound": Meaning(
         "the record is not in {crm} any more",
         "It was deleted or merged there. {agent} can log the call again from the extension.",
@@ -68,18 +74,20 @@ _MEANINGS = {
     ),
     "UnexpectedResponse": Meaning(
         "the answer was not understood: not {crm} itself answered, or not as it is documented",
-        f"{_BY_ITSELF} If it goes on, a proxy or firewall may stand before {{crm}}.",
+        f"{_AGAIN} If it goes on, a proxy or firewall may stand before {{crm}}.",
+        passes=True,
     ),
     "UnreadableChange": Meaning("what was kept was written by another version of this server", _OPERATOR),
     "UnsupportedOperation": Meaning("{crm} does not offer this", "Look in {crm}, and decide by hand."),
-    "earlier_first": Meaning("an earlier change of the same record has to be sent first", _BY_ITSELF),
+    "earlier_first": Meaning("an earlier change of the same record has to be sent first", _AGAIN, passes=True),
     "given up": Meaning("it was given up by support", "It can be sent again as long as its text is kept."),
     "gone": Meaning("the record was deleted in {crm}", "{agent} can log the call again from the extension."),
     "login refused": Meaning("{crm} did not accept the login of {agent}", _CONNECT),
-    "not_asked": Meaning("{crm} was known to be down, and was not asked", _BY_ITSELF),
+    "not_asked": Meaning("{crm} was known to be down, and was not asked", _AGAIN, passes=True),
     "not_found_yet": Meaning(
         "the record was looked for in {crm} and not found, too early for that to mean that it is not there",
-        "Nothing has to be done: it is looked for again.",
+        "Look in {crm}, and decide by hand.",
+        passes=True,
     ),
     "session ended": Meaning("the login of {agent} at {crm} has ended", _CONNECT),
 }
@@ -90,4 +98,4 @@ def meaning_of(name: str, *, crm: str, agent: str) -> Meaning:
     found = _MEANINGS.get(name, _OWN)
     words = {"crm": crm, "agent": agent or "the agent"}
     to_do = _SENTENCE.sub(lambda start: start[0].upper(), found.to_do.format(**words))
-    return Meaning(found.happened.format(**words), to_do)
+    return Meaning(found.happened.format(**words), to_do, found.passes)

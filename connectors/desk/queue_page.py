@@ -14,7 +14,7 @@ from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
 from connectors.desk.names import name_of
 from connectors.desk.page import needs, page
-from connectors.desk.waiting import Waiting, waiting_of
+from connectors.desk.waiting import Waiting, plain, waiting_of
 
 _MOST = 100
 _MARKS = {State.WAITING: "wait", State.LOGIN: "bad", State.PERSON: "bad", State.GIVEN_UP: ""}
@@ -51,7 +51,11 @@ def queue(request: HttpRequest) -> HttpResponse:
 
     ``platform`` or ``crm`` alone: all that waits for that CRM.
     """
-    wanted = {name: request.GET[name] for name in ("platform", "crm", "state", "reason") if name in request.GET}
+    wanted = {
+        name: request.GET[name].replace("\x00", "")
+        for name in ("platform", "crm", "state", "reason")
+        if name in request.GET
+    }
     items = _items(wanted) if wanted else []
     return page(
         request,
@@ -72,6 +76,7 @@ def _groups(wanted: dict[str, str]) -> list[Group]:
     groups = []
     for row in rows.order_by():
         key = {name: row[name] for name in ("crm", "state", "reason")}
+        row["reason"] = plain(row["reason"])
         groups.append(
             Group(
                 **row,

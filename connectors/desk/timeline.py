@@ -157,23 +157,29 @@ def _step(event: AuditEvent, *, crm: str, agent: str, names: Mapping[str, str], 
     tried = _TRIED.get(event.action, "")
     text = f"{tried}: {meaning.happened}." if tried else f"{happened}."
     waits = becomes in (Next.AGAIN, Next.SETTLE)
+    is_told = waits or meaning.passes or event.error == "AlreadyLogged"
     return replace(
         step,
         text=f"{text} {_BECAME.get(becomes, '')}".strip(),
         mark="wait" if waits else "" if event.error == "AlreadyLogged" else "bad",
-        to_do="" if waits or event.error == "AlreadyLogged" else meaning.to_do,
+        to_do="" if is_told else meaning.to_do,
     )
 
 
 def _together(steps: Iterable[Step]) -> list[Step]:
-    """Steps that repeat the one before are one step that tells how often."""
+    """Steps that repeat the one before are one step that tells how often; a reference is shown once."""
     result: list[Step] = []
     for step in steps:
         last = result[-1] if result else None
-        if last and step.mark == "wait" and (last.text, last.said, last.who) == (step.text, step.said, step.who):
+        is_same = last and step.mark in ("wait", "bad") and (last.text, last.said) == (step.text, step.said)
+        if last and is_same and last.who == step.who:
             result[-1] = replace(last, times=last.times + 1, until=step.at, requests=step.requests)
-        else:
-            result.append(step)
+            continue
+        if last and is_same:
+            result[-1] = replace(last, to_do="")
+        if step.reference and any(earlier.reference == step.reference for earlier in result):
+            step = replace(step, reference="")
+        result.append(step)
     return result
 
 

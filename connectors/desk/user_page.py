@@ -13,6 +13,7 @@ from django.utils import timezone
 from adapters import registry
 from audit.models import AuditEvent, CallLog, ConversationLog
 from connectors.deliveries.models import Delivery
+from connectors.desk.asked import read
 from connectors.desk.meanings import meaning_of
 from connectors.desk.names import name_of
 from connectors.desk.page import needs, page
@@ -62,19 +63,13 @@ def user(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
 
 
 def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return timezone.localdate()
+    return read(text).day or timezone.localdate()
 
 
 def _span(day: date) -> tuple[datetime, datetime]:
     zone = timezone.get_current_timezone()
-    day = min(max(day, date(2000, 1, 1)), date(2100, 1, 1))
-    return (
-        datetime.combine(day, time.min, tzinfo=zone),
-        datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone),
-    )
+    first, after = (datetime.combine(day + timedelta(days=more), time.min, tzinfo=zone) for more in (0, 1))
+    return first, after
 
 
 def _trouble(row: CrmUser, crm: str, agent: str) -> tuple[str, str] | None:

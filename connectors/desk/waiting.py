@@ -14,7 +14,7 @@ from connectors.deliveries import clock
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
 from connectors.deliveries.terms import Kind
-from connectors.desk.meanings import meaning_of
+from connectors.desk.meanings import BY_ITSELF, meaning_of
 
 _WHAT: dict[str, str] = {
     Kind.CREATE: "The call log",
@@ -24,6 +24,8 @@ _WHAT: dict[str, str] = {
     Kind.REVOKE: "The end of a login",
     Kind.LOOK_AGAIN: "A second look for the record",
 }
+_DECIDE = "Decide: send it now, mark it as logged if it is in the CRM, hand it back to the agent, or give it up."
+_GIVEN_UP = "Until its text is deleted it can be sent now, or handed back to the agent."
 _LABELS: dict[str, str] = {State.PERSON: "Needs a decision", State.LOGIN: "Waits for a login"}
 
 
@@ -50,23 +52,33 @@ def waiting_of(delivery: Delivery, *, crm: str, agent: str) -> Waiting:
         delivery=delivery,
         what=what_of(delivery),
         waits=f"waits for {crm}",
-        why=delivery.reason or "It has not been tried yet.",
-        to_do=meaning.to_do if meaning else "Nothing has to be done: it is sent by itself.",
+        why=plain(delivery.reason),
+        to_do=BY_ITSELF if meaning is None or meaning.passes else meaning.to_do,
     )
     values: dict[str, object] = {}
     if delivery.state == State.LOGIN:
-        values = {"waits": f"waits until {agent} connects {crm} again", "why": delivery.reason}
+        connect = f"Ask {agent} to connect {crm} again in the extension; it is sent then."
+        values = {"waits": f"waits until {agent} connects {crm} again", "to_do": connect}
     elif delivery.state == State.PERSON:
-        values = {"waits": "waits for a decision of support"}
+        advice = "" if meaning is None or meaning.passes else f" {meaning.to_do}"
+        values = {"waits": "waits for a decision of support", "to_do": f"{_DECIDE}{advice}"}
     elif delivery.state == State.GIVEN_UP:
         gone = delivery.accepted_at + timedelta(days=settings.DELIVERY_KEEP_DAYS)
-        values = {"waits": "was given up", "until_word": "its text is deleted", "until": gone}
+        values = {"waits": "was given up", "until_word": "its text is deleted", "until": gone, "to_do": _GIVEN_UP}
     elif delivery.lease_until and delivery.lease_until > clock.now():
         values = {"waits": "is being sent now", "to_do": "Look again in a moment."}
     else:
         expires = delivery.accepted_at + timedelta(hours=settings.DELIVERY_MAX_AGE_HOURS)
         values = {"until_word": "next attempt", "until": delivery.next_attempt_at, "expires": expires}
     return Waiting(**{**vars(told), **values})
+
+
+def plain(reason: str) -> str:
+    """The sentence of a decision, with values in the place of the settings' names."""
+    if not reason:
+        return "It has not been tried yet."
+    reason = reason.replace("DELIVERY_MAX_AGE_HOURS", f"{settings.DELIVERY_MAX_AGE_HOURS:g} hours")
+    return reason.replace("DELIVERY_KEEP_DAYS", f"{settings.DELIVERY_KEEP_DAYS:g} days")
 
 
 def what_of(delivery: Delivery) -> str:
@@ -112,12 +124,12 @@ def verdict_on(
     if log.state in (LogState.CLAIMED, LogState.QUEUED):
         return Verdict(mark="wait", label="Being written", text=f"This {noun} is being written into {crm} right now.")
     meaning = meaning_of(log.last_error, crm=crm, agent=agent)
-    return Verdict(
-        mark="bad",
-        label=f"Not in {crm}",
-        text=f"This {noun} is not in {crm}: {meaning.happened}.",
-        to_do=meaning.to_do,
-    )
+    if first is not None:
+        tried = f"after {first.delivery.attempts} attempts" if first.delivery.attempts > 1 else "after one attempt"
+        text = f"This {noun} is not in {crm}: it was given up {tried}. The last time {meaning.happened}."
+        return Verdict(mark="bad", label="Given up", text=text, to_do=first.to_do)
+    text = f"This {noun} is not in {crm}: {meaning.happened}."
+    return Verdict(mark="bad", label=f"Not in {crm}", text=text, to_do=meaning.to_do)
 
 
 def _count(number: int) -> str:

@@ -103,6 +103,12 @@ def call_in_words(log: CallLog) -> str:
 
 
 @register.filter
+def small(words: str) -> str:
+    """The same, within a sentence."""
+    return words[:1].lower() + words[1:]
+
+
+@register.filter
 def log_state(log: CallLog | ConversationLog) -> SafeString:
     """The state in two words, with its colour."""
     marks = {LogState.LOGGED: "good", LogState.FAILED: "bad"}
