@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from adapters import registry
 from audit.admin import ReadOnlyAdmin
+from audit.seals import AuditSeal
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.desk import decision_page
 from connectors.desk.decisions import Decision
@@ -165,3 +166,16 @@ class CircuitAdmin(ReadOnlyAdmin):
     """CRMs that could not be reached lately."""
 
     list_display = ("crm", "failures", "open_until")
+
+
+@admin.register(AuditSeal, site=site)
+class AuditSealAdmin(ReadOnlyAdmin):
+    """The seals of the audit trail; ``manage.py verify_audit`` tells whether the trail fits them."""
+
+    list_display = ("first_id", "last_id", "events", "closed_at", "mac")
+    fields = ("first_id", "last_id", "events", "until", "closed_at", "chain", "key_id", "mac")
+    ordering = ("-last_id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditSeal]:
+        rows: QuerySet[AuditSeal] = super().get_queryset(request)
+        return rows.defer("digests")

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from audit.models import AuditEvent, CallLog, ConversationLog
 from audit.recorder import record
+from audit.sealing import seal_all
+from audit.seals import AuditSeal
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.desk.decision_page import DECISIONS
 from connectors.desk.site import site
@@ -24,6 +26,7 @@ STAFF = frozenset(ROLES)
 ACT = frozenset({SUPPORT_ACT, ADMINISTRATOR})
 NOBODY = frozenset()
 ACCOUNTS = frozenset({ADMINISTRATOR})
+AUDIT = frozenset({AUDITOR, ADMINISTRATOR})
 
 #: Name of an address -> who may open it.
 PAGES = {
@@ -53,6 +56,8 @@ for _name in _LISTS:
     PAGES |= {f"{_name}_{page}": STAFF for page in ("changelist", "change", "history")}
     PAGES |= {f"{_name}_{page}": NOBODY for page in ("add", "delete")}
 PAGES |= {f"desk_decide {key}": ACT for key in DECISIONS}
+PAGES |= {f"audit_auditseal_{page}": AUDIT for page in ("changelist", "change", "history")}
+PAGES |= {f"audit_auditseal_{page}": NOBODY for page in ("add", "delete")}
 #: Not pages: they sign in or out, look something up for a form, or lead on.
 _OTHERS = {"login", "logout", "autocomplete", "view_on_site", "app_list", ""}
 
@@ -69,10 +74,12 @@ def addresses(db):
         last_error="ReferenceGone", state="person",
     )  # fmt: skip
     record("call_log.create", actor=user.actor)
+    seal_all()
     rows = {
         "audit_calllog": log,
         "audit_conversationlog": day,
         "audit_auditevent": AuditEvent.objects.latest("pk"),
+        "audit_auditseal": AuditSeal.objects.latest("pk"),
         "connectors_crmuser": user,
         "deliveries_delivery": delivery,
         "deliveries_circuit": Circuit.objects.create(crm="testCRM:"),
