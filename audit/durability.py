@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 
 @contextmanager
@@ -33,3 +34,22 @@ def unflushed() -> Iterator[None]:
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL synchronous_commit TO OFF")
             yield
+
+
+def keep_trying(store: Callable[[], object], *, seconds: float = 20.0) -> None:
+    """Stores what exists nowhere else by now, such as renewed tokens: a database that restarts meanwhile is waited for.
+
+    ``store`` is called again, on a new connection, after an ``OperationalError`` or ``InterfaceError``; the last of
+    these is raised after ``seconds``, and the first one at once within a transaction.
+    """
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            store()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > give_up:
+                raise
+            connection.close()
+            time.sleep(0.2)
+        else:
+            return

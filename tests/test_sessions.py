@@ -10,7 +10,7 @@ import jwt
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from adapters import registry
@@ -253,6 +253,31 @@ def test_many_requests_at_once_refresh_an_expired_token_once(monkeypatch):
         thread.join()
     assert calls == ["old"]
     assert seen == ["new"] * 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_renewed_tokens_are_stored_though_the_database_restarts_meanwhile(monkeypatch):
+    user, restarts = _expired_user(), [1, 2]
+
+    class AtARestart(_Refreshing):
+        def refresh(self, credentials, *, keep):
+            blocker.__enter__()
+            return super().refresh(credentials, keep=keep)
+
+    def refuse(execute, sql, params, many, context):
+        if restarts and sql.startswith("UPDATE"):
+            restarts.pop()
+            raise OperationalError("terminating connection due to administrator command")
+        return execute(sql, params, many, context)
+
+    blocker = connection.execute_wrapper(refuse)
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: AtARestart(row, []))
+    try:
+        opening.refresh_credentials(user, used="old")
+    finally:
+        blocker.__exit__(None, None, None)
+    assert not restarts
+    assert CrmUser.objects.get(pk=user.pk).credentials().refresh_token == "r2"
 
 
 @pytest.mark.django_db

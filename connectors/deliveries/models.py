@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from adapters.contract import LogMarker
+from audit.durability import keep_trying
 from audit.fields import EncryptedTextField
 from audit.models import CallLog, ConversationLog, MessageLog
 from audit.states import LogState
@@ -178,7 +179,7 @@ class Delivery(models.Model):
         """The record exists in the CRM: its id is kept at once, by the holder of the lease only."""
         record = self.record
         if record is not None:
-            record.created(log_id, deliveries__lease=self.lease)
+            keep_trying(lambda: record.created(log_id, deliveries__lease=self.lease))
 
     def finish(self, *, log_id: str | int | None = None, then: Callable[[], None] = lambda: None) -> bool:
         """The change is in the CRM. False when the lease was lost meanwhile: another process has the last word then.

@@ -25,6 +25,7 @@ from adapters.contract import (
     precondition,
 )
 from adapters.opening import construct
+from audit.durability import keep_trying
 from audit.fields import Undecipherable
 from connectors.deliveries import clock
 from connectors.models import CrmUser
@@ -269,7 +270,8 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
 
     def keep(credentials: Credentials) -> None:
         renewed = {"refreshed_at": timezone.now(), "refresh_error": ""}
-        mine.update(**user.set_credentials(credentials), **renewed)
+        columns = {**user.set_credentials(credentials), **renewed}
+        keep_trying(lambda: mine.update(**columns))  # the CRM may have made the former tokens worthless
 
     try:
         user.refresh_from_db()
