@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from django.db import transaction
 
 from audit.durability import unflushed
 from audit.middleware import current_request_id
@@ -25,6 +27,8 @@ class Recording:
     #: Set for a failure that is not raised.
     error: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    #: Called in the transaction that writes the event: what is stored beside it costs no commit of its own.
+    along: Callable[[], object] | None = None
 
 
 class Listener(Protocol):
@@ -54,11 +58,14 @@ def record(
     milliseconds: int = 0,
     crm_calls: int = 0,
     detail: dict[str, Any] | None = None,
+    along: Callable[[], object] | None = None,
 ) -> None:
-    """Writes one event. ``detail``: counts, reasons and flags only."""
+    """Writes one event. ``detail``: counts, reasons and flags only; ``along``: see ``Recording``."""
     for listener in _listeners:
         listener(action=action, platform=platform, outcome=outcome)
-    with unflushed() if action in _TRACES else nullcontext():
+    with unflushed() if action in _TRACES else transaction.atomic() if along else nullcontext():
+        if along:
+            along()
         AuditEvent.objects.create(
             request_id=current_request_id(),
             actor=actor[:255],
@@ -98,4 +105,5 @@ def audited(action: str, *, actor: str, platform: str = "", owner: str = "", sub
             milliseconds=round((time.monotonic() - started) * 1000),
             crm_calls=recording.crm_calls,
             detail=recording.detail,
+            along=recording.along,
         )

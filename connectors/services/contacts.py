@@ -23,7 +23,6 @@ from adapters.contract import (
     UnsupportedOperation,
 )
 from adapters.contract.write_fence import writes_until
-from audit.durability import unflushed
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
@@ -66,12 +65,11 @@ def find_contacts(
         return dict(kept.result)
     with audited_at_crm("contact.find", user=user) as event:
         try:
-            matches = look(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
+            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
             serves_kept = bool(kept and error.try_later)
-            with unflushed():
-                keep_trace(user=user, phone=phone, error=error, served_kept=serves_kept)
+            event.along = partial(keep_trace, user=user, phone=phone, error=error, served_kept=serves_kept)
             if kept and serves_kept:
                 event.detail["served"] = "expired entry"
                 return dict(kept.result)
@@ -83,15 +81,18 @@ def find_contacts(
         }
         if matches.by_ending:
             event.detail["shown by last digits"] = list(matches.by_ending[:20])
-    result = render(matches)
-    with unflushed():
-        keep_trace(user=user, phone=phone, matches=matches)
-        if matches.contacts and not matches.notice:
-            ContactMatch.objects.update_or_create(
-                user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
-            )
-        elif kept:
-            kept.delete()
+        result = render(matches)
+
+        def keep() -> None:
+            keep_trace(user=user, phone=phone, matches=matches)
+            if matches.contacts and not matches.notice:
+                ContactMatch.objects.update_or_create(
+                    user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
+                )
+            elif kept:
+                kept.delete()
+
+        event.along = keep
     return result
 
 
