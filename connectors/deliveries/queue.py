@@ -42,17 +42,20 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Free deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
 
         An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
-        settled. A log is written before the edits of it, in whatever order they were accepted.
+        settled. A log is written before the edits of it, in whatever order they were accepted. Texts that may have made
+        the day's record go before those of colleagues: only the login that they were tried with finds it.
         """
         now = clock.now()
         same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
         is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
         is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)
+        hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
         others = (
             self.model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
         )
-        before = others.filter(is_earlier | is_at_work)
-        return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | ~Exists(before))
+        goes_first = _may_have_made_the_day() & ~Exists(others.filter(is_at_work))
+        before = others.filter(is_earlier | is_at_work | hides_record)
+        return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | goes_first | ~Exists(before))
 
     def due(self, *, not_to: Collection[str] = ()) -> DeliveryQuerySet:
         """Ready deliveries whose time has come, oldest first. ``not_to``: CRMs that are down."""
@@ -91,12 +94,17 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return taken
 
 
+def _may_have_made_the_day() -> Q:
+    """Texts in doubt, while nobody knows a record of their day. No join: an update has to see rows as they stand."""
+    days = ConversationLog._default_manager.filter(pk=OuterRef("conversation"), crm_log_id="")
+    return Q(Exists(days), kind=Kind.TEXTS, settles_at__isnull=False)
+
+
 def passed_over(by: Any) -> Q:
     """Earlier changes that those of a user do not wait for: nobody knows when they go out.
 
-    Texts of a colleague among them, which are added to the day's record in any order; an edit is not. What may have
-    made the day's record is waited for all the same: only the login that it was tried with would find it.
+    Texts of a colleague among them, which are added to the day's record in any order; an edit is not.
     """
     of_colleague = Q(kind=Kind.TEXTS) & ~Q(user=by)
     is_stuck = Q(state__in=(State.PERSON, State.GIVEN_UP)) | (Q(state=State.LOGIN) & of_colleague)
-    return is_stuck & ~(of_colleague & Q(settles_at__isnull=False, conversation__crm_log_id=""))
+    return is_stuck & ~(of_colleague & _may_have_made_the_day())
