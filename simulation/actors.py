@@ -46,7 +46,7 @@ class Rounds:
 
 def send_due() -> None:
     """A round of a worker."""
-    if world.rng.random() < 0.2:
+    if world.rng.random() < 0.1:
         worker.clear_up()
     for delivery in worker.take_due(limit=4):
         worker.deliver(delivery)

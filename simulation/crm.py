@@ -114,8 +114,8 @@ class Crm:
             return
         due = [item for item in self._late if item[0] <= world.now]
         self._late = [item for item in self._late if item[0] > world.now]
-        for _, request in sorted(due, key=lambda item: item[0]):
-            self._carry_out(request)
+        for moment, request in sorted(due, key=lambda item: item[0]):
+            self._carry_out(request, at=moment)
 
     def late(self, request: Request, ends: float) -> None:
         self._late.append((ends + world.rng.random() * _LATEST, request))
@@ -136,7 +136,7 @@ class Crm:
 
     def serve(self, request: Request) -> Answer:
         self.settle()
-        said = self._carry_out(request)
+        said = self._carry_out(request, at=world.now)
         if request.method == "GET" and request.path.startswith("/api/activities/") and world.actor:
             self._open.add((request.path.rpartition("/")[2], world.actor.name))
         if self.lags and request.method == "GET" and request.path == "/api/activities":
@@ -146,7 +146,7 @@ class Crm:
             return Answer(body=json.dumps(found).encode())
         return said
 
-    def _carry_out(self, request: Request) -> Answer:
+    def _carry_out(self, request: Request, *, at: float) -> Answer:
         body = str(request.body.get("body") or "")
         if self.too_long and request.method in ("POST", "PATCH") and len(body) > self.too_long[1]:
             world.count("a body is too long for the CRM")
@@ -155,8 +155,8 @@ class Crm:
         if request.method in ("POST", "PATCH") and said.status < 300 and request.path.startswith("/api/"):
             (row,) = json.loads(said.body).values()
             record = str(row["id"])
-            self._made_at.setdefault(record, world.now)
-            write = Applied(at=world.now, method=request.method, path=request.path, body=request.body, record=record)
+            self._made_at.setdefault(record, at)
+            write = Applied(at=at, method=request.method, path=request.path, body=request.body, record=record)
             self.applied.append(write)
             world.note(f"CRM carries out {request.method} {request.path} {record}")
         return said

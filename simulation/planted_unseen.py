@@ -39,8 +39,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "whatever waits for a login is passed over": (
         "queue.py",
-        "of_colleague = Q(state=State.LOGIN, kind=Kind.TEXTS) & ~Q(user=by)",
-        "of_colleague = Q(state=State.LOGIN)",
+        "(Q(state=State.LOGIN) & of_colleague)",
+        "Q(state=State.LOGIN)",
     ),
     "two windows log one session without a lock": (
         "calls.py",
@@ -119,8 +119,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "support gives up what is in doubt as if it were not there": (
         "support.py",
-        "unwritten = LogState.UNCERTAIN if delivery.is_in_doubt else LogState.FAILED",
-        "unwritten = LogState.FAILED",
+        "return LogState.UNCERTAIN if delivery.is_in_doubt else LogState.FAILED",
+        "return LogState.FAILED",
     ),
     "what is given up is removed at once": (
         "worker.py",

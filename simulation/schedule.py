@@ -134,10 +134,10 @@ class _Plan:
         servers = [world.new_process("server"), world.new_process("server")]
         running = [
             Actor(f"window {number + 1}", rng.choice(servers), Window(expected, self._requests()))
-            for number in range(rng.randint(1, 3))
+            for number in range(rng.choice((1, 2, 2, 3)))
         ]
-        for number in range(rng.randint(1, 2)):
-            work = Rounds(expected, actors.send_due, rounds=rng.randint(2, 4))
+        for number in range(rng.choice((1, 1, 2))):
+            work = Rounds(expected, actors.send_due, rounds=rng.randint(1, 3))
             running.append(Actor(f"worker {number + 1}", world.new_process("worker"), work))
         others: Sequence[tuple[str, float, Callable[[Expectation], Callable[[Actor], None]]]] = (
             ("support", 0.15, actors.support),

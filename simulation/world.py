@@ -193,7 +193,7 @@ class World:
             self.now += seconds
             return
         if seconds <= _POLL:  # a machine may be slow to wake who only looks whether something has changed
-            seconds = self.rng.choice((seconds, 2.0, 6.0))
+            seconds = self.rng.choice((seconds, 3.0, 9.0))
         actor.wake = self.now + seconds
         self.switch(f"sleeps {seconds:.3f}")
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.backends.postgresql.base import DatabaseWrapper as Postgresql
 
 from simulation.statements import switched
+from simulation.threads import Killed
 from simulation.world import world
 
 
@@ -24,5 +25,9 @@ class DatabaseWrapper(Postgresql):
         return world.execute(self.connection, lambda: execute(sql, params, many, context))
 
     def _commit(self) -> None:
-        world.switch("COMMIT")
+        try:
+            world.switch("COMMIT")
+        except Killed:
+            self.connection.rollback()  # as the server does when a client is gone
+            raise
         super()._commit()  # type: ignore[misc] # missing in the stubs
