@@ -171,7 +171,7 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
             _measure(adapter, delivery, entry.body)
             return adapter.create_message_log(entry)
         ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
-        before = _logged_before(row, delivery) if may_be_present else None
+        before = _logged_before(row, delivery, conversation) if may_be_present else None
         return adapter.update_message_log(ref, _change(adapter, delivery, entry, may_be_present, before))
 
     was_in_crm, delivery.texts = bool(row.crm_log_id), len(conversation.messages)
@@ -216,9 +216,10 @@ def _measure(adapter: CrmAdapter, delivery: Delivery, body: str) -> None:
         raise BodyTooLong
 
 
-def _logged_before(row: ConversationLog, delivery: Delivery) -> int | None:
+def _logged_before(row: ConversationLog, delivery: Delivery, conversation: Conversation) -> int | None:
     """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
-    is_restored = Restoration.covers(row.created_at)  # rows of texts that are in the record may be missing
+    # After a restored back-up rows of texts that are in the record may be missing, and the day's own may be younger.
+    is_restored = Restoration.covers(row.created_at) or Restoration.covers(conversation.started_at)
     if is_restored or Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
         return None
     return row.messages.filter(delivery_id=None, part=row.part).count()
