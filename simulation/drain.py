@@ -18,9 +18,10 @@ from simulation.expectation import Expectation
 from simulation.people import ELSEWHERE, Person, login
 from simulation.world import Release, world
 
-#: After so many in a row what is left waits for something else.
-_ATTEMPTS_IN_VAIN = 40
+#: After so many attempts in vain, in a row, it is looked whether anything can be sent.
+_LOOKS_AFTER = 10
 _DECISIONS = 20
+_MOST_IN_VAIN = 300
 _BETWEEN_DECISIONS = 200.0  # seconds
 
 
@@ -54,13 +55,13 @@ def drain(expected: Expectation, people: list[Person]) -> None:
 
 def _send_all(expected: Expectation) -> None:
     in_vain = 0
-    while in_vain < _ATTEMPTS_IN_VAIN:
+    while in_vain < _LOOKS_AFTER or not _all_wait_for_others():
         taken = worker.take_due(limit=9)
         for delivery in taken:
             in_vain = in_vain + 1 if worker.deliver(delivery).waits else 0
-        if not taken and not _pass_time():
+        if in_vain > _MOST_IN_VAIN or (not taken and not _pass_time()):
             break
-    if any(not _waits_for_another(delivery) for delivery in Delivery.objects.filter(state=State.WAITING)):
+    if not _all_wait_for_others():
         expected.surprises.append("the queue does not drain")
 
 
@@ -76,6 +77,10 @@ def _pass_time() -> bool:
     later = [moment for moment in moments if moment >= world.now]
     world.now = min(later) + 0.01 if later else world.now
     return bool(later)
+
+
+def _all_wait_for_others() -> bool:
+    return all(_waits_for_another(delivery) for delivery in Delivery.objects.filter(state=State.WAITING))
 
 
 def _waits_for_another(delivery: Delivery) -> bool:
