@@ -42,7 +42,7 @@ def read(body, log_format):
 def count(body, log_format, label):
     """How often a label stands in a body, in whatever dress."""
     lines = read(body, log_format).replace("\r", "").split("\n")
-    bare = [re.sub(r"^[\s\-•–—*_#]+|[\s*_#:]+$", "", line.split(":")[0]) for line in lines]
+    bare = [re.sub(r"^[\s\-•·–—*_#]+|[\s*_#:]+$", "", line.split(":")[0]) for line in lines]
     return sum(" ".join(text.split()).casefold() == label.casefold() for text in bare)
 
 
@@ -76,6 +76,33 @@ EDITED = {
         "<h3>Agent notes</h3><p>Wants a BIG quote</p><h3>Call details</h3><p><b>Duration</b>: 1 second</p>"
         "<p><b>Result</b>: Accepted</p>"
     ),
+    "Outlook": (
+        "<p class=MsoNormal><b>Agent notes</b><o:p></o:p></p><p class=MsoNormal>Wants a BIG quote<o:p></o:p></p>"
+        "<p class=MsoNormal><o:p>&nbsp;</o:p></p><p class=MsoNormal><b>Call details</b><o:p></o:p></p>"
+        "<p class=MsoListParagraph><![if !supportLists]><span style='font-family:Symbol'>·<span>&nbsp;&nbsp; </span>"
+        "</span><![endif]><b>Duration</b>: 1 second<o:p></o:p></p><p class=MsoListParagraph>·<b>Result</b>: Accepted"
+        "<o:p></o:p></p>"
+    ),
+    "Google Docs": (
+        '<b style="font-weight:normal;" id="docs-internal-guid-1"><p dir="ltr"><span style="font-weight:700;">'
+        'Agent notes</span></p><p dir="ltr"><span style="font-weight:400;">Wants a BIG quote</span></p><br />'
+        '<p><span style="font-weight:700;">Call details</span></p><ul><li><p><span style="font-weight:700;">Duration'
+        '</span><span style="font-weight:400;">: 1 second</span></p></li><li><p><span style="font-weight:700;">Result'
+        "</span><span>: Accepted</span></p></li></ul></b>"
+    ),
+    "bold in pieces": (
+        "<p><strong>Agent</strong> <strong>notes</strong><br>Wants a BIG quote</p><p><b>Call</b><b> details</b></p><ul>"
+        "<li><b>Dura</b><b>tion</b>: 1 second</li><li><b>Res</b><b><i>ult</i></b>: Accepted</li></ul>"
+    ),
+    "nothing bold any more": (
+        "<p>Agent notes</p><p>Wants a BIG quote</p><p>Call details</p><ul><li>Duration: 1 second</li>"
+        "<li>Result: Accepted</li></ul>"
+    ),
+    "blank paragraphs": (
+        "<div><strong>Agent notes</strong></div>\n<div>Wants a BIG quote</div>\n<div>&nbsp;</div>\n<div><strong>"
+        "Call details</strong></div>\n<ul>\n<li><strong>Duration</strong>: 1 second</li>\n<li><strong>Result</strong>: "
+        "Accepted</li>\n</ul>"
+    ),
 }
 
 
@@ -96,6 +123,7 @@ def test_a_body_of_any_editor_is_read_and_each_label_stands_once_with_its_new_va
     assert "Accepted" not in after
     assert read_note(after, HTML) == "Wants a quote by Friday"
     assert read_subject(after, HTML) == "Inbound Call from Ines Pardo"
+    assert after.count("<") == after.count(">")
     kept = [tag for tag in re.findall(r"<[A-Za-z0-9]+", body) if tag.lower() not in ("<br", "<p", "<div")]
     assert [tag for tag in kept if tag not in after] == []  # the way the editor wrote the rest
 

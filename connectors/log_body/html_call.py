@@ -23,6 +23,9 @@ _PARAGRAPHS = ("p", "div")
 def html_places(body: str) -> Places:
     """The places of a call log's body. Sections are looked for outside the note."""
     html = HtmlBody(body, _is_label)
+    if not _has_details(html):  # what showed bold may have been taken off
+        plain = HtmlBody(body, _is_label, all_bold=True)
+        html = plain if _has_details(plain) else html
     page = next((block for block in html.blocks if block.name == "body"), None)
     places = Places(start=page.inner_start, end=page.inner_end) if page else Places(end=len(body))
     note = next((label for label in html.labels if label.name == _NOTE), None)
@@ -40,9 +43,13 @@ def html_places(body: str) -> Places:
         if section and section.name not in places.sections and label.start not in within:
             find = _line if section.kind in (Kind.LINE, Kind.LINK) else _block
             places.sections[section.name] = find(html, label, section)
-    lists = [block for block in html.blocks if block.name == "ul" and block.start not in within]
+    lists = [block for block in html.blocks if block.name in ("ul", "ol") and block.start not in within]
     places.end_of_list = min((block.inner_end for block in lists if block.end > block.inner_end), default=-1)
     return places
+
+
+def _has_details(html: HtmlBody) -> bool:
+    return any(label.name == _DETAILS for label in html.labels)
 
 
 def _is_label(label: Label) -> bool:

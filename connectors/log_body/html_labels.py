@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from connectors.log_body.html_tokens import Token, decoded, tokens
+from connectors.log_body.html_tokens import MAY_BE_BOLD, Token, decoded, tokens
 
 _Found = TypeVar("_Found")
 _LONGEST_LABEL = 200  # characters, blanks included
@@ -62,9 +62,9 @@ class BoldLine:
 
 
 class _Reader:
-    """Goes through the tokens of a body once."""
+    """Goes through the tokens of a body once. ``all_bold``: as if all of its text were."""
 
-    def __init__(self, body: str) -> None:
+    def __init__(self, body: str, *, all_bold: bool) -> None:
         self.body = body
         self.blocks: list[Element] = []
         self.breaks: list[Token] = []
@@ -73,17 +73,20 @@ class _Reader:
         self.bold_lines: list[BoldLine] = []
         self._open: list[Element] = []
         self._open_names: Counter[str] = Counter()
-        #: Whether each open ``span`` or ``font`` is bold.
-        self._spans: list[bool] = []
-        self._depth = 0
+        #: Whether each open ``b``, ``span`` and so on is bold, by its name.
+        self._styles: defaultdict[str, list[bool]] = defaultdict(list)
+        self._all_bold = all_bold
+        self._depth = int(all_bold)
+        #: In bold; goes on where bold text follows that nothing but blanks keep apart.
         self._line: BoldLine | None = None
+        self._blanks: list[Token] = []
         self._bold_start = -1
         for token in tokens(body):
             if token.name == "":
                 self._text(token)
             elif token.name == "br" or token.is_block:
                 self.breaks.append(token)
-                self._line, self._bold_start = None, -1
+                self._end_line()
                 if not token.is_void:
                     self._block(token)
             self._bold(token)
@@ -92,20 +95,29 @@ class _Reader:
 
     def _text(self, token: Token) -> None:
         text = self.body[token.start : token.end]
-        if text.strip() and decoded(text).strip():
+        is_blank = not (text.strip() and decoded(text).strip())
+        if not is_blank:
             self.words.append(token)
             for element in reversed(self._open):
                 if element.first_word >= 0:
                     break
                 element.first_word = token.start
         if not self._depth:
+            if is_blank and self._line is not None:
+                self._blanks.append(token)
+            else:
+                self._end_line()
             return
         if self._line is None:
             start = token.start if self._bold_start < 0 else self._bold_start
             self._line = BoldLine(start, self._open[-1] if self._open else None)
             self.bold_lines.append(self._line)
-        self._line.texts.append(token)
+        self._line.texts += [*self._blanks, token]
         self._line.end = token.end
+        self._blanks = []
+
+    def _end_line(self) -> None:
+        self._line, self._bold_start, self._blanks = None, -1, []
 
     def _block(self, token: Token) -> None:
         """As browsers have it: an item ends the one before it, any block ends a paragraph."""
@@ -129,12 +141,13 @@ class _Reader:
         self._open_names[element.name] -= 1
 
     def _bold(self, token: Token) -> None:
-        is_bold = token.is_bold
-        if token.name in ("span", "font"):
-            if token.is_end:
-                is_bold = self._spans.pop() if self._spans else False
-            else:
-                self._spans.append(is_bold)
+        if self._all_bold or token.name not in MAY_BE_BOLD:
+            return
+        is_bold, opened = token.is_bold, self._styles[token.name]
+        if token.is_end:
+            is_bold = opened.pop() if opened else False
+        else:
+            opened.append(is_bold)
         if not is_bold:
             return
         if not token.is_end:
@@ -146,15 +159,15 @@ class _Reader:
             if self._depth == 0:
                 if self._line is not None:
                     self._line.end = token.end
-                self._line, self._bold_start = None, -1
+                self._bold_start = -1
 
 
 class HtmlBody:
     """A body with its blocks, line breaks, words and labels, each in order."""
 
-    def __init__(self, body: str, is_label: Callable[[Label], bool]) -> None:
-        """``is_label``: whether words in bold are a label at all."""
-        reader = _Reader(body)
+    def __init__(self, body: str, is_label: Callable[[Label], bool], *, all_bold: bool = False) -> None:
+        """``is_label``: whether words in bold are a label at all. ``all_bold``: labels may have lost their dress."""
+        reader = _Reader(body, all_bold=all_bold)
         self.body = body
         self.blocks = reader.blocks
         #: ``br`` and the tags of blocks.
@@ -200,7 +213,7 @@ class HtmlBody:
             return None
         end, text = line.end, None
         if colon:
-            at, text = self.body.find(":", first.start, line.end), line.texts[-1]
+            at, text = self._colon_in(line.texts)
         else:
             at, text = self._colon_after(line.end)
         if at >= 0:
@@ -228,6 +241,11 @@ class HtmlBody:
     def _next_in_line(self, position: int) -> Token | None:
         word, line_end = self.next_word(position), self.next_break(position)
         return None if word is None or (line_end is not None and line_end.start < word.start) else word
+
+    def _colon_in(self, texts: list[Token]) -> tuple[int, Token | None]:
+        """Where the first colon of these texts stands, and the last of them; -1 where it is written as an entity."""
+        places = (self.body.find(":", token.start, token.end) for token in texts)
+        return next((at for at in places if at >= 0), -1), texts[-1]
 
     def _colon_after(self, position: int) -> tuple[int, Token | None]:
         """Where the colon stands with which the line goes on, and in which text; -1 if it goes on otherwise."""

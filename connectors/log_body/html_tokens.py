@@ -21,8 +21,15 @@ _INLINE = frozenset((
 _VOID = frozenset(("br", "hr", "img", "wbr"))
 _BOLD = frozenset(("b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"))
 _BOLD_STYLE = re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)", re.IGNORECASE)
+#: Google Docs puts all of a text into one such ``b``.
+_NOT_BOLD_STYLE = re.compile(r"font-weight\s*:\s*(?:normal|lighter|[1-5]00)", re.IGNORECASE)
+#: Whether these are bold is asked of the start tag; the end tag does not say.
+MAY_BE_BOLD = _BOLD | {"span", "font"}
 #: A tag ends before the next "<", so that a text full of them takes no longer than any other.
-_TAG = re.compile(r"<(?:(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)|![^<>]*)>")
+#: Office writes ``<o:p>`` and the like everywhere; they mean as much as a comment.
+_TAG = re.compile(
+    r"<(?:(/?)([A-Za-z][A-Za-z0-9]*)((?:[\s/][^<>]*)?)|/?(?:[mopvwx]|st1):[A-Za-z]+(?:[\s/][^<>]*)?|![^<>]*)>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +61,20 @@ def tokens(body: str, start: int = 0, end: int | None = None) -> Iterator[Token]
             continue
         if match.start() > text_from:
             yield Token(text_from, match.start())
-        bold = name in _BOLD or (name in ("span", "font") and bool(_BOLD_STYLE.search(match[3] or "")))
+        style = match[3] or ""
+        bold = not _NOT_BOLD_STYLE.search(style) if name in _BOLD else bool(_BOLD_STYLE.search(style))
         yield Token(match.start(), match.end(), name, bool(match[1]), bold)
         text_from = match.end()
     if end > text_from:
         yield Token(text_from, end)
 
 
+_HARD_BLANK = re.compile("&nbsp;|&#160;")
+
+
 def decoded(text: str) -> str:
     """A text without entities; the blank that editors write for one of several is a blank."""
-    return html.unescape(text.replace("&nbsp;", " ").replace("&#160;", " "))
+    return html.unescape(_HARD_BLANK.sub(" ", text))
 
 
 def text_of(body: str, start: int = 0, end: int | None = None) -> str:
@@ -76,7 +87,7 @@ def text_of(body: str, start: int = 0, end: int | None = None) -> str:
             text = body[token.start : token.end]
             if after_break and "\n" in text[: len(text) - len(text.lstrip())]:
                 text = text.lstrip()  # the source's own line break
-            line.append(decoded(text))
+            line.append(text)
             after_break = after_break and not text.strip()
         elif token.name == "br" or (token.is_block and any(line)):
             lines.append(_line(line))
@@ -90,7 +101,10 @@ def text_of(body: str, start: int = 0, end: int | None = None) -> str:
 
 
 def _line(parts: list[str]) -> str:
-    text = "".join(parts)
+    source = "".join(parts)
+    if "&" in source and not _HARD_BLANK.sub("", source).strip():
+        return ""  # an editor keeps an empty paragraph open with it
+    text = decoded(source)
     kept = text.rstrip()
     return kept if "\n" in text[len(kept) :] else text
 
