@@ -180,12 +180,28 @@ def test_where_nobody_is_named_the_contact_is_not_one_more_person(crm):
         ("DeliveryFailed", "(not delivered)"),
         ("SendingFailed", "(sending failed)"),
         ("sendingfailed", "(sending failed)"),
+        ("SENDING_FAILED", "(sending failed)"),
+        ("Delivery failed", "(not delivered)"),
+        ("Undelivered", "(not delivered)"),
+        ("Error", "(not delivered)"),
     ],
 )
 def test_a_text_that_did_not_arrive_says_so(crm, status, word):
     text = log(crm, message(2, "Second", 42, "Outbound"), message(1, "Come", 40, "Outbound", messageStatus=status))
     assert f"Come\n{word}" in text
     assert text.count("(not delivered)") + text.count("(sending failed)") == 1
+
+
+def test_a_text_tells_whom_of_several_it_did_not_reach(crm):
+    reached, missed = (
+        {"phoneNumber": INES, "messageStatus": "Sent"},
+        {"phoneNumber": THEO, "messageStatus": "SendingFailed"},
+    )
+    several = message(1, "Come", 40, "Outbound", to=[reached, missed])
+    everybody = message(2, "Do come", 41, "Outbound", to=[missed])
+    text = log(crm, everybody, several)
+    assert f"Come\n(not delivered to {THEO})" in text
+    assert "Do come\n(sending failed)" in text
 
 
 @pytest.mark.parametrize("status", ["Sent", "Delivered", "Queued", "Received", "", None, 5])
@@ -198,6 +214,12 @@ def _fax(**members):
     file = {"type": "RenderedDocument", "contentType": "application/pdf", "uri": f"{MEDIA}303",
             "link": "https://f.example.com/303"}  # fmt: skip
     return message(303, type="Fax", attachments=[file], **members)
+
+
+def test_a_fax_that_its_recipient_did_not_get_says_so(crm):
+    to = [{"phoneNumber": INES, "messageStatus": "SendingFailed", "faxErrorCode": "NoFaxMachine"}]
+    crm.post("/messageLog", day(message(1, type="Fax", direction="Outbound", to=to)))
+    assert next(iter(crm.titles.values())).startswith("Fax document not sent to Ines Pardo")
 
 
 def test_a_fax_that_could_not_be_sent_says_so_in_title_and_body(crm):
@@ -327,6 +349,10 @@ def test_a_message_that_cannot_be_read_costs_no_other_and_is_told(crm, odd):
     assert "two" not in body
     assert (told["message"], told["messageType"]) == ("Message logged", "warning")
     assert "1 message has no id, time or direction" in str(told["details"])
+
+
+def test_a_direction_in_small_letters_is_one(crm):
+    assert f"Ines Pardo ({INES}) 06:40 PM\nHi" in log(crm, message(1, "Hi") | {"direction": "inbound"})
 
 
 def test_the_time_of_the_last_change_stands_in_for_one_that_cannot_be_read(crm):

@@ -121,14 +121,53 @@ def test_no_json_whatever_breaks_a_journey_or_a_duration(value):
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("sessionId", {"$ne": 1}), ("sessionId", "9" * 500), ("startTime", "yesterday"), ("startTime", None),
-     ("direction", "Sideways")],
-)  # fmt: skip
+    [("sessionId", {"$ne": 1}), ("sessionId", "9" * 500), ("startTime", "yesterday"), ("startTime", None)],
+)
 def test_what_says_which_call_is_meant_stays_strict(plain, member, value):
     body = call("1", INES, info={member: value})
     reply = plain.client.post(f"/callLog?jwtToken={plain.token}", body, content_type="application/json")
     assert reply.status_code == 400
     assert not CallLog.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("given_direction", "title"),
+    [("inbound", "Inbound Call from"), ("OUTBOUND ", "Outbound Call to"), ("Sideways", "Outbound Call to"),
+     (None, "Outbound Call to")],
+)  # fmt: skip
+def test_a_direction_is_read_in_any_case_and_what_is_not_inbound_is_outbound(plain, given_direction, title):
+    _logged(plain, info={"direction": given_direction, "customSubject": ""})
+    assert plain.titles["call-1"] == f"{title} Ines Pardo"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [1778077867, 1778077867000, 1778077867000000, "1778077867", "1778077867000", 1778077867.0,
+     "2026-05-06T14:31:07z", "20260506T143107Z"],
+)  # fmt: skip
+def test_a_moment_is_read_in_seconds_milliseconds_and_microseconds(plain, moment):
+    assert "2026-05-06 02:31:07 PM" in _logged(plain, info={"startTime": moment})
+
+
+@pytest.mark.parametrize("odd", [{"additionalSubmission": []}, {"additionalSubmission": "none"}])
+def test_a_form_that_is_none_is_an_empty_one(plain, odd):
+    _logged(plain, **odd)
+
+
+def test_an_edit_with_an_empty_time_leaves_the_time(plain):
+    before = _logged(plain)
+    plain.patch("/callLog", {"sessionId": "1", "startTime": "", "note": "later"})
+    assert "04:31:07 PM" in before
+    assert "04:31:07 PM" in plain.bodies["call-1"]
+
+
+def test_a_recording_without_a_link_gets_that_of_the_reader(plain):
+    recording = {
+        "contentUri": "https://media.ringcentral.com/restapi/v1.0/account/1/recording/9/content?access_token=s"
+    }
+    body = _logged(plain, info={"recording": recording})
+    assert "Call recording link: https://ringcentral.github.io/ringcentral-media-reader/?media=" in body
+    assert "access_token" not in body
 
 
 def _leg(**members):

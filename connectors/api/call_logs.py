@@ -18,7 +18,7 @@ from adapters.contract import (
 )
 from connectors.api.authentication import user_of_token
 from connectors.api.envelope import PlainText, from_error, from_notice, return_message
-from connectors.api.shown import Link, LongText, Media, PartyField, Seconds, Shown, Way, journey, seconds
+from connectors.api.shown import CallWay, Link, LongText, Media, PartyField, Seconds, Shown, journey, seconds
 from connectors.api.wire import (
     Key,
     Moment,
@@ -46,7 +46,7 @@ class CallRecord(serializers.Serializer[Any]):
     id = Text(most=128)
     sessionId = Text(most=128)
     telephonySessionId = Text(most=128)
-    direction = serializers.ChoiceField(choices=[str(item) for item in Direction])
+    direction = CallWay()
     startTime = Moment()
     duration = Seconds()
     result = Shown(most=255)
@@ -104,7 +104,7 @@ class CallLogEdit(Extras):
     startTime = Moment(required=False, allow_null=True, default=None)
     duration = Seconds()
     result = Shown(most=255)
-    direction = Way()
+    direction = CallWay()
     recordingLink = Link()
     accountId = Text(most=64)
     legs = journey()
@@ -165,7 +165,7 @@ def _duration(source: Any) -> dict[str, Any]:
 def _details(source: dict[str, Any], raw: Any, given: dict[str, Any], **members: Any) -> CallDetails:
     """``source``: where the request tells of the call itself, and ``raw``: the same as it came."""
     return CallDetails(
-        direction=Direction(source["direction"]) if source["direction"] else None,
+        direction=source["direction"],
         caller=source["from"],
         callee=source["to"],
         started_at=source["startTime"],
@@ -201,7 +201,7 @@ class CallLogViewSet(WireViewSet):
         body.is_valid(raise_exception=True)
         given = body.validated_data
         info, submission = given["logInfo"], given["additionalSubmission"] or {}
-        direction = Direction(info["direction"])
+        direction = info["direction"] or Direction.OUTBOUND  # as the client takes it: all that is not inbound
         caller, callee = info["from"], info["to"]
         phone = (caller if direction is Direction.INBOUND else callee).phone_number
         if given["contactId"] in (None, "", 0):

@@ -11,11 +11,14 @@ from rest_framework import serializers
 
 from adapters.contract import Attachment, ContactRef, Direction, Message, MessageKind, Party, match_number, parse_phone
 from connectors.api.shown import Items, LongText, PartyField, Shown, people, whole_number
-from connectors.api.wire import Key, Moment, RecordId, Submission, Text
+from connectors.api.shown import party as party_of
+from connectors.api.wire import Key, Moment, RecordId, Submission, Text, Way
 from connectors.log_body.media import is_ringcentral, reader_link, without_token
+from connectors.log_body.wording import failure
 
 _LONGEST_TEXT = 50_000
 _MOST_FILES = 100
+_MOST_PEOPLE = 1000
 _KINDS = {"voicemail": MessageKind.VOICEMAIL, "fax": MessageKind.FAX}
 #: The recording of a voicemail and the document of a fax: what RingCentral calls it, and the media types it may have.
 _MAIN = {
@@ -47,6 +50,11 @@ def _file(value: dict[str, Any]) -> _File:
     )
 
 
+def _recipient(value: dict[str, Any]) -> tuple[Party, str]:
+    status = value.get("messageStatus")
+    return party_of(value), status if isinstance(status, str) and len(status) <= 64 else ""
+
+
 class Count(serializers.FloatField):
     """A number that is only shown or billed; 0 for what cannot be one."""
 
@@ -63,10 +71,10 @@ class MessageField(serializers.Serializer[Any]):
 
     id = RecordId()
     type = Shown(most=32, allow_null=False)
-    direction = serializers.ChoiceField(choices=[str(item) for item in Direction])
+    direction = Way()
     subject = LongText(most=_LONGEST_TEXT, allow_null=False)
     creationTime = Moment()
-    to = people()
+    to = Items(_recipient, most=_MOST_PEOPLE, properties=("name", "phoneNumber", "extensionNumber", "messageStatus"))
     attachments = Items(_file, most=_MOST_FILES, properties=("type", "contentType", "link", "uri"))
     messageStatus = Shown(most=64, allow_null=False)
     faxPageCount = Count(most=10_000)
@@ -231,7 +239,7 @@ def _message(
     main = _main(kind, files)
     link = without_token(main.link) or reader_link(main.uri) if main else ""
     rest = [file for file in files if not (file is main and link) and not _is_spoken(file, item["subject"])]
-    direction = Direction(item["direction"])
+    direction = item["direction"]
     return Message(
         id=f"{item['id']}{suffix}",
         kind=kind,
@@ -239,7 +247,7 @@ def _message(
         sent_at=item["creationTime"],
         text=item["subject"],
         sender=participants.sender(item["from"]) if direction is Direction.INBOUND else item["from"],
-        recipients=item["to"],
+        recipients=tuple(recipient for recipient, _ in item["to"]),
         recording_link=link if kind is MessageKind.VOICEMAIL else "",
         fax_link=link if kind is MessageKind.FAX else "",
         fax_download_url=with_token(main.uri, token) if main and kind is MessageKind.FAX else "",
@@ -252,7 +260,7 @@ def _message(
             )
             for file in rest
         ),
-        status=item["messageStatus"],
+        status=_status(item["messageStatus"], item["to"]),
         typing_duration_ms=item["typingDurationMs"],
     )
 
@@ -278,6 +286,15 @@ def _main(kind: MessageKind, files: Sequence[_File]) -> _File | None:
     name, media = _MAIN[kind]
     named = (file for file in files if file.kind == name)
     return next(named, None) or next((file for file in files if file.content_type.lower().startswith(media)), None)
+
+
+def _status(status: str, recipients: Sequence[tuple[Party, str]]) -> str:
+    """What became of a message, also where only its recipients tell: a fax has a status for each of them."""
+    failed = [(recipient, word) for recipient, word in recipients if failure(word)]
+    if not failed or failure(status):
+        return status
+    names = ", ".join(filter(None, (party.name or party.phone_number for party, _ in failed)))
+    return failed[0][1] if len(failed) == len(recipients) else f"DeliveryFailed: {names}"
 
 
 def _is_spoken(file: _File, text: str) -> bool:

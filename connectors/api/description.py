@@ -42,7 +42,7 @@ _FIELDS: dict[type, Callable[[Any], dict[str, Any]]] = {
         "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]
     },
     shown.Seconds: lambda field: {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["pending"]}]},
-    shown.Way: lambda field: {"type": "string", "enum": [str(item) for item in Direction]},
+    shown.CallWay: lambda field: {"type": "string", "enum": [str(item) for item in Direction]},
     shown.PartyField: lambda field: _PARTY,
     shown.Media: lambda field: {"type": "object", "properties": {"link": _SENTENCE}},
     shown.Items: lambda field: {"type": "array", "items": _item(field)},

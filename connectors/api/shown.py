@@ -11,10 +11,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from adapters.contract import Direction, Party
-from connectors.api.wire import LONG, Text
+from adapters.contract import Party
+from connectors.api.wire import LONG, Text, way_of
 from connectors.log_body import Leg
 from connectors.log_body.lengths import cut, shortened
+from connectors.log_body.media import reader_link
 
 #: Seconds. RingCentral ends a call after a day; what is longer is a time, or milliseconds.
 _LONGEST_CALL = 2 * 86_400
@@ -131,12 +132,10 @@ class Seconds(_Read):
     read = staticmethod(seconds)
 
 
-class Way(_Read):
-    """The direction of a call that is logged already; None for anything else."""
+class CallWay(_Read):
+    """The direction of a call; None for anything else."""
 
-    @staticmethod
-    def read(value: Any) -> Direction | None:
-        return next((item for item in Direction if item == value), None)
+    read = staticmethod(way_of)
 
 
 class PartyField(_Read):
@@ -146,12 +145,16 @@ class PartyField(_Read):
 
 
 class Media(_Read):
-    """A recording or voicemail as the call record has it: its link, or ""."""
+    """A recording or voicemail as the call record has it: its link, else one made from its address, else ""."""
 
     @staticmethod
     def read(value: Any) -> str:
-        link = value.get("link") if isinstance(value, dict) else None
-        return link if isinstance(link, str) and len(link) <= 4000 else ""
+        given = value if isinstance(value, dict) else {}
+        link, address = (
+            text if isinstance(text := given.get(name), str) and len(text) <= 4000 else ""
+            for name in ("link", "contentUri")
+        )
+        return link or reader_link(address)
 
 
 class Items(_Read):

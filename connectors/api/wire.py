@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from adapters import registry
+from adapters.contract import Direction
 from adapters.contract.http import count_calls
 from connectors.api import debug_replies
 from connectors.api.authentication import AppTokenAuthentication, Token
@@ -172,7 +173,10 @@ class RecordId(serializers.Field[Any, Any, Any, Any]):
 
 
 class Moment(serializers.Field[datetime, Any, str, Any]):
-    """A time: ISO 8601, or epoch milliseconds."""
+    """A time: ISO 8601, or epoch milliseconds. Where it may be absent, an empty text is."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(None if data == "" and self.allow_null else data)
 
     def to_internal_value(self, data: Any) -> datetime:
         moment = None if isinstance(data, bool) else parse_time(data)
@@ -184,14 +188,33 @@ class Moment(serializers.Field[datetime, Any, str, Any]):
         return value.isoformat()
 
 
+def way_of(value: Any) -> Direction | None:
+    """Which way a call or message went, in any case of letters; None for anything else."""
+    text = value.strip().casefold() if isinstance(value, str) else ""
+    return next((item for item in Direction if text == item.casefold()), None)
+
+
+class Way(serializers.Field[Direction, Any, str, Any]):
+    """The direction of a message: it says who spoke."""
+
+    def to_internal_value(self, data: Any) -> Direction:
+        found = way_of(data)
+        if found is None:
+            raise serializers.ValidationError("must be Inbound or Outbound.")
+        return found
+
+    def to_representation(self, value: Direction) -> str:
+        return str(value)
+
+
 class Submission(serializers.DictField):
-    """Form values by field name; ``none`` means nothing chosen."""
+    """Form values by field name; ``none`` means nothing chosen. Anything but an object is an empty form."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, allow_null=True, default=dict, **kwargs)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        values: dict[str, Any] = super().to_internal_value(data)
+        values: dict[str, Any] = super().to_internal_value(data if isinstance(data, dict) else {})
         return {key: value for key, value in values.items() if value != "none"}
 
 

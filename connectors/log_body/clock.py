@@ -8,6 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 DEFAULT_PATTERN = "YYYY-MM-DD hh:mm:ss A"
+#: 2001 in seconds, 1973 in milliseconds and in microseconds.
+_FIRST_SECONDS, _FIRST_MILLISECONDS, _FIRST_MICROSECONDS = 1e9, 1e11, 1e14
 _TOKENS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "hh": "%I", "mm": "%M", "ss": "%S"}
 _TOKEN = re.compile("YYYY|MM|DD|HH|hh|mm|ss|A")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -18,19 +20,28 @@ _MONTHS = (
 
 
 def parse_time(value: Any) -> datetime | None:
-    """An aware UTC time from ISO 8601 (a missing zone is UTC) or epoch milliseconds; None for anything else."""
+    """An aware UTC time from ISO 8601 (a missing zone is UTC), or from a number; None for anything else.
+
+    A number is the time since 1970 in milliseconds; of another magnitude, in seconds or microseconds.
+    """
     if isinstance(value, bool) or value is None:
         return None
     try:
         if isinstance(value, int | float):
-            return datetime.fromtimestamp(value / 1000, UTC)
+            return _since_1970(value)
         text = str(value).strip()
-        if re.fullmatch(r"\d{11,14}(\.\d+)?", text, re.ASCII):
-            return datetime.fromtimestamp(float(text) / 1000, UTC)
-        moment = datetime.fromisoformat(text)
+        if re.fullmatch(r"\d{10,17}(\.\d{1,9})?", text, re.ASCII):
+            return _since_1970(float(text))
+        moment = datetime.fromisoformat(text.replace("z", "Z"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _since_1970(number: float) -> datetime:
+    if _FIRST_SECONDS <= number < _FIRST_MILLISECONDS:
+        return datetime.fromtimestamp(number, UTC)
+    return datetime.fromtimestamp(number / (1000 if number < _FIRST_MICROSECONDS else 1_000_000), UTC)
 
 
 def format_time(moment: datetime, pattern: str, zone: tzinfo) -> str:

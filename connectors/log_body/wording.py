@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import tzinfo
 
 from adapters.contract import ContactRef, Direction, Message, MessageKind
@@ -9,13 +10,22 @@ from connectors.log_body.clock import short_date
 from connectors.log_body.media import file_line
 
 NO_TEXT = "(no text)"
-#: RingCentral's words for a message that did not arrive.
-_FAILURES = {"deliveryfailed": "(not delivered)", "sendingfailed": "(sending failed)"}
+#: RingCentral says DeliveryFailed and SendingFailed; carriers and faxes have more words for it.
+_FAILED = re.compile("fail|error|undeliver|notdeliver|rejected|notsent|unsent")
 
 
 def failure(status: str) -> str:
-    """What is said of a message with this status; empty unless it did not arrive."""
-    return _FAILURES.get(status.lower(), "")
+    """What is said of a message with this status; empty unless it did not arrive.
+
+    Behind a colon stand those whom it did not reach, where it reached others: ``DeliveryFailed: Theo Brandt``.
+    """
+    status, _, people = status.partition(":")
+    word = "".join(filter(str.isalpha, status)).lower()
+    if not _FAILED.search(word):
+        return ""
+    if people.strip():
+        return f"(not delivered to {people.strip()})"
+    return "(sending failed)" if "sen" in word else "(not delivered)"
 
 
 def conversation_title(first: Message, contact_name: str, zone: tzinfo, date_format: str = "%y/%m/%d") -> str:
