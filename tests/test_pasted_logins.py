@@ -29,6 +29,12 @@ PASTED_KEYS = (
     "0f3c-exam\u2060ple-key",
     "0f3c-\nexample-key",
     f'"\u200b {KEY}" ',
+    f"Bearer {KEY}",
+    f"Authorization: bearer {KEY}",
+    f"API key: {KEY}",
+    f"apiKey={KEY}",
+    f'"{KEY}",',
+    f"<{KEY}>",
 )
 
 
@@ -89,6 +95,9 @@ def test_an_address_without_a_scheme_gets_one(pasted, address):
         "app.clio.com?x=1",
         "app.clio.com#top",
         '"app.clio.com"',
+        "<https://app.clio.com/nc>",
+        "app.clio.com,",
+        "\uff41\uff50\uff50.clio.com",
     ],
 )
 def test_a_host_is_cut_out_of_what_was_pasted(pasted):

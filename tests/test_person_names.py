@@ -21,6 +21,9 @@ PEOPLE = {
     "Müller-Lüdenscheidt, Dr. Karl": ("Dr. Karl", "Müller-Lüdenscheidt"),
     "Smith, Incarnacion": ("Incarnacion", "Smith"),
     "Smith, Coleman": ("Coleman", "Smith"),
+    "Church, Emma": ("Emma", "Church"),
+    "Smith Jr., John": ("John", "Smith Jr."),
+    "Li, Na": ("Na", "Li"),
 }
 AS_TYPED = (
     "Acme, Inc.",
@@ -44,6 +47,10 @@ AS_TYPED = (
     ",",
     "",
     "Smith, 2nd floor",
+    "Acme Corp, London",
+    "First Bank, Boston",
+    "Acme, Sp. z o.o.",
+    "Acme, Holdings",
 )
 
 

@@ -24,6 +24,20 @@ def test_a_plus_sign_lost_in_the_query_string_comes_back():
     assert parse(" 442079460106").e164 == "+442079460106"
 
 
+@pytest.mark.parametrize(
+    ("dialled", "e164"),
+    [
+        ("*67 415-555-0133", "+14155550133"),
+        ("*8214155550133", "+14155550133"),
+        ("#31#+14155550133", "+14155550133"),
+        ("0044 20 7946 0106", "+442079460106"),
+        ("001 415 555 0133", "+14155550133"),
+    ],
+)
+def test_codes_and_prefixes_dialled_before_a_number_are_no_part_of_it(dialled, e164):
+    assert parse(dialled).e164 == e164
+
+
 def test_a_blank_before_a_national_number_is_only_a_blank():
     assert parse(" 6505550112").e164 == "+16505550112"
 

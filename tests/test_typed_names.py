@@ -40,6 +40,8 @@ def _readings(query):
         ("name=Mary+Ann&jwtToken=t", ["Mary Ann"]),
         ("jwtToken=t&name=Ann&isForceRefreshAccountData=true", ["Ann"]),
         ("jwtToken=t&name=Ann&_=17", ["Ann"]),
+        ("name=AT&T&jwtToken=t", ["AT&T"]),
+        ("name=R&D+Partners&isExtension=false", ["R&D Partners"]),
         ("jwtToken=t&name=Ann&name=Bea", ["Bea"]),
         ("jwtToken=t&name=R%26D%20Partners", ["R&D Partners"]),
         ("jwtToken=t&name=C%2B%2B+Group", ["C+++Group", "C++ Group"]),

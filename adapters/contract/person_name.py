@@ -12,8 +12,15 @@ _ADDITION = re.compile(
     |jr|junior|sr|senior|i{2,3}|iv|2nd|3rd|4th
     |md|dds|dmd|dvm|dpm|od|phd|psyd|edd|jd|esq|esquire|cpa|cfa|cfp|clu|chfc|ea|rn|np|pac|lpn|lcsw|lmft|mba|msw|pe|aia
     |msc|bsc|mph|pharmd
+    |sp|dba|group|holdings?|partners|associates|services|solutions
     """,
     re.VERBOSE,
+)
+#: Words of a company's own name, before a place or a department: "Acme Corp, London". Alone they are family names.
+_COMPANY = re.compile(
+    r"\S\s.*\b(?:inc|incorporated|llc|llp|corp|corporation|company|limited|ltd|gmbh|ag|bank|group|holdings?|trust"
+    r"|university|hospital|clinic|school|church|county|city of|department|dept|team|office|offices)\b",
+    re.IGNORECASE,
 )
 _COMPANY_SIGNS = re.compile(r"[0-9&@/+]| and ", re.IGNORECASE)
 _NOT_A_LETTER = re.compile(r"[\W_]+")
@@ -26,7 +33,7 @@ def last_first(name: str) -> tuple[str, str] | None:
     nothing may look like a company (``Smith, Jones & Partners``).
     """
     parts = [" ".join(part.split()) for part in name.replace("\N{FULLWIDTH COMMA}", ",").split(",")]
-    if len(parts) != 2 or not all(parts) or _COMPANY_SIGNS.search(name):
+    if len(parts) != 2 or not all(parts) or _COMPANY_SIGNS.search(name) or _COMPANY.search(parts[0]):
         return None
     last, first = parts
     begins = _NOT_A_LETTER.sub("", first.split()[0]).casefold()

@@ -14,6 +14,8 @@ from adapters.contract.withheld import dialled, is_spelt_word
 
 _PLACEHOLDER = re.compile(r"[#*]")
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
+#: ``*67`` and ``*82`` in North America, ``#31#`` and ``*31#`` elsewhere.
+_SERVICE_CODE = re.compile(r"^(?:[*#][0-9]{2}[*#]|\*[0-9]{2}) *")
 #: libphonenumber's "region" of numbers that belong to no country (+800, +882 ...).
 _NO_COUNTRY = "001"
 #: Digits without a plus sign that are fewer are a short code or an extension, not a number of a country.
@@ -33,11 +35,13 @@ def parse(
     ``fill_format``; those that do not fit the number are left out.
     """
     had_blank = raw[:1] == " " and raw.strip()[:1].isdigit()
-    text = dialled(f"+{raw.strip()}" if had_blank else raw)
+    text = _without_code(dialled(f"+{raw.strip()}" if had_blank else raw))
     digits = digits_of(text)
     if is_extension or not text:
         return PhoneNumber(raw=text, is_extension=is_extension, national=digits, home_region=home_region)
     found = _number_and_line(text, home_region)
+    if found is None and digits.startswith("00"):  # written as abroad, where 00 begins a country code
+        found = _number_and_line(f"+{digits[2:]}", home_region)
     if had_blank and not (found and phonenumbers.is_valid_number(found[0])):
         at_home = _number_and_line(text[1:], home_region)  # the blank may have been only a blank
         if found is None or (at_home and phonenumbers.is_valid_number(at_home[0])):
@@ -84,6 +88,12 @@ def fill_format(template: str, digits: str) -> str | None:
 def digits_of(text: str) -> str:
     """The ASCII digits of a text, nothing else."""
     return _NOT_A_DIGIT.sub("", text)
+
+
+def _without_code(text: str) -> str:
+    """``4155550123`` for ``*67 4155550123``: without what was dialled to hide one's own number or to choose a line."""
+    behind = _SERVICE_CODE.sub("", text)
+    return behind if len(digits_of(behind)) >= _SHORTEST_WITHOUT_PLUS else text
 
 
 def _number_and_line(text: str, region: str) -> tuple[phonenumbers.PhoneNumber, Line] | None:

@@ -35,10 +35,11 @@ _DIGITS = re.compile(r"[0-9]+")
 #: What may stand between the digits of one number.
 _JOINT = re.compile(r"[ ./()_-]{1,6}")
 _BEFORE_DIGITS = re.compile(r"[ (+]{0,6}$")
-#: An extension that says so, and dates and times: no part of a number beside them.
+#: An extension that says so, codes dialled to hide one's number, and dates and times: no part of a number beside them.
 _ASIDE = re.compile(
     r"(?:;?\bext[a-z]*|\bx|(?<=[0-9])x|#|durchwahl|\bdw|\bapparat|\bapp|\bnst|доб\w*|\banexo|\bramal|\binterno|\bposte"
     r"|\btoestel|\bwew)[ .:=]{0,3}[0-9]{1,7}(?![0-9])"
+    r"|(?<![0-9*#])[*#][0-9]{2}(?:[*#]|(?= ))"
     r"|(?<![0-9/])[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})(?![0-9/])"
     r"|(?<![0-9])[0-9]{1,2}:[0-9]{2}(?![0-9])",
     re.IGNORECASE,

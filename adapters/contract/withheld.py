@@ -18,11 +18,31 @@ _WORDS = re.compile(
 )
 _SIP = re.compile(r"(?:.*<)?\s*(?:sips?:)?([^@<>]*)@.*|(?:.*<)?\s*sips?:.*", re.IGNORECASE | re.DOTALL)
 _ZEROS = re.compile(r"\+?0+|\+[1-9][0-9]{0,2}0{6,}")
-_PLUS_SIGNS = "\N{FULLWIDTH PLUS SIGN}\N{SMALL PLUS SIGN}\N{SUPERSCRIPT PLUS SIGN}"
+#: Signs that stand for those of ASCII between the digits of a number, each for one.
+_SIGNS = str.maketrans(
+    {
+        "\N{FULLWIDTH PLUS SIGN}": "+",
+        "\N{SMALL PLUS SIGN}": "+",
+        "\N{SUPERSCRIPT PLUS SIGN}": "+",
+        "\N{MINUS SIGN}": "-",
+        "\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}": "-",
+        "\N{HALFWIDTH KATAKANA-HIRAGANA PROLONGED SOUND MARK}": "-",
+        "\N{FULLWIDTH FULL STOP}": ".",
+        "\N{MIDDLE DOT}": ".",
+        "\N{BULLET}": ".",
+        "\N{HYPHENATION POINT}": ".",
+        "\N{ONE DOT LEADER}": ".",
+        "\N{KATAKANA MIDDLE DOT}": ".",
+        "\N{FULLWIDTH SOLIDUS}": "/",
+        "\N{FRACTION SLASH}": "/",
+        "\N{FULLWIDTH LEFT PARENTHESIS}": "(",
+        "\N{FULLWIDTH RIGHT PARENTHESIS}": ")",
+    }
+)
 
 
 def plain(text: str) -> str:
-    """The text without what nobody sees, its digits, plus signs, dashes, brackets and blanks those of ASCII."""
+    """The text without what nobody sees, its digits, and the signs between them, those of ASCII."""
     text = without_invisible(text)
     return text if text.isascii() else "".join(map(_ascii, text))
 
@@ -33,11 +53,9 @@ def _ascii(char: str) -> str:
     category = unicodedata.category(char)
     if category == "Nd":
         return str(unicodedata.decimal(char))
-    if category in ("Zs", "Pd") or char == "\N{MINUS SIGN}":
+    if category in ("Zs", "Pd"):
         return " " if category == "Zs" else "-"
-    if char in _PLUS_SIGNS:
-        return "+"
-    return {"\N{FULLWIDTH LEFT PARENTHESIS}": "(", "\N{FULLWIDTH RIGHT PARENTHESIS}": ")"}.get(char, char)
+    return char.translate(_SIGNS)
 
 
 def dialled(text: str) -> str:

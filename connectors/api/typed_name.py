@@ -20,8 +20,12 @@ def typed_names(request: Request) -> list[str]:
     """
     form = [str(request.query_params.get("name", ""))]
     _, found, behind = ("&" + str(request.META.get("QUERY_STRING", ""))).partition("&" + _NAME)
-    if not found or any(_PARAMETER.match(part) for part in behind.split("&")[1:]):
+    if not found:
         return form
+    parts = behind.split("&")
+    ours = next((index for index, part in enumerate(parts) if index and _PARAMETER.match(part)), None)
+    if ours is not None:  # "AT&T" stays whole before other parameters too; one without a value would be none of ours
+        return form if ours == 1 else [_decoded("&".join(parts[:ours]).replace("+", " "))]
     readings = [_decoded(behind), _decoded(behind.replace("+", " "))]
     return list(dict.fromkeys(readings))
 

@@ -9,8 +9,13 @@ from collections.abc import Callable, Mapping
 from adapters.contract import Manifest, dig
 from adapters.contract.invisible import without_invisible
 
-#: Straight and typographic ones: “ ” „ ‘ ’ ‚ « ».
+#: Straight and typographic ones: “ ” „ ‘ ’ ‚ « »; and what else is copied along from text around a word.
 _QUOTES = "\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb"
+_AROUND = f"{_QUOTES}<>,;"
+#: "Bearer abc", "API key: abc", "apiKey=abc": how documentation writes a key, which holds no blank itself.
+_BEFORE_KEY = re.compile(
+    r"^(?:authorization\s*:\s*)?(?:bearer\s+|(?:api[ _-]?)?(?:key|token)\s*[:=]\s*)(?=\S)", re.IGNORECASE
+)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/+", re.IGNORECASE)
 #: Where a host ends. A user name before an "@" stays, and no list of hosts knows it.
 _END_OF_HOST = re.compile(r"[/:?#\\]")
@@ -27,7 +32,7 @@ def clean_host(text: str) -> str:
 
 
 def _host_in(text: str) -> str:
-    host = _SCHEME.sub("", _clean_word(text), count=1)
+    host = _SCHEME.sub("", _clean_word(unicodedata.normalize("NFKC", text)), count=1)
     return _END_OF_HOST.split(host, maxsplit=1)[0].lower().rstrip(".")
 
 
@@ -53,7 +58,7 @@ def _clean(name: str, text: str, *, is_hidden: bool) -> str:
     if _PASSWORD.search(name) or (is_hidden and not _KEY.search(name)):
         return _without_invisible_ends(text)
     if _KEY.search(name):
-        return _until_nothing_changes(_clean_word, text)
+        return _until_nothing_changes(_clean_key, text)
     if _ADDRESS.search(name):
         return _clean_address(text)
     if _HOST.search(name):
@@ -63,7 +68,11 @@ def _clean(name: str, text: str, *, is_hidden: bool) -> str:
 
 def _clean_word(text: str) -> str:
     """What holds no blanks: a key, an address."""
-    return "".join(without_invisible(text).split()).strip(_QUOTES)
+    return "".join(without_invisible(text).split()).strip(_AROUND)
+
+
+def _clean_key(text: str) -> str:
+    return _clean_word(_BEFORE_KEY.sub("", without_invisible(text).strip().strip(_AROUND), count=1))
 
 
 def _clean_address(text: str) -> str:
