@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,12 +12,15 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 from django.utils import timezone
 
 from adapters import registry
 from adapters.contract import Contact, ContactMatches, CrmUnavailable, LoggedCall, LogResult, RecordNotFound
 from adapters.contract.errors import ReferenceGone, UnsupportedOperation
 from audit.models import AuditEvent, CallLog, LogState
+from audit.sealing import seal_all
+from audit.seals import TrafficHour
 from connectors.api.authentication import issue_token
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.deliveries.worker import Worker
@@ -388,3 +393,27 @@ def test_strange_requests_do_nothing(client, staff):
     assert "Nothing was chosen" in _plain(client.get("/admin/desk/decide/give-up/"))
     page = client.get("/admin/desk/decide/give-up/?next=https://elsewhere.example/").content.decode()
     assert "elsewhere" not in page
+
+
+def test_neither_pages_nor_trail_exports_and_log_lines_tell_number_name_note_or_token(client, staff, crm, user, caplog):
+    caplog.set_level(logging.DEBUG)
+    secrets = ("4155550133", "555-0133", "Quirk", "a note", "demo-key")
+    shown = ""
+    for key in ("send-now", "hand-back", "give-up"):
+        (delivery,) = _kept(client, crm, user, key)
+        shown += client.get(f"/admin/desk/decide/{key}/?ids={delivery.pk}").content.decode()
+        shown += _confirm(client, key, delivery).content.decode()
+        if remaining := Delivery.objects.filter(call_log__session_id=key).first():
+            crm.record = FITS
+            shown += client.get(f"/admin/desk/mark/{remaining.pk}/").content.decode()
+            shown += client.post(f"/admin/desk/mark/{remaining.pk}/", {"crm_id": f"id-{key}"}).content.decode()
+    shown += client.get("/admin/").content.decode()
+    seal_all()
+    for name in ("csv", "jsonl"):
+        out = io.StringIO()
+        call_command("export_audit", "--format", name, stdout=out, stderr=io.StringIO())
+        assert "delivery.decide" in out.getvalue()
+        shown += out.getvalue()
+    shown += str(list(LogEntry.objects.values())) + str(list(TrafficHour.objects.values())) + caplog.text
+    shown += " ".join(str(vars(record)) for record in caplog.records)
+    assert [secret for secret in secrets if secret in shown] == []
