@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max
 
@@ -107,10 +107,14 @@ def _counters() -> Iterator[str]:
 def _integrity() -> Iterator[str]:
     if connection.vendor != "sqlite":
         return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA quick_check(1)")
-        if (found := cursor.fetchone()[0]) != "ok":
-            yield f"The SQLite file is damaged ({found}): restore a backup."
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            found = cursor.fetchone()[0]
+    except DatabaseError as error:  # so badly that it cannot even be opened
+        found = str(error)
+    if found != "ok":
+        yield f"The SQLite file is damaged ({found}): restore a backup."
 
 
 def _platforms() -> Iterator[str]:
