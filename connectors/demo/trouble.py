@@ -76,10 +76,23 @@ def write(*, dice: random.Random, companies: list[Company], now: datetime) -> No
     insert(sorted(events, key=lambda event: event.occurred_at))
     down = companies[1]
     Circuit.objects.create(crm=down.crm, failures=12, since=now - _DOWN_SINCE, open_until=now + _NEXT_TRY)
-    CrmUser.objects.filter(pk=companies[2].agents[-1].pk).update(access_token="", last_error="session ended")
-    CrmUser.objects.filter(pk=companies[3].agents[0].pk).update(last_error="login refused")
+    _logins(companies, now)
     for company in companies:
         _lists(dice, company, now)
+
+
+def _logins(companies: list[Company], now: datetime) -> None:
+    """Everybody was seen a moment ago and has settings of their own; one login has ended, one is refused."""
+    agents = [agent.pk for company in companies for agent in company.agents]
+    own = {"autoLogCall": {"value": True}, "autoLogSMS": {"value": False}}
+    renewed = now - timedelta(minutes=50)
+    CrmUser.objects.filter(pk__in=agents).update(
+        last_seen_at=now - timedelta(minutes=4), refreshed_at=renewed, settings=own
+    )
+    ended = {"access_token": "", "last_error": "session ended", "last_error_at": now - timedelta(days=2)}
+    CrmUser.objects.filter(pk=companies[2].agents[-1].pk).update(**ended)
+    refused = {"last_error": "login refused", "last_error_at": now - timedelta(hours=3)}
+    CrmUser.objects.filter(pk=companies[3].agents[0].pk).update(**refused)
 
 
 def _wait(
