@@ -77,9 +77,10 @@ def _database_time_is_ours(monkeypatch):
     monkeypatch.setattr(Restoration, "_read_at", None)
 
 
-#: Fixtures and marks by which a test reaches the database of the run, or processes of its own that use one.
+#: Fixtures and marks by which a test reaches the database of the run. Most processes that tests start have a SQLite
+#: file of their own, or a PostgreSQL database, whatever the run's is.
 _DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "admin_client", "django_db_setup"}
-_DATABASE_MARKS = ("django_db", "services", "slow", "enable_socket")
+_DATABASE_MARKS = ("django_db", "either_database")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -11,7 +11,7 @@ from tests.chaos import run, unexplained
 from tests.live_server import postgres_database
 from tests.services import URL as POSTGRES
 
-pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.either_database]
 
 
 def test_nothing_is_lost_or_doubled_while_processes_die_and_the_crm_misbehaves(tmp_path):

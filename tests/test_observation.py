@@ -342,12 +342,15 @@ def test_two_processes_of_the_real_server_sum_up(tmp_path):
         assert requests.get(f"{server.url}/healthz", timeout=10).text == "ok"
         assert requests.get(f"{server.url}/readyz", timeout=10).json()["status"] == "degraded"
         before = requests.get(f"{server.url}/metrics", timeout=10).text
-        for _ in range(40):
+        sent = 0
+        # Which process answers is the kernel's choice: until each has, and at least a few times.
+        while sent < 40 or (sent < 5000 and len(list((tmp_path / "metrics").glob("counter_web-*.db"))) < 2):
             requests.get(f"{server.url}/isAlive", timeout=10)
+            sent += 1
         after = requests.get(f"{server.url}/metrics", timeout=10).text
         name = 'switchboard_requests_total{method="GET",route="isAlive",status="200"}'
-        assert _series(after)[name] - _series(before)[name] == 40
-        assert len({path.name for path in (tmp_path / "metrics").glob("counter_web-*.db")}) == 2
+        assert _series(after)[name] - _series(before)[name] == sent
+        assert len(list((tmp_path / "metrics").glob("counter_web-*.db"))) == 2
     lines = [json.loads(line) for line in (tmp_path / "server.log").read_text().splitlines() if line.startswith("{")]
     starts = [line for line in lines if line["logger"] == "switchboard.start"]
     assert len(starts) == 2
