@@ -152,7 +152,9 @@ def _start_all(processes: Processes, environment: dict[str, str]) -> None:
     )
     web_server.allow_connections()
     processes.start("web server", *server[1:])
-    if environment.get("REDIS_URL"):
+    if reader.switch("WEB_DELIVERS", False):
+        pass  # the web server does the worker's work
+    elif environment.get("REDIS_URL"):
         celery = ["-m", "celery", "-A", "config.celery", "worker", "--beat", "--pool", "threads"]
         processes.start("delivery worker", *celery, "--concurrency", "8", "--loglevel", "WARNING")
     else:

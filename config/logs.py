@@ -140,6 +140,25 @@ class FixedLines(logging.Formatter):
         return str(self._render(None, "", event))
 
 
+class Lines(structlog.stdlib.ProcessorFormatter):
+    """Prints the lines about requests to CRMs by itself, since each look-up has many; all others as structlog does."""
+
+    def __init__(self, *, render: Any, **usual: Any) -> None:
+        super().__init__(**usual)
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = record.args
+        if not isinstance(line, dict) or "vendor_request_id" not in line or record.exc_info:
+            return super().format(record)
+        values = {**structlog.contextvars.get_contextvars(), **line}
+        event = {name: scrub(value) if isinstance(value, str) else value for name, value in values.items()}
+        event = {"event": scrub(record.getMessage()), **event}
+        time = datetime.fromtimestamp(record.created, UTC).isoformat()
+        event |= {"level": record.levelname.lower(), "logger": record.name, "timestamp": time}
+        return str(self._render(None, "", event))
+
+
 def logging_settings(*, json_lines: bool) -> dict[str, Any]:
     """A ``logging.config.dictConfig`` dictionary."""
     renderer = (
@@ -159,7 +178,8 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
+                "()": Lines,
+                "render": renderer,
                 "foreign_pre_chain": shared,
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             },

@@ -133,6 +133,8 @@ WEB_WORKERS = env.whole("WEB_WORKERS", 2, least=1, most=512)
 WEB_THREADS = env.whole("WEB_THREADS", 32, least=1, most=4096)
 #: How long requests stand in line for a CRM that has stopped answering, before they are told that it is busy.
 WEB_QUEUE_SECONDS = env.number("WEB_QUEUE_SECONDS", 1, least=0.1, most=60)
+#: Whether the web processes do the delivery worker's work, too: for one small machine.
+WEB_DELIVERS = env.switch("WEB_DELIVERS", False)
 
 # --- Database and cache --------------------------------------------------------------------------
 DATABASES: dict[str, Any] = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")}

@@ -10,13 +10,15 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connected users"
 
     def ready(self) -> None:
-        from adapters.contract import call_count, waiting
+        from adapters.contract import call_count, pacing, waiting
         from audit import recorder
         from connectors import checks  # noqa: F401 - registers them
         from connectors.observation import metrics
+        from connectors.services.request_counts import starts_granted
 
         recorder.tell(metrics.event_recorded)
         waiting.before_waiting(_give_back_connection)
+        pacing.share_through(starts_granted)
         call_count.tell(metrics.crm_request_ended)
 
 

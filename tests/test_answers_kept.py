@@ -13,7 +13,7 @@ from django.utils import timezone
 from adapters import registry
 from adapters.contract import pacing
 from connectors.deliveries.models import Delivery
-from connectors.models import CrmUser
+from connectors.models import CrmUser, RequestCount
 from tests.extension import call, conversation
 from tests.replayed_crm import Agent, ReplayedCrm
 from tests.test_answers import _DEAD, NGINX, PAGE, SAID
@@ -66,6 +66,11 @@ TEXTS = (
 )
 
 
+def forget_paces():
+    pacing._limiters.clear()
+    RequestCount.objects.all().delete()
+
+
 @pytest.fixture
 def crm_of(settings):
     """Makes the CRM of a platform; its fixtures' secrets are this server's."""
@@ -83,7 +88,7 @@ APPLICATIONS = {"clio": {"CLIO_CLIENT_ID": "id", "CLIO_CLIENT_SECRET": "secret"}
 
 
 def deliver(hours=1):
-    pacing._limiters.clear()  # waits of real seconds
+    forget_paces()  # waits of real seconds
     with time_machine.travel(timezone.now() + timedelta(hours=hours)):
         call_command("deliver", stdout=StringIO())
 
@@ -143,7 +148,7 @@ def test_an_edit_is_kept_whether_the_look_or_the_write_is_answered_badly(crm_of,
         assert me.ask("post", "/callLog", call("edited", crm.contact()))["successful"]
         for where, answers in ((crm.address_of("get_call_log__success"), {**PASSING, **REFUSALS}), ("write", PASSING)):
             for name, answer in answers.items():
-                pacing._limiters.clear()
+                forget_paces()
                 crm.fail(where, answer)
                 told = me.ask("patch", "/callLog", {"sessionId": "edited", "note": f"{where == 'write'} {name}"})
                 assert told["returnMessage"]["message"].startswith("Change saved."), (where, name, told)
@@ -163,7 +168,7 @@ def test_texts_are_kept_whether_they_begin_a_day_or_follow(crm_of, client, platf
             assert told["returnMessage"]["message"].startswith("Messages saved."), (name, told)
             deliver()
             assert crm.writes(), name
-            pacing._limiters.clear()
+            forget_paces()
             crm.fail("write", answer)
             told = me.ask("post", "/messageLog", texts(name, crm.contact(), 2, first=10 * number))
             assert told["returnMessage"]["message"].startswith("Messages saved."), (name, told)

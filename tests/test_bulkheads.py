@@ -7,6 +7,7 @@ import select
 import shutil
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
@@ -145,3 +146,13 @@ def test_bodies_without_end_and_idle_connections_keep_nobody_out(tmp_path):
         assert not select.select(endless, [], [], 0)[0]
         for connection in endless:
             assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_one_process_can_do_the_workers_work_too_and_ends_when_it_is_told(tmp_path):
+    with live_server(tmp_path, SANDBOX="on", WEB_DELIVERS="on") as server:
+        give_up = time.monotonic() + 60
+        while requests.get(f"{server.url}/readyz", timeout=10).json()["checks"]["worker"] != "ok":
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        server.process.terminate()
+        assert server.process.wait(60) == 0

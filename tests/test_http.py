@@ -50,6 +50,12 @@ OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, conne
 BASE = "https://api.crm.example/v1/"
 
 
+@pytest.fixture(autouse=True)
+def _without_a_store(monkeypatch):
+    """The contract by itself: starts are counted in this process only."""
+    monkeypatch.setattr(pacing, "_shares", [])
+
+
 def client(**options):
     return HttpClient(**{"base_url": BASE, "hosts": ["api.crm.example"], "adapter": "demo", **options})
 

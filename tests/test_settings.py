@@ -25,7 +25,7 @@ _DATABASE = "write postgres://user:password@host:5432/name, or sqlite:////absolu
 #: Variable, wrong value, the sentence after its name.
 WRONG = [
     *[(name, "maybe", "must be on or off, not 'maybe'.") for name in (
-        "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
+        "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "WEB_DELIVERS", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
         "AUDIT_KEEP_BODIES",
     )],
     *[(name, value, f"{_WEB} {value!r}.")

@@ -304,7 +304,7 @@ class HttpClient:
         reason = refusal(str(request.url), hosts, allow_plain_http=plain)
         if not reason:
             try:
-                prepared = request.prepare()
+                prepared = _without_cookies(request)
             except (requests.RequestException, ValueError):
                 reason = "the request cannot be sent"
             else:  # requests reads the address with a parser of its own: what it made of it is what counts
@@ -312,6 +312,16 @@ class HttpClient:
         if reason or prepared is None:
             raise RequestRejected(reason=reason)
         return prepared
+
+
+def _without_cookies(request: requests.Request) -> requests.PreparedRequest:
+    """What ``request.prepare()`` makes, without looking for cookies, hooks and logins of a netrc file."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_method(request.method)
+    prepared.prepare_url(request.url, request.params)
+    prepared.prepare_headers(request.headers)
+    prepared.prepare_body(request.data, None, request.json)
+    return prepared
 
 
 class _TooLarge(Exception):

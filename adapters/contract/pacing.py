@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters.contract import waiting
@@ -23,18 +24,31 @@ LONGEST_CLOSED = 900.0
 _KEPT_LIMITERS = 4096
 
 
+#: Asks for starts of one limit in the present window of ``pace.seconds``: key, how many, pace -> how many it may be.
+Share = Callable[[str, int, "Pace"], int]
+_shares: list[Share] = []
+
+
+def share_through(share: Share) -> None:
+    """From now on all processes that have the same ``share`` keep to a vendor's starts together."""
+    _shares[:] = [share]
+
+
 class Limiter:
     """One connected user's share of a vendor's limit.
 
-    It knows the requests of this process only: with n worker processes up to n times the pace is possible. That is
-    enough to keep one busy lookup from being refused; the vendor's own 429 remains the last word.
+    Starts are counted over all processes, see ``share_through``: a few are asked for at a time. How many requests are
+    in flight, and that the vendor wants a pause, this process knows of itself only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: str = "") -> None:
+        self._key = key
         self._condition = threading.Condition()
         self._running = 0
         self._starts: deque[float] = deque()
         self._closed_until = 0.0
+        self._window, self._granted = -1, 0
+        self._changes = 0
 
     @property
     def is_idle(self) -> bool:
@@ -53,6 +67,7 @@ class Limiter:
         finally:
             with self._condition:
                 self._running -= 1
+                self._changes += 1
                 self._condition.notify()
 
     def close_for(self, seconds: float) -> None:
@@ -63,22 +78,42 @@ class Limiter:
         until = time.monotonic() + min(seconds, LONGEST_CLOSED)
         with self._condition:
             self._closed_until = max(self._closed_until, until)
+            self._changes += 1
             self._condition.notify_all()
 
     def _enter(self, pace: Pace | None) -> None:
-        with self._condition:
-            if self._enters(pace, give_up=time.monotonic() + LONGEST_WAIT) is None:
-                return
-        waiting.in_thread(lambda: self._wait_to_enter(pace))
-
-    def _wait_to_enter(self, pace: Pace | None) -> None:
         give_up = time.monotonic() + LONGEST_WAIT
+        while True:
+            with self._condition:
+                seconds, seen = self._enters(pace, give_up=give_up), self._changes
+            if seconds is None:
+                return
+            if seconds > 0:
+                waiting.in_thread(partial(self._wait, seconds, seen))
+            elif pace is not None:
+                self._ask(pace)
+
+    def _wait(self, seconds: float, seen: int) -> None:
+        """Until another one ends, or for so many seconds; not at all where one has ended since ``seen``."""
         with self._condition:
-            while (seconds := self._enters(pace, give_up=give_up)) is not None:
+            if self._changes == seen:
                 self._condition.wait(seconds)
 
+    def _ask(self, pace: Pace) -> None:
+        """Asks all processes' share for a few starts; without the lock, since others go on meanwhile."""
+        window = _window_of(pace)
+        granted = _shares[0](self._key, max(1, pace.starts // 4), pace)
+        with self._condition:
+            if window == self._window:
+                self._granted = max(0, self._granted) + granted if granted else -1
+            else:
+                self._window, self._granted = window, granted or -1
+
     def _enters(self, pace: Pace | None, *, give_up: float) -> float | None:
-        """None: it is this request's turn. Else seconds after which to ask again, or as soon as another one ends."""
+        """None: it is this request's turn. Else seconds after which to ask again, or as soon as another one ends.
+
+        0: starts have to be asked for.
+        """
         now = time.monotonic()
         closed = self._closed_until - now
         if closed > (pace.patience if pace else 0):
@@ -86,10 +121,19 @@ class Limiter:
         wait = max(self._seconds_to_next_start(pace, now), closed)
         is_full = pace is not None and 0 < pace.in_flight <= self._running
         if not is_full and wait <= 0:
-            self._running += 1
-            if pace is not None and pace.starts:
-                self._starts.append(now)
-            return None
+            if pace is not None and pace.starts and _shares and self._key:
+                window = _window_of(pace)
+                if window == self._window and self._granted < 0:  # the others have had them all
+                    wait = (window + 1) * pace.seconds - time.time() + 0.001
+                elif window != self._window or not self._granted:
+                    return 0.0
+                else:
+                    self._granted -= 1
+            if wait <= 0:
+                self._running += 1
+                if pace is not None and pace.starts:
+                    self._starts.append(now)
+                return None
         remaining = give_up - now
         if remaining <= 0 or wait > remaining:
             raise RateLimited(retry_after=max(wait, 1.0), status=0)
@@ -103,6 +147,10 @@ class Limiter:
         return self._starts[0] + pace.seconds - now if len(self._starts) >= pace.starts else 0.0
 
 
+def _window_of(pace: Pace) -> int:
+    return int(time.time() // pace.seconds)
+
+
 _limiters: dict[str, Limiter] = {}
 _guard = threading.Lock()
 
@@ -110,7 +158,7 @@ _guard = threading.Lock()
 def limiter_for(key: str) -> Limiter:
     """The process's limiter for a connected user (platform, host and user id in one text)."""
     with _guard:
-        limiter = _limiters.pop(key, None) or Limiter()
+        limiter = _limiters.pop(key, None) or Limiter(key)
         _limiters[key] = limiter  # newest last
         if len(_limiters) > _KEPT_LIMITERS:
             for old in [name for name, item in _limiters.items() if item.is_idle and item is not limiter][:100]:

@@ -21,12 +21,15 @@ from connectors.deliveries.models import Delivery, SessionLock
 from connectors.deliveries.outcome import Outcome
 from connectors.deliveries.queue import State
 from connectors.deliveries.sending import attempt
+from connectors.models import RequestCount
 from connectors.observation import heartbeat
 
 log = logging.getLogger("switchboard.deliveries")
 
 _POLL = 0.5  # seconds
 _SWEEP = 60.0  # seconds
+#: Of a worker in a web process, whose requests come first.
+_THREADS_BESIDE = 4
 _MOST_SKEW = 3.0  # seconds
 _LOCKS_KEPT = timedelta(hours=1)
 
@@ -58,6 +61,7 @@ def clear_up() -> None:
     logins.retry_unreadable()
     forget_given_up()
     SessionLock.objects.filter(taken_at__lt=clock.now() - _LOCKS_KEPT).delete()
+    RequestCount.objects.filter(ends_at__lt=timezone.now()).delete()
     seal_when_due()
     _check_clock()
 
@@ -79,6 +83,20 @@ def _check_clock() -> None:
         seconds = (timezone.now() - cursor.fetchone()[0]).total_seconds()
     if abs(seconds) > _MOST_SKEW:
         log.error("this machine's clock is %d seconds from the database's: set it", round(seconds))
+
+
+def deliver_beside() -> Callable[[], None]:
+    """Starts a worker in this process; what to call when it ends: it waits for what is being sent."""
+    stop = threading.Event()
+    worker = Worker(threads=_THREADS_BESIDE)
+    thread = threading.Thread(target=worker.watch, args=(stop,), name="deliveries")
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        thread.join()
+
+    return end
 
 
 class Worker:
@@ -126,9 +144,9 @@ class Worker:
             return self._threads - self._busy
 
     def _rest(self, stop: threading.Event) -> None:
-        """Until a place is free, where all are taken; else for a moment, until something may be due."""
+        """Until something that is being sent ends; else for a moment, until something may be due."""
         with self._changed:
-            if self._busy >= self._threads:
+            if self._busy:  # what ends may have held up others
                 self._changed.wait(_POLL)
                 return
         stop.wait(_POLL)

@@ -45,9 +45,17 @@ AT_CRM = frozenset(
 class Front:
     """The RSGI application around a WSGI one."""
 
-    def __init__(self, application: Callable[..., Any], *, threads: int, patience: float) -> None:
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        *,
+        threads: int,
+        patience: float,
+        when_stopped: Callable[[], None] = lambda: None,
+    ) -> None:
         self._application = application
         self._patience = patience
+        self._when_stopped = when_stopped
         self._lanes = Lanes(threads=threads, patience=patience)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -75,6 +83,10 @@ class Front:
         if not self._lanes.put(lane, work):
             loop.call_later(self._patience, self._lanes.look_after, lane)
         await answered
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The process ends; requests have been answered."""
+        self._when_stopped()
 
 
 def _note(answered: asyncio.Future[None]) -> None:

@@ -1,4 +1,6 @@
-"""Counts requests per caller in windows of time, over all processes: in Redis where there is one, else in the database.
+"""Counts requests per caller, and those to a vendor, in windows of time, over all processes.
+
+In Redis where there is one, else in the database.
 
 Each process counts by itself and adds what it counted to the shared count a batch at a time: a request seldom pays for
 the count. What a limit may be exceeded by is one batch per process; a small limit has a batch of one and is exact.
@@ -19,6 +21,7 @@ from django.db import DatabaseError
 from django.db.models import F
 from redis.exceptions import RedisError
 
+from adapters.contract.manifest import Pace
 from audit.durability import unflushed
 from connectors.models import RequestCount
 from connectors.observation import metrics
@@ -68,6 +71,17 @@ def seconds_to_wait(scope: str, caller: str, *, now: float | None = None) -> flo
         return None
     metrics.throttled(scope)
     return (number + 1) * seconds - now
+
+
+def starts_granted(key: str, wanted: int, pace: Pace) -> int:
+    """How many of ``wanted`` requests may start in the present window of a vendor's limit, over all processes.
+
+    All of them when the store is out of reach: each process then keeps to the limit by itself.
+    """
+    number = int(time.time() // pace.seconds)
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    count = _share(f"pace:{number}:{name}", wanted, ends=(number + 1) * pace.seconds)
+    return max(0, min(wanted, pace.starts - count + wanted)) if count else wanted
 
 
 def forget_counts() -> None:

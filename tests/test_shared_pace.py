@@ -1,0 +1,62 @@
+"""A vendor's limit is kept by all processes together. Two limiters of one key stand for two processes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from adapters.contract import RateLimited
+from adapters.contract.manifest import Pace
+from adapters.contract.pacing import Limiter
+from connectors.models import RequestCount
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _middle_of_a_window(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0 + 1200)
+
+
+PACE = Pace(starts=8, seconds=3600)
+
+
+def starts_of(limiter: Limiter, most: int) -> int:
+    for number in range(most):
+        try:
+            with limiter.turn(PACE):
+                pass
+        except RateLimited:
+            return number
+    return most
+
+
+def test_processes_start_no_more_together_than_one_may():
+    first, second = Limiter("a user"), Limiter("a user")
+    started = [starts_of(limiter, 2) for limiter in (first, second) * 4]
+    assert sum(started) == 8
+    with pytest.raises(RateLimited) as told, first.turn(PACE):
+        pytest.fail("a ninth request")
+    assert round(told.value.retry_after) == 2400  # to the end of the hour
+
+
+def test_another_user_has_a_limit_of_their_own():
+    assert starts_of(Limiter("a user"), 10) == 8
+    assert starts_of(Limiter("another user"), 10) == 8
+
+
+def test_what_one_process_needs_not_another_one_has():
+    assert starts_of(Limiter("a user"), 1) == 1
+    assert starts_of(Limiter("a user"), 10) >= 6
+
+
+def test_without_a_store_each_process_keeps_to_the_limit_by_itself(monkeypatch):
+    monkeypatch.setattr("connectors.services.request_counts._share", lambda *args, **named: 0)
+    assert starts_of(Limiter("a user"), 10) == 8
+
+
+def test_a_request_without_a_limit_of_starts_is_not_counted():
+    with Limiter("a user").turn(Pace(in_flight=2)):
+        pass
+    assert not RequestCount.objects.exists()
