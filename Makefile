@@ -11,7 +11,7 @@ INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
   || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
   $(or $(PYTHON),python3) config/install.py $(VENV)
 
-.PHONY: help run dev test check test-services test-matrix test-browser chaos simulate simulate-bugs isolation fuzz requirements base-environment environment
+.PHONY: help run dev test check test-services test-matrix test-browser chaos simulate simulate-bugs bench isolation fuzz requirements base-environment environment
 
 help: ## what there is (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -64,6 +64,9 @@ simulate: environment ## production code of deliveries under a scheduler driven 
 
 simulate-bugs: environment ## the same with small faults planted one at a time: the schedule at which each is found
 	@$(BIN)/python -m simulation.bugs --schedules $(SCHEDULES) --seed $(SEED)
+
+bench: environment ## how fast it is, beside a bare Django view: writes docs/bench.md (ten minutes; BENCH="--help")
+	@$(BIN)/python -m bench $(BENCH)
 
 isolation: environment ## every endpoint with one user's token against another user's records, as a table
 	@ISOLATION_TABLE=on $(BIN)/pytest -q -p no:randomly tests/test_isolation.py
