@@ -25,8 +25,8 @@ _DATABASE = "write postgres://user:password@host:5432/name, or sqlite:////absolu
 #: Variable, wrong value, the sentence after its name.
 WRONG = [
     *[(name, "maybe", "must be on or off, not 'maybe'.") for name in (
-        "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "WEB_DELIVERS", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
-        "AUDIT_KEEP_BODIES",
+        "DEBUG", "SANDBOX", "SERVERLESS", "CONSOLE", "DEBUG_REPLIES", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES",
+        "AUDIT_KEEP_BODIES", "WEB_DELIVERS",
     )],
     *[(name, value, f"{_WEB} {value!r}.")
       for name in ("APP_SERVER", "OVERRIDE_APP_SERVER", "SERVER_SIDE_LOGGING_URL")
