@@ -59,11 +59,14 @@ chaos: environment ## kills servers and workers while a CRM misbehaves; prints w
 
 SCHEDULES ?= 2000
 SEED ?= 1
-simulate: environment ## production code of deliveries under a scheduler driven by SEED, for SCHEDULES; TRACE=1 prints each step
-	@$(BIN)/python -m simulation --schedules $(SCHEDULES) --seed $(SEED) $(if $(TRACE),--trace)
+JOBS ?= 1
+DATABASE ?= sqlite
+SIMULATED = --schedules $(SCHEDULES) --seed $(SEED) --database $(DATABASE)
+simulate: environment ## production code of deliveries in SCHEDULES from SEED on; TRACE=1, JOBS=2, DATABASE=postgresql
+	@$(BIN)/python -m simulation $(SIMULATED) --jobs $(JOBS) $(if $(TRACE),--trace)
 
 simulate-bugs: environment ## the same with small faults planted one at a time: the schedule at which each is found
-	@$(BIN)/python -m simulation.bugs --schedules $(SCHEDULES) --seed $(SEED)
+	@$(BIN)/python -m simulation.bugs $(SIMULATED)
 
 bench: environment ## how fast it is, beside a bare Django view: writes docs/bench.md (ten minutes; BENCH="--help")
 	@$(BIN)/python -m bench $(BENCH)

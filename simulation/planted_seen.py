@@ -98,7 +98,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a second click makes a second contact": (
         f"{_SERVICES}contact_creations.py",
-        "_mine(creation).update(state=_State.CREATED, result=result, changed_at=timezone.now())",
+        "_mine(creation).update(state=_State.CREATED, result=result, changed_at=clock.now())",
         "_mine(creation).delete()",
     ),
     "a contact that another process makes is made": (
@@ -108,8 +108,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a contact found too early counts as not there": (
         f"{_SERVICES}contact_creations.py",
-        "if contact is None and timezone.now() < settles_at:",
-        "if contact is None and timezone.now() < creation.uncertain_since:",
+        "if contact is None and clock.now() < settles_at:",
+        "if contact is None and clock.now() < creation.uncertain_since:",
     ),
     "a login wakes nothing": (f"{_SERVICES}sessions.py", "waiting = wake(user)", "waiting = 0"),
     "texts forget that others may have made the record": (
@@ -145,8 +145,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     "an old change is forgotten": (f"{_DELIVERIES}policy.py", "next=Next.GIVE_UP", "next=Next.FORGET"),
     "renewed tokens are not kept": (
         f"{_SERVICES}crm_access.py",
-        "        mine.update(**user.set_credentials(credentials)",
-        "        mine.none().update(**user.set_credentials(credentials)",
+        "keep_trying(lambda: mine.update(**columns))",
+        "keep_trying(lambda: mine.none().update(**columns))",
     ),
     "two processes renew a login at once": (
         f"{_SERVICES}crm_access.py",

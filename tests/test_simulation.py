@@ -1,4 +1,4 @@
-"""A bounded run of the simulation, in a process of its own; ``make simulate`` runs more."""
+"""A bounded run of the simulation, in processes of their own; ``make simulate`` runs more."""
 
 from __future__ import annotations
 
@@ -9,24 +9,34 @@ from pathlib import Path
 
 import pytest
 
+from simulation.planting import FAULTS, plant
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def simulate(*options, hash_seed="0"):
-    command = [sys.executable, "-m", "simulation", *options]
+def run(module, *options, hash_seed="0"):
+    command = [sys.executable, "-m", module, *options]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_no_schedule_of_a_bounded_run_has_a_finding():
-    done = simulate("--schedules", "60", "--seed", "1")
+    done = run("simulation", "--schedules", "60", "--jobs", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "60 schedules" in done.stdout
 
 
-def test_a_number_replays_its_schedule_in_another_process():
-    first, second = (simulate("--schedules", "1", "--seed", "7", "--trace", hash_seed=seed) for seed in ("1", "2"))
+@pytest.mark.parametrize("seed", ["7", "28"])
+def test_a_number_replays_its_schedule_in_another_process(seed):
+    options = ("--schedules", "1", "--seed", seed, "--trace")
+    first, second = (run("simulation", *options, hash_seed=hash_seed) for hash_seed in ("1", "2"))
     steps = [line for line in first.stdout.splitlines() if "CPU" not in line]
     assert steps == [line for line in second.stdout.splitlines() if "CPU" not in line]
     assert len(steps) > 20, first.stderr
+
+
+@pytest.mark.parametrize("words", FAULTS)
+def test_each_planted_fault_fits_the_source(words):
+    planter = plant(words)
+    sys.meta_path.remove(planter)
