@@ -143,6 +143,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, user_waits: b
         happened = _try(delivery, change)
         decision = decide(_situation(delivery, happened.event, user_waits=user_waits))
         while prepare := _AT_ONCE.get(decision.next):
+            _note_for_circuit(delivery, happened)  # it has answered: this attempt, a probe perhaps, may ask again
             event.detail |= {"first": decision.support, "former": _target(delivery)}
             happened, change = _try(delivery, change, prepare=prepare), None  # what is left of it is read again
             decision = decide(_situation(delivery, happened.event, user_waits=user_waits, was_changed=True))
