@@ -178,4 +178,19 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "        if row.crm_log_id:\n            wait_until_settled(delivery)\n        elif",
         "        if row.crm_log_id:\n            pass\n        elif",
     ),
+    "a probe that has to be shortened keeps the CRM closed": (
+        f"{_DELIVERIES}sending.py",
+        "            _note_for_circuit(delivery, happened)  # it has answered: this attempt, a probe perhaps, may ask again\n",
+        "",
+    ),
+    "a day that began before the back-up seems to be empty": (
+        f"{_DELIVERIES}messages.py",
+        "is_restored = Restoration.covers(row.created_at) or Restoration.covers(conversation.started_at)",
+        "is_restored = Restoration.covers(row.created_at)",
+    ),
+    "texts that may have made the day's record wait for those of colleagues": (
+        f"{_DELIVERIES}queue.py",
+        "return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | goes_first | ~Exists(before))",
+        "return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | ~Exists(before))",
+    ),
 }
