@@ -96,9 +96,11 @@ class OwnedLog(models.Model):
         """
         if self.is_logged and self.crm_log_id == str(log_id) and not self.last_error:
             return
-        self.crm_log_id, self.crm_log_id_is_number = str(log_id), isinstance(log_id, int)
-        self.state, self.last_error = LogState.LOGGED, ""
-        self._save("crm_log_id", "crm_log_id_is_number", "state", "last_error", **held)
+        id_columns = {"crm_log_id": str(log_id), "crm_log_id_is_number": isinstance(log_id, int)}
+        values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}
+        self._store(values, **held)
+        for name, value in values.items():  # not before: whoever tries again after an error must not find it done
+            setattr(self, name, value)
 
     def forget_record(self) -> None:
         """The CRM no longer knows the record: it can be logged again."""
@@ -106,7 +108,9 @@ class OwnedLog(models.Model):
         self._save("crm_log_id", "state", "last_error")
 
     def _save(self, *columns: str, **held: Any) -> None:
-        values = {name: getattr(self, name) for name in columns}
+        self._store({name: getattr(self, name) for name in columns}, **held)
+
+    def _store(self, values: dict[str, Any], **held: Any) -> None:
         type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
 
 
