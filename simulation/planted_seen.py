@@ -58,8 +58,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "the id of a record is not kept": (
         "audit/models.py",
-        'self._save("crm_log_id", "crm_log_id_is_number", "state", "last_error", **held)',
-        'self._save("state", "last_error", **held)',
+        'values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}',
+        'values = {"state": LogState.LOGGED, "last_error": ""}',
     ),
     "a late effect is not waited for": (
         f"{_SERVICES}leases.py",
@@ -180,8 +180,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a probe that has to be shortened keeps the CRM closed": (
         f"{_DELIVERIES}sending.py",
-        "            _note_for_circuit(delivery, happened)  # it has answered: this attempt, a probe perhaps, may ask again\n",
-        "",
+        "            _note_for_circuit(delivery, happened)  # it has answered",
+        "            # it has answered",
     ),
     "a day that began before the back-up seems to be empty": (
         f"{_DELIVERIES}messages.py",
