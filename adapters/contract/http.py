@@ -52,6 +52,8 @@ _TEXT_KEPT = 4096
 _CHUNK = 64 * 1024
 #: NUL, or half of a surrogate pair: escaped, or as bytes, which ``json.loads`` lets through.
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
+_CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.-]{1,40})", re.ASCII)
+_OTHER_ENCODINGS = frozenset(("iso-8859-1", "latin1", "latin-1", "iso-8859-15", "windows-1252", "cp1252"))
 #: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
 _TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
@@ -346,12 +348,24 @@ def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes
 def _with_body(reply: Reply, body: bytes) -> Reply:
     text = body[:_TEXT_KEPT].decode("utf-8", errors="replace")
     try:
-        decoded = json_text.loads(body, parse_constant=_refuse_constant)
+        decoded = json_text.loads(_readable(body, reply.headers), parse_constant=_refuse_constant)
         if _UNSTORABLE.search(body):
             decoded = storable(decoded)
     except (ValueError, RecursionError):
         return replace(reply, text=text)
     return replace(reply, text=text, body=decoded, is_json=True)
+
+
+def _readable(body: bytes, headers: Mapping[str, str]) -> bytes | str:
+    """The body; as text where it is in the encoding that its header names: JSON should not be, and sometimes is."""
+    found = _CHARSET.search(headers.get("content-type", ""))
+    if found is None or found[1].lower() not in _OTHER_ENCODINGS:
+        return body
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode(found[1])
+    return body
 
 
 def _refuse_constant(name: str) -> None:

@@ -14,8 +14,13 @@ Item = TypeVar("Item")
 _MISSING = object()
 _LARGEST_NUMBER = 2**53 - 1
 _INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
-_DELETED_FLAGS = ("is_deleted", "isDeleted", "deleted", "is_trashed", "trashed")
-_DELETED_TIMES = ("deleted_at", "deletedAt")
+#: In small letters, without what stands between words: is_deleted, IsDeleted, DELETED_AT.
+_DELETED_FLAGS = frozenset(("isdeleted", "deleted", "istrashed", "trashed", "intrash", "isintrash"))
+_DELETED_TIMES = frozenset(("deletedat", "deletedon", "deleteddate", "deletedtime", "datedeleted", "trashedat"))
+_STATES = frozenset(("status", "state", "recordstatus"))
+_YES = frozenset(("true", "1", "y", "yes"))
+#: What a date that was never set is written with: 0000-00-00 00:00:00.
+_NO_DATE = "0-:. TZ"
 _HALF = re.compile("[\ud800-\udfff]")  # Python joins the halves of a pair while it reads JSON
 
 
@@ -130,9 +135,13 @@ def readable(items: Sequence[Item], read: Callable[[Item], T]) -> tuple[list[T],
 
 def is_deleted(record: Any) -> bool:
     """Whether a record that the CRM still shows says itself that it was deleted, by one of the usual members."""
-    if not isinstance(record, dict):
-        return False
-    flags = (record.get(name) for name in _DELETED_FLAGS)
-    return any(flag is True or flag == 1 or str(flag).lower() == "true" for flag in flags) or any(
-        isinstance(record.get(name), str | int) and record[name] for name in _DELETED_TIMES
-    )
+    return isinstance(record, dict) and any(_says_deleted(str(name), value) for name, value in record.items())
+
+
+def _says_deleted(name: str, value: Any) -> bool:
+    word, text = name.replace("_", "").lower(), str(value).strip().lower()
+    if word in _DELETED_FLAGS:
+        return text in _YES
+    if word in _DELETED_TIMES:
+        return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip(_NO_DATE))
+    return word in _STATES and text == "deleted"

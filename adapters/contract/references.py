@@ -16,10 +16,13 @@ Body = dict[str, Any]
 _TEXT_READ = 2000
 #: How vendors say that something is not there (any more).
 _GONE = re.compile(
-    r"(?:not|n't|unable to) (?:be found|found|find|exist)|non-?existent|no such|must exist|no longer"
-    r"|deleted|removed|merged|archived|inactive|unknown|invalid",
-    re.IGNORECASE,
+    r"(?:not|n't|unable to|cannot) (?:be |a |an )?"
+    r"(?:found|find|exist|locate|located|available|active|accessible|valid)"
+    r"|non-?existent|no such|must exist|must be a valid|no longer|there is no|\bno \w+ (?:was )?found|foreign key"
+    r"|deleted|removed|merged|archived|inactive|deactivated|disabled|unknown|invalid"
 )
+#: Codes are read as sentences: deal_not_found, DealNotFound.
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +109,9 @@ def said_gone(text: str, names: Mapping[str, str]) -> str:
 
     Empty where it says nothing of the kind.
     """
-    text = text[:_TEXT_READ].lower()
-    if not _GONE.search(text):
+    text = text[:_TEXT_READ]
+    if not _GONE.search(_BETWEEN_WORDS.sub(" ", text).lower()):
         return ""
+    text = text.lower()
     found = [(place, what) for name, what in names.items() if (place := text.find(name)) >= 0]
     return min(found)[1] if found else ""

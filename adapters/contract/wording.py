@@ -32,7 +32,10 @@ _TOKEN = r"(?:access )?refresh ?token"  # noqa: S105 - words
 _LOGIN_OVER = re.compile(
     rf"\binvalid ?grant\b|\bbad {_TOKEN}\b"
     rf"|\b{_ENDED} (?:(?:or|and) \w+ )?{_TOKEN}s?\b"
-    rf"|\b{_TOKEN}s? {_FILLER}{_ENDED}\b"
+    rf"|\b{_TOKEN}s? (?:parameter )?{_FILLER}{_ENDED}\b"
+    rf"|\bno such {_TOKEN}\b|\b{_TOKEN} (?:can ?not|could not|was not) be found\b"
+    r"|\b(?:authori[sz]ation|access) grant (?:is|has|was|were) (?:invalid|expired|revoked)\b|\bgrant (?:has )?expired\b"
+    r"|\buser (?:has )?revoked access\b"
     rf"|\b(?:token|grant|authori[sz]ation|consent|access) (?:has been |was |is )?(?:expired or )?revoked\b"
     rf"|\b(?:interaction|login|consent) required\b"
 )
@@ -53,6 +56,7 @@ _TOO_LONG = re.compile(
     r"too (?:large|big)\b"
     rf"|\b(?:at most|no more than|not more than|less than|fewer than|greater than|up to|longer than|more than|exceeds?|"
     rf"maximum of|limited to|limit of|max) {_NUMBER} (?:characters|chars|bytes|letters)\b"
+    rf"|\b(?:length|size) must be between [0-9]+ and {_NUMBER}\b|\blimit is {_NUMBER} (?:characters|chars|bytes)\b"
     rf"|\b{_NUMBER} (?:characters|chars|bytes) (?:or less|or fewer|at most|maximum|limit|allowed)\b"
     r"|\b(?:exceed|exceeds|exceeded|exceeding|over|above) (?:\w+ ){0,3}(?:length|size|character limit)\b"
     r"|\bmax(?:imum)? ?(?:allowed )?(?:length|size|characters)\b"

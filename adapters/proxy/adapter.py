@@ -44,7 +44,9 @@ from adapters.contract import (
     RequestRejected,
     UnsupportedOperation,
     UserProfile,
+    dig,
     fan_out,
+    is_deleted,
     parse_phone,
     precondition,
     require,
@@ -221,7 +223,7 @@ class DeclarativeAdapter(CrmAdapter):
         is_apart = note_path != body_path or self.log_format is LogFormat.CUSTOM
         return LoggedCall(
             subject=text(answer, mapping.get("subjectPath", "body.subject")),
-            body=written_text(answer, body_path),
+            body=_body_of_living(answer, body_path),
             note=text(answer, note_path) if is_apart else None,
             contact_name=name_at(answer, mapping, key="contactNamePath"),
             started_at=moment(answer, mapping["startTimePath"]) if "startTimePath" in mapping else None,
@@ -263,6 +265,8 @@ class DeclarativeAdapter(CrmAdapter):
         except RecordNotFound:
             return None
         for row in table({"body": reply.body}, mapping["listPath"]):
+            if is_deleted(row):
+                continue
             if "markerPath" not in mapping or text(row, mapping["markerPath"]) == marker.marker:
                 return require_id(row, place(mapping.get("idPath", "id")))
         return None
@@ -279,7 +283,8 @@ class DeclarativeAdapter(CrmAdapter):
             operation = self._operations["getMessageLog"]
             with precondition(reads_the_record=True):
                 reply = self._sender.send(operation, variables.existing(ref, "existingMessageLog"))
-                present = written_text({"body": reply.body}, operation.mapping.get("fullBodyPath", "body.note"))
+                path = operation.mapping.get("fullBodyPath", "body.note")
+                present = _body_of_living({"body": reply.body}, path)
             body = change.append(present, change.messages)
         own = variables.more_messages(ref, change, body)
         return self._change("updateMessageLog", ref, own) or LogResult(log_id=ref.log_id)
@@ -320,6 +325,15 @@ def _key_at(answer: dict[str, Any], path: str) -> str:
     if not key:
         raise CredentialsRejected(reason=f"the CRM gave no key at '{path}'")
     return key
+
+
+def _body_of_living(answer: dict[str, Any], path: str) -> str:
+    """The body of a record. Raises ``RecordNotFound`` where what holds it says that it was deleted."""
+    parts = path.split(".")
+    holders = (dig(answer, ".".join(parts[:end]), dict, {}) for end in range(1, len(parts)))
+    if any(is_deleted(holder) for holder in holders):
+        raise RecordNotFound("This record was deleted in the CRM.")
+    return written_text(answer, path)
 
 
 def _choice(answer: dict[str, Any], path: str) -> Any:

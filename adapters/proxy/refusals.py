@@ -22,7 +22,7 @@ from adapters.contract.reply_errors import reason_of, verdict_of
 from adapters.proxy.reading import place
 
 _EMPTY: tuple[object, ...] = (None, "", False, 0, "0", [], {})
-_TRUE = (True, "true")
+_TRUE = (True, "true", "True", "TRUE", "1")
 #: Key of a definition -> what the error codes listed there mean, whatever the status.
 MEANINGS: Mapping[str, Callable[..., ConnectorError]] = {
     "sessionErrorCodes": CredentialsRejected,
@@ -63,7 +63,7 @@ class Refusals:
 
     def _says_no(self, body: Any) -> bool:
         answer = {"body": body}
-        if isinstance(body, dict) and body.get("success") is False:
+        if isinstance(body, dict) and str(body.get("success")).lower() == "false":
             return True
         if body is None:  # nothing was said
             return False

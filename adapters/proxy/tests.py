@@ -401,6 +401,21 @@ def test_bad_rows_hide_no_good_one_and_large_ids_keep_their_digits(adapter, crm)
     assert [hit.reason for hit in found.dropped] == ["cannot be read: expected an id at 'id'", "was deleted"]
 
 
+@pytest.mark.parametrize("flag", [{"is_deleted": True}, {"IsDeleted": "1"}, {"deletedDate": "2026-05-04"}])
+def test_a_log_that_can_still_be_read_but_was_deleted_is_gone(adapter, crm, flag):
+    crm.will_answer({"result": {"note": "- Note: x\n", **flag}})
+    one = adapter({"getCallLog": {"url": "/touches/1", "responseMapping": {"fullBodyPath": "body.result.note"}}})
+    with pytest.raises(RecordNotFound):
+        one.get_call_log(REF)
+    day = {"url": "/touches/1", "responseMapping": {"fullBodyPath": "body.result.note"}}
+    update = {"method": "PATCH", "url": "/touches/1", "body": {"t": "{{composedLogDetails}}"}}
+    one = adapter({**threads(t="{{composedLogDetails}}"), "getMessageLog": day, "updateMessageLog": update})
+    change = MessageLogChange(contact=PIA, messages=messages(1), append=lambda body, new: "new", ended_at=START)
+    with pytest.raises(RecordNotFound):
+        one.update_message_log(REF, change)
+    assert {request.method for request in crm.requests} == {"GET"}
+
+
 REFUSAL = {"success": False, "error": {"code": "ACCESS_DENIED", "message": "Permission is denied"}}
 DEFAULTS = {
     "errorMessagePath": "body.error.message",
@@ -415,11 +430,12 @@ DEFAULTS = {
     "answer",
     [
         REFUSAL,
+        {**REFUSAL, "success": "false", "ok": True},
         {**REFUSAL, "success": True, "ok": False},
         {"error": REFUSAL["error"]},
         {"ok": True, "fault": "denied", "error": REFUSAL["error"]},
     ],
-    ids=["success false", "path not true", "path missing", "path not empty"],
+    ids=["success false", "success false as a text", "path not true", "path missing", "path not empty"],
 )
 @pytest.mark.parametrize(
     "operation",
