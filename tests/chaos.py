@@ -229,7 +229,7 @@ class Client:
                 with self.lock:
                     self.accepted_calls.add(session)
                 break
-        if random.random() < 0.3:
+        if random.random() < 0.7:
             reply = self._sent("PATCH", "/callLog", {"sessionId": session, "note": f"second note of {session}"})
             if reply["successful"]:
                 with self.lock:
@@ -341,7 +341,10 @@ def _compare(figures: Figures, client: Client, processes: Processes, vendor: Ven
     figures.uncertain = sum(state == "uncertain" for state in state_of.values()) + unsure
     figures.accepted_edits = len(client.accepted_edits)
     figures.edited = sum(
-        any(f"second note of {session}" in note for note in notes) for session in client.accepted_edits
+        any(
+            f"second note of {session}" in note and "Duration" in note for note in notes
+        )  # the rest of the body is there
+        for session in client.accepted_edits
     )
     figures.failed = sum(state == "failed" for state in state_of.values())
     for session in sorted(client.accepted_calls):
