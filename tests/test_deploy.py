@@ -242,24 +242,28 @@ def test_servers_restart_one_by_one_behind_nginx_without_a_failed_request(tmp_pa
                 except requests.RequestException as error:
                     failed.append(repr(error))
 
-    with _nginx(tmp_path, *(server.url.removeprefix("http://") for server in servers)) as (address, authority, _):
-        callers = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
-        for caller in callers:
-            caller.start()
-        for number, server in enumerate(servers):
-            before = len(answered)
+    try:
+        with _nginx(tmp_path, *(server.url.removeprefix("http://") for server in servers)) as (address, authority, _):
+            callers = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+            for caller in callers:
+                caller.start()
+            try:
+                for number, server in enumerate(servers):
+                    before = len(answered)
+                    server.stop()
+                    while len(answered) < before + 50 and not failed:
+                        time.sleep(0.05)
+                    servers[number] = server.again()
+                    before = len(answered)
+                    while len(answered) < before + 50 and not failed:
+                        time.sleep(0.05)
+            finally:
+                stop.set()
+                for caller in callers:
+                    caller.join(120)
+    finally:
+        for server in servers:
             server.stop()
-            while len(answered) < before + 50 and not failed:
-                time.sleep(0.05)
-            servers[number] = server.again()
-            before = len(answered)
-            while len(answered) < before + 50 and not failed:
-                time.sleep(0.05)
-        stop.set()
-        for caller in callers:
-            caller.join(120)
-    for server in servers:
-        server.stop()
     assert failed == []
     assert len(answered) >= 200
 
