@@ -229,6 +229,31 @@ def test_a_note_of_many_empty_lines_is_read_back_in_no_time(log_format):
     assert time.process_time() - before < 3
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<div><b>AI Note</b><br>",
+        "<b>Agent notes</b><br>",
+        "<li><b>Summary</b>: ",
+        "<br>",
+        "&nbsp;",
+        "<",
+        "</b>",
+        "<p>a",
+    ],
+)
+def test_four_times_the_body_takes_four_times_as_long(piece):
+    def seconds(count):
+        took = []
+        for _ in range(3):
+            begun = time.process_time()
+            _update(piece * count, HTML, ai_note="new", note="new", subject="new")
+            took.append(time.process_time() - begun)
+        return min(took)
+
+    assert seconds(4000) < 9 * seconds(1000) + 0.05  # the square of it would be sixteen times
+
+
 @given(note=st.text(max_size=60).map(lambda text: f"a{text}z"))
 def test_html_never_holds_a_persons_markup(note):
     body = _compose(_details(note=note, subject="s", result="r"), HTML)
