@@ -160,7 +160,7 @@ def test_no_page_is_wider_than_a_telephone_or_hides_its_search_box(reader, serve
                 assert page.run("document.documentElement.scrollWidth") <= width, path
                 assert page.run("document.querySelector('#desk-q').getBoundingClientRect().width") > 100, path
                 columns = page.run(
-                    "Math.max(0, ...[...document.querySelectorAll('main table')].map((table) =>"
+                    "Math.max(0, ...[...document.querySelectorAll('.desk-table, #result_list')].map((table) =>"
                     " table.querySelectorAll('thead th:not(.action-checkbox-column)').length))"
                 )
                 assert columns <= 5, path
