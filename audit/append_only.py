@@ -161,3 +161,15 @@ def _run(connection: Any, statements: Any) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+def missing(connection: Any) -> list[str]:
+    """Names of the triggers that should be there, and are not, or are switched off."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        else:
+            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D' AND NOT tgisinternal")
+        there = {name for (name,) in cursor.fetchall()}
+    made = (statement.split() for statement in _WHOLE.get(connection.vendor, ()))
+    return sorted(words[2] for words in made if words[:2] == ["CREATE", "TRIGGER"] and words[2] not in there)

@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max
 
 from adapters import registry
+from audit import append_only
 from audit.models import AuditEvent
 from connectors.checks import refuse_if_unsafe
 from connectors.installation import migrations_on_disk, missing_migrations, problems_of_services
@@ -77,19 +78,11 @@ def _hash_key() -> Iterator[str]:
 
 
 def _audit_trail() -> Iterator[str]:
-    table = AuditEvent._meta.db_table
-    queries = {
-        "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s",
-        "postgresql": "SELECT count(*) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgenabled <> 'D' "
-        "AND NOT tgisinternal",
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(queries[connection.vendor], [table])
-        if not cursor.fetchone()[0]:
-            yield (
-                "The triggers that keep audit events from being changed are missing: restore schema and data together, "
-                "with triggers."
-            )
+    if append_only.missing(connection):
+        yield (
+            "The triggers that keep audit events from being changed are missing: restore schema and data together, "
+            "with triggers."
+        )
 
 
 def _counters() -> Iterator[str]:

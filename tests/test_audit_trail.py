@@ -147,6 +147,14 @@ def test_no_way_of_the_orm_changes_an_event(sealed, change):
     assert list(rows.values_list("pk", "actor")) == [(pk, "user:kim") for pk in sealed]
 
 
+@pytest.mark.django_db
+def test_a_trigger_that_was_dropped_is_missed():
+    assert append_only.missing(connection) == []
+    name = "audit_event_at_the_end"
+    _execute(f"DROP TRIGGER {name}" + (f" ON {EVENT}" if connection.vendor == "postgresql" else ""))
+    assert append_only.missing(connection) == [name]
+
+
 # --- found by verify_audit -------------------------------------------------------------------------
 
 
