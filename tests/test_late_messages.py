@@ -144,3 +144,12 @@ def test_the_work_grows_with_the_length_of_a_record_and_not_with_its_square(log_
 
     few, many = seconds(work(10_000)), seconds(work(80_000))
     assert many < 24 * max(few, 0.002)  # eight times the length; the square would be sixty-four times the work
+
+
+def test_texts_go_on_in_the_block_whose_rules_an_editor_drew_as_lines():
+    rewritten = day(HTML, NINE).replace("<br>------------<br>", "<hr>").replace("------------<br>", "<hr>")
+    after = append(rewritten, HTML, TEN, ELEVEN)
+    assert rewritten.count("<hr>") == 2
+    assert after.count("BEGIN") == 1
+    assert "Conversation(3 messages)" in after
+    assert after.index("09 question") < after.index("10 never mind") < after.index("11 thanks")

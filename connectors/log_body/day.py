@@ -22,6 +22,7 @@ _RULES = {
     LogFormat.HTML: re.compile(r"[-–—]{4,}\s*"),
     LogFormat.MARKDOWN: re.compile(r"(?:-[- ]*){3,}|(?:\*[* ]*){3,}|(?:_[_ ]*){3,}|[–—]{4,}\s*"),
 }
+_RULE = "------------"
 _LONGEST_LINE_OF_OURS = 300  # characters
 _SIGNS = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "..."})
 
@@ -203,6 +204,8 @@ def _html_lines(html: HtmlBody) -> list[Line]:
             if start >= 0:
                 found.append(Line(start, end, " ".join("".join(parts).split()), is_inside(start)))
             parts, start = [], -1
+            if token is not None and token.name == "hr":  # what an editor made of a rule
+                found.append(Line(token.start, token.end, _RULE, is_inside(token.start)))
         elif token.name == "":
             parts.append(decoded(html.body[token.start : token.end]))
             if parts[-1].strip():
