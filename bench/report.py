@@ -122,7 +122,7 @@ def _growth(sizes: list[Size]) -> list[str]:
         "",
         "`GET /callLog` on PostgreSQL, one client.",
         "",
-        f"![Time by number of logs]({PICTURES}/growth.png)",
+        f"![CPU time by number of logs]({PICTURES}/growth.png)",
         "",
         "| Logs | p50 ms | CPU ms of the server | pages read | table and indexes, MB | plan |",
         "|---|---|---|---|---|---|",
@@ -167,11 +167,11 @@ def _draw_rows(rows: dict[Row, dict[str, Figures]], file: Path) -> None:
 
 def _draw_growth(sizes: list[Size], file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6, 3))
-    axes.plot([size.logs for size in sizes], [size.p50 for size in sizes], marker="o", color="#1f6f8b")
+    axes.plot([size.logs for size in sizes], [size.cpu for size in sizes], marker="o", color="#1f6f8b")
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     axes.set_xlabel("call logs")
-    axes.set_ylabel("p50, ms")
+    axes.set_ylabel("CPU of the server, ms a request")
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
