@@ -17,6 +17,8 @@ class Told:
     tenant: str
     subject: str
     text: str = ""
+    #: Of texts, the numbers of those that were not known before.
+    new: str = ""
     began: float
     ended: float = float("inf")
     accepted: bool = False

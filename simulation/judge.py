@@ -131,7 +131,7 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
     accepted = {
         number
         for told in expected.accepted("texts", about)
-        for number in told.text.split()
+        for number in (told.new if deleted else told.text).split()  # what was known before may have been deleted
         if told.began > deleted
         and not any(later.ended >= told.ended and number in later.text.split() for later in refused)
     }

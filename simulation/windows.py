@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db import connection
 from django.db.utils import OperationalError
@@ -83,7 +82,7 @@ class Window:
             told = self.expected.begin(request.kind, tenant_of(user), request.subject, text)
             answer = _CARRY_OUT[request.kind](user, request)
             told.accepted = True
-            told.text = answer if isinstance(answer, str) else told.text
+            told.new = answer or ""
         except Killed:
             connection.close()
         except AlreadyLogged:  # somebody else is at it, and may yet be refused
@@ -203,7 +202,7 @@ def _move(user: CrmUser, request: Request) -> None:
     login(request.person)
 
 
-_CARRY_OUT: dict[str, Callable[[CrmUser, Request], Any]] = {
+_CARRY_OUT: dict[str, Callable[[CrmUser, Request], str | None]] = {
     "log": _log,
     "edit": _edit,
     "dispose": _dispose,
