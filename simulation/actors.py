@@ -74,7 +74,7 @@ class Update:
                 keys=min(installed.keys + (change != "version"), 3),
                 version=2 if change != "keys" else installed.version,
             )
-            for process in {other.process for other in world.actors if other is not actor}:
+            for process in dict.fromkeys(other.process for other in world.actors if other is not actor):
                 if world.rng.random() < 0.5:
                     world.kill(process)
 
