@@ -29,13 +29,14 @@ def accept(
     record: CallLog | ConversationLog | None = None,
     position: int | None = None,
     leased: bool = False,
+    begun: bool = True,
     in_doubt: bool = False,
 ) -> Delivery:
     """Keeps a change, in the caller's transaction.
 
     ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
-    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once, so that
-    the CRM may have it from now on. ``in_doubt``: an earlier attempt of somebody's may have reached the CRM.
+    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once, and unless
+    it has still to ``begin`` (not ``begun``), the CRM may have it from now on. ``in_doubt``: an earlier attempt of somebody's may have reached the CRM.
     """
     now = clock.now()
     delivery = Delivery(
@@ -56,7 +57,7 @@ def accept(
         delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + lease_of(user.platform), 1
     if in_doubt:
         delivery.settles_at = now
-    elif leased:
+    elif leased and begun:
         delivery.settles_at, delivery.has_begun = now + lease_of(user.platform) + settling_time(user.platform), True
     delivery.save(force_insert=True)
     return delivery

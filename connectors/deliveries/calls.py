@@ -157,7 +157,11 @@ def accept_change(user: CrmUser, identity: CallIdentity, kind: Kind, change: Any
     if log is None or log.is_failed:
         raise NotLogged
     with transaction.atomic():
-        return log, accept(kind=kind, user=user, change=change, record=log)
+        position = next_position(log)
+        is_its_turn = not Delivery.objects.of(log).exists()
+        return log, accept(
+            kind=kind, user=user, change=change, record=log, position=position, leased=is_its_turn, begun=False
+        )
 
 
 # --- writing ---------------------------------------------------------------------------------------

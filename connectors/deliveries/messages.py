@@ -50,7 +50,7 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
     if not conversation.shared and not _new_messages(user, conversation.messages, or_stuck=True):
         return None  # without a lock: the usual answer to a client that asks again
     with transaction.atomic():
-        row, _ = ConversationLog.objects.get_or_create(
+        row, is_new = ConversationLog.objects.get_or_create(
             platform=user.platform,
             owner=user.owner,
             conversation_log_id=conversation.conversation_log_id,
@@ -76,6 +76,8 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
             change=change,
             record=row,
             position=position,
+            leased=is_new or not Delivery.objects.of(row).exists(),  # it is its turn then, and nobody else's
+            begun=False,
             in_doubt=Restoration.covers(conversation.started_at),
         )
         mine = _marked(user, row, delivery, fresh)
