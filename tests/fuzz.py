@@ -21,6 +21,8 @@ from tests.sandbox import start_sandbox
 
 #: Besides "no 5xx": replies have a content type and a shape that the description names.
 CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance,response_headers_conformance"
+#: How Python 3.11 now and then fails to parse source in one of several threads (python/cpython#106905).
+_CRASHED = "SystemError: AST constructor recursion depth mismatch"
 #: Would end the session that all other requests use; fuzzed by themselves at the end.
 LAST = ["/unAuthorize"]
 
@@ -78,7 +80,9 @@ def fuzz(folder: Path, *, seconds: int, seed: int | None = None) -> Findings:
     finally:
         sandbox.stop()
     cases = sum(sum(row.values()) for row in statuses.values())
-    return Findings(cases=cases, statuses=statuses, failed=done.returncode != 0, output=done.stdout + done.stderr)
+    output = done.stdout + done.stderr
+    failed = done.returncode != 0 and ("= FAILURES =" in output or _CRASHED not in output)
+    return Findings(cases=cases, statuses=statuses, failed=failed, output=output)
 
 
 @contextmanager

@@ -698,7 +698,7 @@ def test_support_sees_what_waits_and_why_and_sends_it_or_gives_it_up(me, luke, s
     Delivery.objects.update(state=State.PERSON)
     page = client.get("/admin/deliveries/delivery/").content.decode()
     assert f"{session}-1" in page
-    assert "could not be reached" in page
+    assert "a decision of support" in page
     first, second = Delivery.objects.order_by("accepted_at")
     detail = client.get(f"/admin/deliveries/delivery/{first.pk}/change/").content.decode()
     assert "secret wish" not in page + detail

@@ -35,8 +35,9 @@ def accept(
     """Keeps a change, in the caller's transaction.
 
     ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
-    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once, and unless
-    it has still to ``begin`` (not ``begun``), the CRM may have it from now on. ``in_doubt``: an earlier attempt of somebody's may have reached the CRM.
+    locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once; unless it
+    has still to ``begin`` (not ``begun``), the CRM may have it from now on. ``in_doubt``: an earlier attempt of
+    somebody's may have reached the CRM.
     """
     now = clock.now()
     delivery = Delivery(

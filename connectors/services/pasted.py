@@ -19,6 +19,7 @@ _BEFORE_KEY = re.compile(
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:/+", re.IGNORECASE)
 #: Where a host ends. A user name before an "@" stays, and no list of hosts knows it.
 _END_OF_HOST = re.compile(r"[/:?#\\]")
+_MOST_REWRITTEN = 5
 #: What a field holds, by its name.
 _PASSWORD = re.compile("pass(word|wort|phrase|code)|^pwd$|^pin$", re.IGNORECASE)
 _KEY = re.compile("key|token|secret", re.IGNORECASE)
@@ -37,8 +38,13 @@ def _host_in(text: str) -> str:
 
 
 def _until_nothing_changes(clean: Callable[[str], str], text: str) -> str:
-    """What is taken off may uncover more of the kind: a quote behind a dot, say."""
-    while (cleaner := clean(text)) != text and len(cleaner) < len(text):
+    """What is taken off may uncover more of the kind: a quote behind a dot, say.
+
+    A letter in lower case may have another normal form, so that some rounds only rewrite; a few of these suffice.
+    """
+    rewritten = 0
+    while (cleaner := clean(text)) != text and rewritten < _MOST_REWRITTEN:
+        rewritten += len(cleaner) >= len(text)
         text = cleaner
     return cleaner
 
