@@ -41,6 +41,15 @@ def drain(expected: Expectation, people: list[Person]) -> None:
             if is_at_home or any(told.kind == "move" for told in expected.requests):
                 _reconnect(people, is_at_home=is_at_home)
                 _send_all(expected)
+                _decide(expected)  # what support sends needs the login of this place
+    _decide(expected)
+    if Delivery.objects.filter(state=State.GIVEN_UP).exists():
+        world.now += timedelta(days=settings.DELIVERY_KEEP_DAYS, minutes=1).total_seconds()
+        worker.clear_up()
+
+
+def _decide(expected: Expectation) -> None:
+    """Support decides, until nothing waits for it."""
     for _ in range(_DECISIONS):
         if not (waiting := support.waiting()):
             break
@@ -48,9 +57,6 @@ def drain(expected: Expectation, people: list[Person]) -> None:
         for delivery in waiting:
             support.decide(delivery, expected)
         _send_all(expected)
-    if Delivery.objects.filter(state=State.GIVEN_UP).exists():
-        world.now += timedelta(days=settings.DELIVERY_KEEP_DAYS, minutes=1).total_seconds()
-        worker.clear_up()
 
 
 def _send_all(expected: Expectation) -> None:

@@ -28,9 +28,9 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "a call accepted and leased is not in doubt": (
         "accepting.py",
-        "    elif leased:\n        delivery.settles_at, delivery.has_begun = "
+        "    elif leased and begun:\n        delivery.settles_at, delivery.has_begun = "
         "now + lease_of(user.platform) + settling_time(user.platform), True",
-        "    elif leased:\n        delivery.has_begun = True",
+        "    elif leased and begun:\n        delivery.has_begun = True",
     ),
     "the next change does not wait for one in doubt": (
         "queue.py",

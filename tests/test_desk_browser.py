@@ -1,4 +1,7 @@
-"""Support's everyday questions in a real browser, each answered with at most three clicks from the start page."""
+"""Support's everyday questions in a real browser, each answered with at most three clicks from the start page.
+
+They are asked of the demonstration's data, and of one more agent with troubles of their own.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ pytestmark = [
     pytest.mark.skipif(not EXECUTABLE, reason="no Chromium"),
 ]
 WRITES = {"method": "POST", "path_prefix": "/api/activities"}
+#: The agent who is not of the demonstration.
+AGENT = "CrmUser.objects.exclude(crm_account_id__startswith='demo-').get()"
 _LOADED = "document.readyState === 'complete'"
 
 
@@ -29,8 +34,10 @@ def sandbox(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, sandbox):
-    """One agent with a logged call, a refused one, one that waits, a conversation, and a look-up that found nobody."""
+    """The demonstration; and one agent with a logged call, a refused one, one that waits, a conversation, and a look-up
+    that found nobody."""
     with live_server(tmp_path_factory.mktemp("desk"), SANDBOX="on", TEST_CRM_URL=sandbox.url) as running:
+        running.manage("demo_data", "--skip-checks")
         running.manage(
             "shell", "--no-imports", "-c",
             "from django.contrib.auth.models import User; User.objects.create_superuser('kim', password='a' * 12)",
@@ -108,7 +115,9 @@ def test_what_waits_and_since_when(reader):
     reader.click("Queue")
     assert "1 change" in reader.text
     assert "just now" in reader.text or "min ago" in reader.text
-    reader.click("1 change")
+    reader._click(
+        "[...document.querySelectorAll('main tr')].find((r) => /Test CRM/.test(r.innerText)).querySelector('a')"
+    )
     assert "The changes, oldest first" in reader.text
     reader.click("The call log")
     assert "may be in Test CRM already" in reader.text
@@ -116,7 +125,7 @@ def test_what_waits_and_since_when(reader):
 
 
 def test_what_did_this_agent_do_yesterday(reader, server):
-    name = server.rows("CrmUser.objects.get().name")
+    name = server.rows(f"{AGENT}.name")
     reader.search(f"{name} yesterday")
     assert name in reader.text
     assert "Incoming" in reader.text
@@ -151,7 +160,7 @@ PAGES = ["/admin/", "/admin/desk/queue/", "/admin/desk/search/?q=1212", "/admin/
 
 def test_no_page_is_wider_than_a_telephone_or_hides_its_search_box(reader, server):
     page = reader.page
-    call_id, user_id = server.rows("[str(CallLog.objects.first().pk), str(CrmUser.objects.get().pk)]")
+    call_id, user_id = server.rows(f"[str(CallLog.objects.first().pk), str({AGENT}.pk)]")
     try:
         for width in (390, 1280):
             page._call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=True)

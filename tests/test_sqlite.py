@@ -118,7 +118,7 @@ def test_a_look_up_waits_for_no_disk(monkeypatch):
     matches = ContactMatches(contacts=(Contact(id="1", name="Ada", phone="+16505550100", type="Contact"),))
     user = CrmUserFactory()
     monkeypatch.setattr(base.DatabaseWrapper, "_commit", commit)
-    monkeypatch.setattr(contacts, "with_adapter", lambda *_, **__: matches)
+    monkeypatch.setattr(contacts, "look", lambda *_, **__: matches)
     contacts.find_contacts(user=user, phone=parse_phone("+16505550100"), force=False, render=lambda _: {"contact": []})
     request_counts._share_in_database("some key", 1, 2e9)
     assert levels == [1, 1]

@@ -41,6 +41,7 @@ _FIELDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     wire.Moment: lambda field: {
         "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0}]
     },
+    wire.Way: lambda field: {"type": "string", "enum": [str(item) for item in Direction]},
     shown.Seconds: lambda field: {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["pending"]}]},
     shown.CallWay: lambda field: {"type": "string", "enum": [str(item) for item in Direction]},
     shown.PartyField: lambda field: _PARTY,

@@ -65,7 +65,7 @@ def find_contacts(
         return dict(kept.result)
     with audited_at_crm("contact.find", user=user) as event:
         try:
-            matches = with_adapter(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
+            matches = look(user, lambda adapter: adapter.find_contacts(phone), read_anew=force)
         except ConnectorError as error:
             event.error = type(error).__name__
             serves_kept = bool(kept and error.try_later)
