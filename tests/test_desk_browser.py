@@ -115,9 +115,8 @@ def test_what_waits_and_since_when(reader):
     reader.click("Queue")
     assert "1 change" in reader.text
     assert "just now" in reader.text or "min ago" in reader.text
-    reader._click(
-        "[...document.querySelectorAll('main tr')].find((r) => /Test CRM/.test(r.innerText)).querySelector('a')"
-    )
+    mine = "(row) => /Test CRM[^]*did not confirm/.test(row.innerText)"
+    reader._click(f"[...document.querySelectorAll('main tr')].find({mine}).querySelector('a')")
     assert "The changes, oldest first" in reader.text
     reader.click("The call log")
     assert "may be in Test CRM already" in reader.text
