@@ -29,7 +29,7 @@ dev: environment ## the same with DEBUG, starting anew when a file changes
 	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
 
 test: environment ## the whole suite on SQLite
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: environment ## format, lint, types, Django's checks, migrations up to date
 	$(BIN)/ruff format --check .
@@ -43,7 +43,7 @@ check: environment ## format, lint, types, Django's checks, migrations up to dat
 
 test-services: environment ## the suite on PostgreSQL and Redis
 	@if $(BIN)/python -m tests.services; then \
-	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2 --only-database; \
+	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2 --dist loadfile --only-database; \
 	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
 
 MATRIX ?= all
