@@ -21,10 +21,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,12 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
 class Client:
     """Sends a known set of calls and texts, each until it is accepted or refused by name."""
 
-    def __init__(self, urls: list[str], tokens: list[str], contacts: list[dict[str, Any]], figures: Figures) -> None:
-        self.urls, self.tokens, self.contacts, self.figures = urls, tokens, contacts, figures
-        self.lock = threading.Lock()
+    def __init__(
+        self, urls: list[str], logins: list[Callable[[], str]], contacts: list[dict[str, Any]], figures: Figures
+    ) -> None:
+        self.urls, self.logins, self.contacts, self.figures = urls, logins, contacts, figures
+        self.tokens = [login() for login in logins]
+        self.lock, self.at_login = threading.Lock(), threading.Lock()
         self.accepted_calls: set[str] = set()
         self.accepted_edits: set[str] = set()
         self.accepted_messages: dict[str, set[str]] = {}
@@ -201,7 +205,8 @@ class Client:
         while True:
             time.sleep(random.uniform(0, 0.6))
             one = Extension(random.choice(self.urls), "pipedrive")
-            one.token = random.choice(self.tokens)
+            who = random.randrange(len(self.tokens))
+            one.token = self.tokens[who]
             if random.random() < 0.3:
                 del one.http.headers["rc-extension-id"]
             with self.lock:
@@ -218,6 +223,15 @@ class Client:
                 return found
             with self.lock:
                 self.figures.answers[f"HTTP {reply.status_code}"] += 1
+            if reply.status_code == 401:
+                self._log_in_again(who, one.token)
+
+    def _log_in_again(self, who: int, token: str) -> None:
+        """A process that is killed between the vendor's answer and our commit takes a rotated refresh token along."""
+        with self.at_login:
+            while self.tokens[who] == token:
+                with contextlib.suppress(requests.RequestException, AssertionError):
+                    self.tokens[who] = self.logins[who]()
 
     def log_call(self, session: str) -> None:
         started = datetime(2026, 5, 4, tzinfo=UTC) + timedelta(minutes=int(session.split("-")[1]))
@@ -270,13 +284,17 @@ def run(
         processes = Processes(folder, database_url, vendor, servers=servers, workers=workers)
         try:
             processes.wait_until_alive()
-            tokens = [_login(processes.urls[0], vendor, user) for user in users]
-            client = Client(processes.urls, tokens, contacts, figures)
+            logins = [partial(_login, processes.urls, vendor, user) for user in users]
+            client = Client(processes.urls, logins, contacts, figures)
             vendor.fail(*_FAULTS)
             _send_under_fire(client, processes, figures, kills=kills, calls=calls, conversations=conversations)
             figures.faults = Counter(_fault_of(row) for row in vendor.requests() if _fault_of(row))
             vendor.fail()
             _drain(processes)
+            if processes.count("Delivery.objects.filter(state='login').count()"):
+                for login in logins:
+                    login()
+                _drain(processes)
             _compare(figures, client, processes, vendor)
         finally:
             processes.stop()
@@ -290,7 +308,8 @@ def _contact(vendor: Vendor, number: int) -> dict[str, Any]:
     return {"id": person, "name": name, "type": "contact", "phone": phone}
 
 
-def _login(url: str, vendor: Vendor, user: int) -> str:
+def _login(urls: list[str], vendor: Vendor, user: int) -> str:
+    url = random.choice(urls)
     me = Extension(url, "pipedrive")
     code = vendor.call("grant", _DOMAIN, user, SCOPES)
     me.login_with_code(f"{url}/pipedrive-redirect?code={code}", state="platform=pipedrive", hostname="temp")
@@ -323,10 +342,13 @@ def _send_under_fire(
 
 
 def _drain(processes: Processes, seconds: float = 600) -> None:
-    """Until nothing waits but what waits for a person, and second looks."""
+    """Until nothing waits but what waits for a person or a login."""
     processes.wait_until_alive()
     give_up = time.monotonic() + seconds
-    while processes.count("Delivery.objects.exclude(state='person').count()") and time.monotonic() < give_up:
+    while (
+        processes.count("Delivery.objects.exclude(state__in=('person', 'login')).count()")
+        and time.monotonic() < give_up
+    ):
         time.sleep(1)
 
 
