@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.browser import EXECUTABLE, browser
+from tests.browser import EXECUTABLE
 from tests.extension import Extension, call
 from tests.live_server import live_server
-from tests.sandbox import start_sandbox
-from tests.test_desk_browser import WRITES, Reader
+from tests.test_desk_browser import WRITES, Reader, page, sandbox  # noqa: F401
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,14 +21,7 @@ _MAKE_KIM = "from django.contrib.auth.models import User; User.objects.create_su
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, sandbox):
+def server(tmp_path_factory, sandbox):  # noqa: F811
     """The demonstration, and an agent whose last call the CRM did not take."""
     with live_server(tmp_path_factory.mktemp("desk"), SANDBOX="on", TEST_CRM_URL=sandbox.url) as running:
         running.manage("demo_data", "--skip-checks")
@@ -44,14 +36,8 @@ def server(tmp_path_factory, sandbox):
         yield running
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
-
-
 @pytest.fixture
-def reader(page, server):
+def reader(page, server):  # noqa: F811
     page.open(f"{server.url}/isAlive")
     page._call("Network.clearBrowserCookies")
     reader = Reader(page, server.url)
@@ -93,7 +79,7 @@ def test_calls_per_crm_this_week_and_the_share_that_failed(reader, server):
     assert reader.page.run(drawn) == 30
 
 
-def test_resend_it(reader, server, sandbox):
+def test_resend_it(reader, server, sandbox):  # noqa: F811
     assert not any("9003" in str(activity) for activity in sandbox.activities())
     reader.search("9003")
     reader.click("Send now")
@@ -118,7 +104,7 @@ def test_sign_out(reader, server):
 
 
 def test_the_charts_follow_light_and_dark_and_fit_a_telephone(reader, server):
-    page = reader.page
+    page = reader.page  # noqa: F811
     seen = set()
     try:
         for width in (390, 1280):
