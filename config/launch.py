@@ -168,6 +168,10 @@ def _has_sandbox(environment: dict[str, str]) -> bool:
     return Environment(environment).switch("SANDBOX", False)
 
 
+def _has_console(environment: dict[str, str]) -> bool:
+    return Environment(environment).switch("CONSOLE", _has_sandbox(environment))
+
+
 def _wait_until_alive(environment: dict[str, str], processes: Processes, signals: Signals) -> bool:
     url = f"http://{reachable_host(environment['HOST'])}:{environment['PORT']}/isAlive"
     give_up = time.monotonic() + _ALIVE_WITHIN
@@ -204,10 +208,12 @@ def run(signals: Signals) -> None:
 
 def _announce(environment: dict[str, str], made: list[str], prepared: str) -> None:
     url = environment["APP_SERVER"].rstrip("/")
-    lines = [
-        "",
-        f"Switchboard is running at {url}",
+    lines = ["", f"Switchboard is running at {url}"]
+    if _has_console(environment):
+        lines.append(f"  Console: log a call here     {url}/")
+    lines += [
         f"  Manifest for the extension   {url}/crmManifest",
+        f"  API reference                {url}/api/docs/",
         f"  Support desk                 {url}/admin/",
     ]
     if _has_sandbox(environment):

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "adapters",
     "audit",
     "connectors",
+    "connectors.console",
     "connectors.deliveries",
     "connectors.desk",
 ]
@@ -225,7 +226,7 @@ CORS_ALLOW_HEADERS = [
     "is-debug",
     "x-rc-access-token",
 ]
-CORS_URLS_REGEX = r"^(?!/admin/?(login|logout|auth|connectors|audit|deliveries|desk|jsi18n|$)).*$"
+CORS_URLS_REGEX = r"^(?!/$|/console/|/admin/?(login|logout|auth|connectors|audit|deliveries|desk|jsi18n|$)).*$"
 JWT_LIFETIME = timedelta(days=env.number("JWT_LIFETIME_DAYS", 14, least=1, most=3650))
 JWT_GRACE = timedelta(days=env.number("JWT_GRACE_DAYS", 90, most=3650))
 #: Whether replies tell their times and counts to a connected user who asks with ``is-debug: true``.

@@ -9,11 +9,9 @@ from connectors.desk.site import site
 from connectors.observation.exposition import metrics
 from connectors.observation.health import readiness
 
-_TO_ADMIN = RedirectView.as_view(pattern_name="admin:index")  # for people; no client asks for these paths
-
 urlpatterns = [
-    path("", _TO_ADMIN),
-    path("admin", _TO_ADMIN),
+    path("", include("connectors.console.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),  # for people; no client asks for this path
     path("readyz", readiness),
     path("metrics", metrics),
     path("", include("connectors.api.urls")),

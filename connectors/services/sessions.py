@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from django.db import IntegrityError, transaction
@@ -20,8 +22,9 @@ from adapters.contract import (
     OAuthCallback,
     UserProfile,
 )
+from adapters.contract.http import count_calls
 from audit.fields import Undecipherable
-from audit.recorder import audited
+from audit.recorder import Recording, audited
 from connectors.deliveries.accepting import accept
 from connectors.deliveries.logins import drop_revocations, given_up, wake
 from connectors.deliveries.policy import Kind
@@ -41,7 +44,7 @@ def connect_by_code(
 
     Raises ``ConnectorError`` when the code or the user is refused; nothing is stored then.
     """
-    with audited("session.connect", actor="anonymous", platform=platform) as event:
+    with _audited_login(platform) as event:
         callback = replace(callback, hostname=clean_host(callback.hostname))
         adapter = _blank_adapter(platform, callback.hostname)
         credentials = adapter.exchange_code(callback)
@@ -54,7 +57,7 @@ def connect_by_form(
     *, platform: str, form: LoginForm, rc_account_id: str, rc_account_verified: bool, hashed_extension_id: str
 ) -> tuple[CrmUser, Notice]:
     """Logs in with an API key or name and password. Raises ``ConnectorError`` when refused; nothing is stored then."""
-    with audited("session.connect", actor="anonymous", platform=platform) as event:
+    with _audited_login(platform) as event:
         fields = clean_fields(registry.manifests()[platform], form.fields)
         form = LoginForm(fields=fields, hostname=clean_host(form.hostname))
         credentials = _blank_adapter(platform, form.hostname).login(form)
@@ -63,6 +66,17 @@ def connect_by_form(
         )
         event.target = user.wire_id
         return user, notice
+
+
+@contextmanager
+def _audited_login(platform: str) -> Iterator[Recording]:
+    """One event, with the requests to the CRM; nobody is known yet whose it could be."""
+    with audited("session.connect", actor="anonymous", platform=platform) as event, count_calls() as calls:
+        try:
+            yield event
+        finally:
+            event.crm_calls = calls.value
+            event.detail["requests"] = [list(exchange) for exchange in calls.exchanges]
 
 
 def _blank_adapter(platform: str, hostname: str, credentials: Credentials | None = None) -> CrmAdapter:
