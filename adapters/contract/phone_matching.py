@@ -39,11 +39,13 @@ _BEFORE_DIGITS = re.compile(r"[ (+]{0,6}$")
 _ASIDE = re.compile(
     r"(?:;?\bext[a-z]*|\bx|(?<=[0-9])x|#|durchwahl|\bdw|\bapparat|\bapp|\bnst|доб\w*|\banexo|\bramal|\binterno|\bposte"
     r"|\btoestel|\bwew)[ .:=]{0,3}[0-9]{1,7}(?![0-9])"
-    r"|(?<![0-9*#])[*#][0-9]{2}(?:[*#]|(?= ))"
+    r"|(?<![0-9*#])[*#][0-9]{2}(?:[*#]|(?= |[0-9]{10}(?![0-9])))"
     r"|(?<![0-9/])[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})(?![0-9/])"
     r"|(?<![0-9])[0-9]{1,2}:[0-9]{2}(?![0-9])",
     re.IGNORECASE,
 )
+#: Brazil's trunk zero with a place for the digits of a carrier: 0xx11.
+_CARRIER = re.compile(r"(?<![0-9A-Za-z])0[xX]{2}(?=[1-9][0-9](?![0-9]))")
 #: 1-800-FLOWERS: area code, then letters among the last seven places, of which there may be more.
 _VANITY = re.compile(r"(?<![0-9A-Za-z])(?:\+?1[ .-]?)?\(?([2-9][0-9]{2})\)?[ .-]?([0-9A-Za-z][0-9A-Za-z-]{6,19})")
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
@@ -110,7 +112,7 @@ _REASONS = (_INSIDE, _OTHER, _NO_NUMBER)
 
 
 def _judge(phone: PhoneNumber, stored: str) -> Match | str:
-    text = plain(stored[:MOST_READ])
+    text = _CARRIER.sub("0--", plain(stored[:MOST_READ]))
     spans = list(_spans(text))
     bare = list(_spans(_ASIDE.sub(_blank_out, text)))
     if not phone.is_valid:
