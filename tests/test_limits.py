@@ -96,6 +96,12 @@ def test_every_session_id_that_fits_into_the_address_is_answered(client):
     assert [row["sessionId"] for row in reply["logs"]] == ids
 
 
+@pytest.mark.django_db
+def test_a_session_id_that_is_named_twice_is_answered_once(client):
+    reply = client.get(f"/callLog?sessionIds=7,8,,7%20&jwtToken={issue_token(CrmUserFactory())}").json()
+    assert [row["sessionId"] for row in reply["logs"]] == ["7", "8"]
+
+
 def test_large_headers_are_a_431(client):
     reply = client.get("/isAlive", HTTP_X_RC_ACCESS_TOKEN="x" * 40_000, **ORIGIN)
     _is_sentence(reply, 431, "Invalid request: the headers are too large.")

@@ -47,6 +47,15 @@ def test_what_a_sentence_or_a_code_says_is_gone(said, what):
         "The refresh_token parameter is invalid",
         "The user has revoked access",
         "Grant expired",
+        "Your session has expired",
+        "Session is no longer valid",
+        "Invalid session",
+        "User account is disabled",
+        "The account has been suspended",
+        "This user is not active",
+        "Please sign in again",
+        "Re-authentication required",
+        "You need to reauthorize the application",
     ],
 )
 def test_a_login_is_over_in_further_words(said):
@@ -54,13 +63,34 @@ def test_a_login_is_over_in_further_words(said):
     assert says_login_over(None, said)
 
 
-@pytest.mark.parametrize("said", ["refresh_token parameter missing", "grant type not supported", "try again later"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "refresh_token parameter missing",
+        "grant type not supported",
+        "try again later",
+        "The session service is not available",
+        "user agent is required",
+        "account service is starting",
+    ],
+)
 def test_a_login_is_not_over_for_other_reasons(said):
     assert not says_login_over({"error": said})
 
 
 @pytest.mark.parametrize(
-    "said", ["Length must be between 1 and 4000", "size must be between 0 and 65535", "Note text limit is 65,535 chars"]
+    "said",
+    [
+        "Length must be between 1 and 4000",
+        "size must be between 0 and 65535",
+        "Note text limit is 65,535 chars",
+        "Der Text ist zu lang",
+        "La note est trop longue",
+        "El texto es demasiado largo",
+        "Il testo è troppo lungo",
+        "O texto é muito longo",
+        "De notitie is te lang",
+    ],
 )
 def test_a_text_is_too_long_in_further_words(said):
     assert says_too_long({"message": said})

@@ -37,7 +37,11 @@ _LOGIN_OVER = re.compile(
     r"|\b(?:authori[sz]ation|access) grant (?:is|has|was|were) (?:invalid|expired|revoked)\b|\bgrant (?:has )?expired\b"
     r"|\buser (?:has )?revoked access\b"
     rf"|\b(?:token|grant|authori[sz]ation|consent|access) (?:has been |was |is )?(?:expired or )?revoked\b"
-    rf"|\b(?:interaction|login|consent) required\b"
+    rf"|\b(?:interaction|login|consent|re ?authentication|re ?authori[sz]ation) (?:is )?required\b"
+    rf"|\b(?:session|login) {_FILLER}(?:{_ENDED}|expired|over|ended|terminated)\b|\b(?:invalid|expired) session\b"
+    r"|\b(?:user|account|login|organi[sz]ation|tenant)(?: account)? (?:is|was|has been|is no longer|is currently) "
+    r"(?:not )?(?:active|inactive|disabled|deactivated|suspended|deleted|removed|blocked|locked|archived)\b"
+    r"|\b(?:log|sign) ?in again\b|\bre ?(?:authenticate|authori[sz]e|connect)\b"
 )
 #: RFC 6749 section 5.2, for errors of the application's registration.
 _CLIENT_REFUSED = re.compile(
@@ -61,6 +65,8 @@ _TOO_LONG = re.compile(
     r"|\b(?:exceed|exceeds|exceeded|exceeding|over|above) (?:\w+ ){0,3}(?:length|size|character limit)\b"
     r"|\bmax(?:imum)? ?(?:allowed )?(?:length|size|characters)\b"
     r"|\b(?:length|size) (?:\w+ ){0,3}(?:exceed|at most|less than|no more than|<=?)"
+    # German, French, Spanish, Italian, Portuguese, Dutch: some CRMs answer in the language of the user.
+    r"|\bzu lang\b|\btrop longue?s?\b|\bdemasiad[oa] larg[oa]\b|\btroppo lung[oa]\b|\bmuito long[oa]\b|\bte lang\b"
 )
 
 

@@ -268,7 +268,8 @@ class CallLogViewSet(WireViewSet):
     def find(self, request: Request) -> Response:
         user = connected_user(request)
         given = request.query_params
-        session_ids = [item.strip() for item in given.get("sessionIds", "").split(",") if item.strip()]
+        named = (item.strip() for item in given.get("sessionIds", "").split(","))
+        session_ids = list(dict.fromkeys(item for item in named if item))
         if not session_ids:
             missing = return_message("No session ids were given.", ttl=3000)
             return Response({"successful": False, "logs": [], "returnMessage": missing})

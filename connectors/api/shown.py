@@ -6,6 +6,7 @@ What says which record is meant (session, contact, time, direction) is read by t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,9 @@ from connectors.log_body.media import reader_link
 _LONGEST_CALL = 2 * 86_400
 _MOST_LEGS = 200
 _MOST_PEOPLE = 1000
+#: 3:07, 00:03:07; and ISO 8601: PT3M7S.
+_CLOCK = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,3}):([0-5]?[0-9])(?:\.[0-9]{1,6})?")
+_ISO = re.compile(r"PT(?:([0-9]{1,3})H)?(?:([0-9]{1,4})M)?(?:([0-9]{1,6})(?:\.[0-9]{1,6})?S)?")
 _PARTY_MEMBERS = {
     "name": "name",
     "phone_number": "phoneNumber",
@@ -39,9 +43,19 @@ def _number(value: Any) -> float:
         return math.nan
 
 
+def _length(value: Any) -> float:
+    """The seconds of a duration, also written ``00:03:07`` or ``PT3M7S``; NaN for anything else."""
+    text = value.strip() if isinstance(value, str) else ""
+    parts = _CLOCK.fullmatch(text) or _ISO.fullmatch(text)
+    if parts is None or not any(parts.groups()):
+        return _number(value)
+    hours, minutes, rest = (int(part or 0) for part in parts.groups())
+    return hours * 3600 + minutes * 60 + rest
+
+
 def seconds(value: Any) -> float | None:
     """A duration; 0 for a negative one, None for what is no number of seconds, or longer than any call."""
-    number = _number(value)
+    number = _length(value)
     return max(0, number) if number <= _LONGEST_CALL else None
 
 
@@ -64,7 +78,7 @@ def party(value: Any) -> Party:
 
 
 def _leg(value: dict[str, Any]) -> Leg:
-    length = _number(value.get("duration"))
+    length = _length(value.get("duration"))
     return Leg(
         direction=_text(value.get("direction"), 20),
         leg_type=_text(value.get("legType"), 64),
