@@ -23,6 +23,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmAdapter,
     DirectoryUser,
+    Dispensable,
     Disposition,
     HttpClient,
     Id,
@@ -47,10 +48,12 @@ from adapters.contract import (
     dig,
     fan_out,
     is_deleted,
+    log_written,
     parse_phone,
     precondition,
     require,
     require_id,
+    send_without_gone,
 )
 from adapters.proxy import variables
 from adapters.proxy.contacts import contacts_of, contacts_with_number
@@ -65,7 +68,15 @@ from adapters.proxy.profile import (
     welcome_of,
 )
 from adapters.proxy.reading import moment, name_at, number, place, table, text, written_text
+from adapters.proxy.refusals import CHOICE
 from adapters.proxy.sending import Sender
+
+#: All that was chosen in the form: the code of a refusal does not say which choice is gone.
+_CHOICE = Dispensable(
+    what=CHOICE,
+    without=lambda own: {**own, **{name: {} for name in ("additionalSubmission", "dispositions") if own.get(name)}},
+    noun="record chosen in the form",
+)
 
 
 class DeclarativeAdapter(CrmAdapter):
@@ -244,18 +255,23 @@ class DeclarativeAdapter(CrmAdapter):
 
     def _create(self, name: str, own: dict[str, Any], created: Callable[[Id], None]) -> LogResult:
         operation = self._operation(name)
-        answer = {"body": self._sender.send(operation, own).body}
-        log_id = require_id(answer, place(operation.mapping.get("idPath", "body.id")))
+        reply, left_out = send_without_gone(lambda values: self._sender.send(operation, values), own, [_CHOICE])
+        log_id = require_id({"body": reply.body}, place(operation.mapping.get("idPath", "body.id")))
         created(log_id)
-        return LogResult(log_id=log_id)
+        return log_written(log_id, "Logged", left_out, crm=self.manifest.display_name)
 
     def _change(self, name: str, ref: LogRef, own: dict[str, Any]) -> LogResult | None:
         """None, and no request, where nothing of the body is known."""
         operation = self._operation(name)
         if self._sender.changes_nothing(operation, own):
             return None
-        self._sender.send(operation, own)
-        return LogResult(log_id=ref.log_id)
+
+        def send(values: dict[str, Any]) -> None:
+            if not self._sender.changes_nothing(operation, values):
+                self._sender.send(operation, values)
+
+        _, left_out = send_without_gone(send, own, [_CHOICE])
+        return log_written(ref.log_id, "Updated", left_out, crm=self.manifest.display_name)
 
     def _found(self, name: str, marker: LogMarker) -> Id | None:
         operation = self._operation(name)

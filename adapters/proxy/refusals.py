@@ -17,11 +17,14 @@ from adapters.contract import (
     RequestRejected,
     contact_gone,
     dig,
+    reference_gone,
 )
 from adapters.contract.reply_errors import reason_of, verdict_of
 from adapters.proxy.reading import place
 
 _EMPTY: tuple[object, ...] = (None, "", False, 0, "0", [], {})
+#: What a write can do without: the choices of the form.
+CHOICE = "choice"
 _TRUE = (True, "true", "True", "TRUE", "1")
 #: Key of a definition -> what the error codes listed there mean, whatever the status.
 MEANINGS: Mapping[str, Callable[..., ConnectorError]] = {
@@ -30,6 +33,7 @@ MEANINGS: Mapping[str, Callable[..., ConnectorError]] = {
     "unavailableErrorCodes": CrmUnavailable,
     "goneErrorCodes": RecordNotFound,
     "contactGoneErrorCodes": lambda **said: contact_gone("the CRM", **said),
+    "choiceGoneErrorCodes": lambda **said: reference_gone(CHOICE, "the CRM", **said),
     "tooLongErrorCodes": BodyTooLong,
 }
 

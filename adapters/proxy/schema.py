@@ -44,7 +44,7 @@ COMPOSED = ("createCallLog", "updateCallLog")
 REFUSAL_KEYS = (
     *("errorMessagePath", "successPath", "errorPath", "errorCodePath"),
     *("sessionErrorCodes", "limitErrorCodes", "unavailableErrorCodes"),
-    *("goneErrorCodes", "contactGoneErrorCodes", "tooLongErrorCodes"),
+    *("goneErrorCodes", "contactGoneErrorCodes", "choiceGoneErrorCodes", "tooLongErrorCodes"),
 )
 
 #: Names that every template may begin with.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -478,6 +479,7 @@ CODES = {
     "unavailableErrorCodes": ["MAINTENANCE"],
     "goneErrorCodes": ["NO_RECORD"],
     "contactGoneErrorCodes": ["NO_PERSON"],
+    "choiceGoneErrorCodes": ["NO_DEAL"],
     "tooLongErrorCodes": ["TOO_LONG"],
 }
 
@@ -501,6 +503,26 @@ def test_a_definition_says_what_an_error_code_means(adapter, crm, code, kind, st
         adapter(create_call(x=1), defaults={**DEFAULTS, **CODES}).create_call_log(ENTRY)
     assert type(raised.value) is kind
     assert (raised.value.reason, raised.value.maybe_applied) == ("Not now", False)
+
+
+DEAL_GONE = {"success": False, "error": {"code": "NO_DEAL", "message": "Deal 7 not found"}}
+
+
+def test_a_choice_that_is_gone_costs_no_log(adapter, crm):
+    crm.will_answer(DEAL_GONE, status=400)
+    crm.will_answer({"ok": True, "id": 9})
+    one = adapter(create_call(deal="{{additionalSubmission.deal}}", n="1"), defaults={**DEFAULTS, **CODES})
+    result = one.create_call_log(replace(ENTRY, submission={"deal": 7}))
+    assert [json.loads(request.body) for request in crm.requests] == [{"deal": 7, "n": "1"}, {"n": "1"}]
+    assert result.log_id == 9
+    assert result.notice.message.startswith("Logged. The record chosen in the form no longer exists in ")
+
+
+def test_where_nothing_was_chosen_no_request_is_repeated(adapter, crm):
+    crm.will_answer(DEAL_GONE, status=400)
+    with pytest.raises(ReferenceGone):
+        adapter(create_call(n="1"), defaults={**DEFAULTS, **CODES}).create_call_log(replace(ENTRY, submission={}))
+    assert len(crm.requests) == 1
 
 
 @pytest.mark.parametrize(("asked", "shown"), [(True, "R&D Partners"), (False, "R&amp;D Partners")])
