@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adapters import registry
-from audit.admin import ReadOnlyAdmin
+from audit.admin import DayFilter, ReadOnlyAdmin
 from audit.seals import AuditSeal
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.desk import decision_page
@@ -96,15 +96,13 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     list_display = ("what", "agent", "crm_name", "state", "accepted")
     list_display_links = None
-    list_filter = ("state", "kind", CrmFilter, "accepted_at")
+    list_filter = ("state", "kind", CrmFilter, ("accepted_at", DayFilter))
     ordering = ("-accepted_at",)
     list_select_related = ("user", "call_log", "conversation")
     fields = (
-        "kind",
+        "what",
+        "agent",
         "crm",
-        "user",
-        "call_log",
-        "conversation",
         "position",
         "state",
         "reason",

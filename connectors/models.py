@@ -261,6 +261,36 @@ class ContactCreation(models.Model):
         return self.key[:12]
 
 
+class PlaceholderContact(models.Model):
+    """A contact made for a number that nobody knew, named after that number: somebody has to name it in the CRM.
+
+    Removed when a look-up shows it with another name, or when support says that it has one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(CrmUser, on_delete=models.CASCADE, related_name="+")
+    platform = models.CharField(max_length=64)
+    owner = models.CharField(max_length=255)
+    contact_id = models.CharField(max_length=255)
+    contact_type = models.CharField(max_length=64, blank=True, default="")
+    #: See ``audit.numbers``.
+    number_hash = models.CharField(max_length=64, blank=True, default="")
+    number_ending = models.CharField(max_length=4, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "owner", "contact_id"], name="one_row_per_placeholder")
+        ]
+        indexes = [
+            models.Index(fields=["-created_at"], name="placeholder_by_time"),
+            models.Index(fields=["number_hash"], name="placeholder_by_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id}"
+
+
 class NoteDraft(models.Model):
     """A note taken during a call, before its log exists."""
 

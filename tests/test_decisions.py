@@ -135,6 +135,19 @@ def _send():
     return worker.sent
 
 
+def test_what_was_given_up_is_not_offered_to_be_given_up_again(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "760")
+    address = f"/admin/desk/call/{delivery.call_log_id}/"
+    assert "decide/give-up" in staff.get(address).content.decode()
+    _confirm(staff, "give-up", delivery)
+    assert "decide/give-up" not in staff.get(address).content.decode()
+    assert "decide/give-up" not in staff.get("/admin/desk/queue/?state=given_up").content.decode()
+    assert "1 was given up already" in _ask(staff, "give-up", delivery)
+    events = AuditEvent.objects.filter(action="delivery.decide").count()
+    _confirm(staff, "give-up", delivery)
+    assert AuditEvent.objects.filter(action="delivery.decide").count() == events
+
+
 # --- send now --------------------------------------------------------------------------------------
 
 

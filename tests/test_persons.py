@@ -15,7 +15,7 @@ from audit.models import AuditEvent, CallLog, ConversationLog, LogReason, LogSta
 from audit.numbers import ending_of, hashed_number
 from connectors.api.authentication import issue_token
 from connectors.deliveries.models import Circuit, Delivery
-from connectors.models import CallDownEntry, ContactCreation, ContactMatch, LookUp, NoteDraft
+from connectors.models import CallDownEntry, ContactCreation, ContactMatch, LookUp, NoteDraft, PlaceholderContact
 from tests.factories import CrmUserFactory
 
 NUMBER, WRITTEN, OTHER = "+14155550133", "(415) 555-0133", "+14155550199"
@@ -47,6 +47,9 @@ def _holdings(client, number=NUMBER, contact="c-1", session="700"):
     ContactCreation.objects.create(
         platform="testCRM", owner=user.owner, key=session, result=shown["contact"][0], changed_at=timezone.now()
     )
+    PlaceholderContact.objects.create(
+        user=user, platform="testCRM", owner=user.owner, contact_id=contact, **_columns(number)
+    )
     NoteDraft.objects.create(user=user, session_id=f"{session}1", note=NOTE, expires_at=timezone.now())
     down = timezone.now() + timedelta(hours=1)
     Circuit.objects.update_or_create(crm=f"testCRM:{user.host}", defaults={"failures": 9, "open_until": down})
@@ -70,6 +73,7 @@ ONE_OF_EACH = {
     "callbacks": 1,
     "cached look ups": 1,
     "created contacts": 1,
+    "placeholder contacts": 1,
     "note drafts": 1,
     "kept changes": 1,
 }

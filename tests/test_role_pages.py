@@ -40,6 +40,8 @@ PAGES = {
     "desk_day": STAFF,
     "desk_user": STAFF,
     "desk_look_up": STAFF,
+    "desk_placeholders": STAFF,
+    "desk_export": AUDIT,
     "desk_text": NOBODY,  # AUDIT_KEEP_BODIES is off
     "desk_mark": ACT,
     "desk_contact": ACT,

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connection
@@ -17,7 +18,8 @@ from audit.models import CallLog, LogState, TrafficHour
 from audit.recorder import record
 from audit.sealing import seal_all
 from audit.traffic import STEPS, hour_of
-from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries import circuit
+from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
 from tests.factories import CrmUserFactory
 
@@ -74,10 +76,28 @@ def test_it_tells_what_waits_what_needs_somebody_and_how_each_crm_is(client):
     assert "1 needs a decision 1 given up" in plain
     assert "1 failed today of 4 calls and conversations" in plain
     row = _row(page, "Test CRM")
-    assert "✕ down since 2 h ago crm.example 2 oldest: 30 h ago" in row
+    assert "✕ down since 2 h ago crm.example 2 , oldest 30 h ago" in row
     assert "38 calls, 5.0 % failed" in row
-    assert f"half within {STEPS[3]} ms 95 % within {STEPS[9]} ms" in row
+    assert f"half within {STEPS[3]} ms , 95 % within {STEPS[9]} ms" in row
     assert "Try now" in row
+
+
+@pytest.mark.django_db
+def test_a_crm_that_answers_again_is_up_since_then(client):
+    _as(client, SUPPORT_VIEW)
+    crm = CrmUserFactory(host="crm.example").crm
+    assert "✓ up since" not in _row(client.get("/admin/").content.decode(), "Test CRM")
+    for _ in range(3):
+        circuit.note_failure(crm)
+    with time_machine.travel(timezone.now() + timedelta(hours=5)):
+        assert "✕ down since 5 h ago" in _row(client.get("/admin/").content.decode(), "Test CRM")
+    circuit.note_answer(crm)
+    with time_machine.travel(timezone.now() + timedelta(hours=3)):
+        assert "✓ up since 3 h ago" in _row(client.get("/admin/").content.decode(), "Test CRM")
+    since = Recovery.objects.get().up_since
+    circuit.note_failure(crm)
+    circuit.note_answer(crm)
+    assert Recovery.objects.get().up_since == since, "one failure is no outage"
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from connectors.deliveries import clock
-from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.deliveries.queue import State
 
 _OPENS_AT = 3  # failures in a row
@@ -68,7 +68,14 @@ def note_success(crm: str) -> bool:
     """The CRM answered: everything may go there again. Whether it could not be reached before."""
     if _fine_until.get(crm, 0) > time.monotonic():
         return False
-    return bool(Circuit.objects.filter(pk=crm).delete()[0])
+    circuit = Circuit.objects.filter(pk=crm).first()
+    if circuit is None:
+        return False
+    if not Circuit.objects.filter(pk=crm).delete()[0]:  # another process has heard it too
+        return False
+    if circuit.open_until is not None:
+        Recovery.objects.update_or_create(crm=crm, defaults={"up_since": clock.now()})
+    return True
 
 
 def probe_now(crms: Collection[str]) -> None:

@@ -334,6 +334,16 @@ class Circuit(models.Model):
         return self.crm
 
 
+class Recovery(models.Model):
+    """When a CRM (platform and host) that counted as down answered again, the last time."""
+
+    crm = models.CharField("CRM", primary_key=True, max_length=320)
+    up_since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.crm
+
+
 class Restoration(models.Model):
     """The database was restored from a back-up: what happened before may be in the CRMs without a row here."""
 

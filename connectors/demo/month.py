@@ -11,6 +11,7 @@ from typing import Any
 
 from audit.models import AuditEvent, CallLog, ConversationLog, LogReason, MessageLog
 from audit.states import LogState
+from connectors.deliveries.policy import Next
 from connectors.demo.people import Company, Contact
 from connectors.demo.rows import insert
 from connectors.models import CrmUser, LookUp
@@ -23,6 +24,7 @@ _TROUBLE = (
     ("AccessDenied", 0.004, "You do not have permission to create activities."),
     ("UnexpectedResponse", 0.004, ""),
 )
+_STATUSES = {"RequestRejected": 422, "RateLimited": 429, "AccessDenied": 403, "UnexpectedResponse": 200}
 #: Days before now, first hour, hours, which company: when a CRM did not answer.
 _OUTAGES = ((17, 9, 3, 1), (6, 13, 1, 2))
 
@@ -156,7 +158,9 @@ class Month:
         )
         reference = self._reference()
         if is_down:
-            events.append(self._failed(agent, log, logged_at, reference, "CrmUnavailable", 0, 10_030))
+            failed = self._failed(agent, log, logged_at, reference, "CrmUnavailable", 0, 10_030)
+            failed.detail["next"] = Next.AGAIN
+            events.append(failed)
             logged_at = min(logged_at + timedelta(minutes=self._dice.randint(20, 180)), self._now)
             self._logged(company, agent, log, logged_at, reference, events, actor="worker", attempt=4)
             return log
@@ -201,7 +205,7 @@ class Month:
         reasons: list[LogReason],
     ) -> CallLog:
         log.state, log.last_error = LogState.FAILED, error
-        event = self._failed(agent, log, moment, reference, error, 422, self._took(300))
+        event = self._failed(agent, log, moment, reference, error, _STATUSES[error], self._took(300))
         if said:
             reason = LogReason(call_log=log, text=said, said_at=moment)
             reasons.append(reason)
@@ -214,7 +218,7 @@ class Month:
     ) -> AuditEvent:
         event = _event("call_log.create", agent, moment, request_id=reference, subject=log.session_id)
         event.outcome, event.error, event.milliseconds, event.crm_calls = "failure", error, took, 1
-        event.detail = {"requests": [["POST", "/activities", status, took - 5, ""]]}
+        event.detail = {"requests": [["POST", "/activities", status, took - 5, ""]], "next": Next.FORGET}
         return event
 
     def _texts(

@@ -11,16 +11,21 @@ from adapters.contract import CallLogEntry, Direction, Party
 from audit.models import AuditEvent, CallLog, LogReason
 from audit.states import LogState
 from connectors.deliveries.changes import CallIdentity, CallSubmission, stored
-from connectors.deliveries.models import Circuit, Delivery
-from connectors.deliveries.policy import Kind
+from connectors.deliveries.models import Circuit, Delivery, Recovery
+from connectors.deliveries.policy import Kind, Next
 from connectors.deliveries.queue import State
 from connectors.demo.people import Company, Contact
 from connectors.demo.rows import insert
 from connectors.log_body import CallDetails
-from connectors.models import CallDownEntry, CrmUser, NoteDraft
+from connectors.models import CallDownEntry, CrmUser, NoteDraft, PlaceholderContact
 
 _DOWN_SINCE = timedelta(hours=2)
+_UP_SINCE = timedelta(days=5, hours=20)
 _NEXT_TRY = timedelta(hours=6)  # nobody is there to be tried
+_BECAME = {
+    State.WAITING: Next.AGAIN, State.PERSON: Next.PERSON, State.LOGIN: Next.LOGIN, State.GIVEN_UP: Next.GIVE_UP,
+}  # fmt: skip
+_STATUSES = {"RequestRejected": 422, "ReferenceGone": 422, "SessionEnded": 401, "RateLimited": 429}
 _NOTES = (
     "Wants the offer by Friday, with the second location.",
     "Asked for a call back after the holidays.",
@@ -76,6 +81,7 @@ def write(*, dice: random.Random, companies: list[Company], now: datetime) -> No
     insert(sorted(events, key=lambda event: event.occurred_at))
     down = companies[1]
     Circuit.objects.create(crm=down.crm, failures=12, since=now - _DOWN_SINCE, open_until=now + _NEXT_TRY)
+    Recovery.objects.create(crm=companies[2].crm, up_since=now - _UP_SINCE)
     _logins(companies, now)
     for company in companies:
         _lists(dice, company, now)
@@ -139,12 +145,18 @@ def _wait(
         reason=stuck.reason,
     )
     insert([delivery])
-    detail: dict[str, object] = {"requests": [["POST", "/activities", 422 if stuck.said else 503, 380, ""]]}
+    down = {"requests": [["POST", "/activities", 503, 380, ""]], "next": Next.AGAIN}
+    status = _STATUSES.get(stuck.error, 503)
+    detail: dict[str, object] = {
+        "requests": [["POST", "/activities", status, 380, f"v-{reference[:8]}"]],
+        "next": _BECAME[stuck.state],
+    }
     if stuck.said:
         reason = LogReason(call_log=log, text=stuck.said, said_at=accepted)
         insert([reason])
         detail["said"] = str(reason.pk)
-    for number in range(min(stuck.attempts, 3)):
+    for number in range(tries := min(stuck.attempts, 3)):
+        is_last = number == tries - 1
         events.append(
             AuditEvent(
                 occurred_at=min(accepted + timedelta(minutes=number * 2), now),
@@ -154,11 +166,11 @@ def _wait(
                 platform=agent.platform,
                 owner=agent.owner,
                 outcome="failure",
-                error=stuck.error,
+                error=stuck.error if is_last else "CrmUnavailable",
                 subject=session_id,
                 milliseconds=390 + number,
                 crm_calls=1,
-                detail={**detail, **({"attempt": number + 1} if number else {})},
+                detail={**(detail if is_last else down), **({"attempt": number + 1} if number else {})},
             )
         )
 
@@ -187,6 +199,17 @@ def _submission(
 
 def _lists(dice: random.Random, company: Company, now: datetime) -> None:
     agent, contact = company.agents[0], company.contacts[0]
+    unnamed = [
+        PlaceholderContact(
+            user=agent,
+            platform=agent.platform,
+            owner=agent.owner,
+            created_at=now - timedelta(hours=dice.randint(1, 90)),
+            **company.contacts[-number].columns,
+        )
+        for number in (1, 2)
+    ]
+    insert(unnamed)
     CallDownEntry.objects.create(
         user=agent,
         contact_id=str(contact.id),

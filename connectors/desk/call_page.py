@@ -15,6 +15,7 @@ from connectors.deliveries.models import Delivery
 from connectors.desk.crm_links import contact_url, record_url
 from connectors.desk.names import name_of
 from connectors.desk.page import needs, page
+from connectors.desk.templatetags.desk import day_of, short
 from connectors.desk.timeline import steps_of
 from connectors.desk.waiting import verdict_on, waiting_of
 from connectors.models import LookUp
@@ -28,12 +29,13 @@ def call(request: HttpRequest, log_id: uuid.UUID) -> HttpResponse:
     log = get_object_or_404(CallLog.objects.select_related("user"), pk=log_id)
     others = CallLog.objects.filter(session_id=log.session_id).exclude(pk=log.pk).select_related("user")
     way = {"Inbound": "Incoming call", "Outbound": "Outgoing call"}.get(log.direction, "Call")
+    moment = log.started_at or log.created_at
     return _page(
         request,
         log,
         subject=log.session_id,
         noun="call",
-        heading=way,
+        heading=f"{way}, {short(moment)}",
         began=log.started_at,
         others=list(others.order_by("-created_at")[:10]),
     )
@@ -51,7 +53,7 @@ def day(request: HttpRequest, log_id: uuid.UUID) -> HttpResponse:
         log,
         subject=log.conversation_log_id,
         noun="conversation",
-        heading="Messages of a day",
+        heading=f"Messages, {day_of(log.created_at)}",
         began=None,
         others=list(found),
         day_messages=messages[:_MOST_MESSAGES],

@@ -17,9 +17,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from connectors.desk.decisions import Decision, Line, actor_of, note_decision
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
 from connectors.desk.page import page
+from connectors.desk.placeholder_page import NAMED
 from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
 
-DECISIONS = {decision.key: decision for decision in (SEND_NOW, HAND_BACK, GIVE_UP, SIGN_OUT, FORGET_CONTACTS)}
+DECISIONS = {decision.key: decision for decision in (SEND_NOW, HAND_BACK, GIVE_UP, SIGN_OUT, FORGET_CONTACTS, NAMED)}
 _AT_ONCE = 3.0  # seconds of work before the page shows how far it is
 _LISTED = 50
 MOST = 5000

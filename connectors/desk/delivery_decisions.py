@@ -11,6 +11,7 @@ from connectors.deliveries import support
 from connectors.deliveries.changes import UnreadableChange
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import IfSent, Kind
+from connectors.deliveries.queue import State
 from connectors.desk.decisions import Decision, Effect
 from connectors.desk.names import name_of
 from connectors.services.note_drafts import HANDED_BACK_FOR
@@ -144,11 +145,16 @@ HAND_BACK = Decision(
 
 
 def _sort_giving_up(delivery: Delivery) -> str:
+    if delivery.state == State.GIVEN_UP:
+        return "given up before"
     return "at work" if support.is_at_work(delivery) else "given up"
 
 
 def _give_up(delivery: Delivery, actor: str) -> str:
-    return "given up" if support.give_up(delivery) else "at work"
+    effect = _sort_giving_up(delivery)
+    if effect != "given up":
+        return effect
+    return effect if support.give_up(delivery) else "at work"
 
 
 GIVE_UP = Decision(
@@ -160,6 +166,7 @@ GIVE_UP = Decision(
     action="delivery.decide",
     effects={
         "given up": Effect(will="{n} will be given up", done="{n} {was} given up"),
+        "given up before": Effect(will="{n} {was} given up already", done="{n} {was} given up before", acts=False),
         "at work": _AT_WORK,
     },
     rows=_rows,

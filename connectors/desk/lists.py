@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from adapters import registry
-from audit.admin import ReadOnlyAdmin
+from audit.admin import DayFilter, ReadOnlyAdmin
 from audit.models import AuditEvent, CallLog, ConversationLog
 from connectors.desk.names import name_of
 from connectors.desk.site import site
@@ -62,7 +62,7 @@ class LogAdmin(ReadOnlyAdmin):
     address = ""
     list_display = ("what", "agent", "crm", "number", "shown_state")
     list_display_links = None
-    list_filter = ("state", CrmFilter, "created_at")
+    list_filter = ("state", CrmFilter, ("created_at", DayFilter))
     ordering = ("-created_at",)
     list_select_related = ("user",)
 
@@ -111,7 +111,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     """Everything that was done or tried. Its search finds whole ids only, each by an index."""
 
     list_display = ("when", "what", "how", "about", "who")
-    list_filter = (OutcomeFilter, CrmFilter, "occurred_at")
+    list_filter = (OutcomeFilter, CrmFilter, ("occurred_at", DayFilter))
     search_fields = ("subject",)  # see ``get_search_results``
     search_help_text = "Session id, reference, or actor (user:…, staff:…), as a whole"
     ordering = ("-occurred_at",)

@@ -18,6 +18,7 @@ NAVIGATION = (
     ("audit_calllog_changelist", "Calls", "audit.view_calllog"),
     ("audit_conversationlog_changelist", "Conversations", "audit.view_conversationlog"),
     ("connectors_crmuser_changelist", "Users", "connectors.view_crmuser"),
+    ("desk_placeholders", "Contacts", "connectors.view_crmuser"),
     ("audit_auditevent_changelist", "Trail", "audit.view_auditevent"),
     ("auth_user_changelist", "Staff", "auth.view_user"),
 )

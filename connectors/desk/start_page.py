@@ -21,7 +21,7 @@ from audit.models import CallLog, ConversationLog
 from audit.seals import TrafficHour
 from audit.states import LogState
 from audit.traffic import CALLS, EDITS, TEXTS, percentile, summed
-from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.deliveries.queue import State
 
 PERIODS = (7, 30, 90)
@@ -40,11 +40,18 @@ class Crm:
     oldest: datetime | None = None
     down: list[str] = field(default_factory=list)
     down_since: datetime | None = None
+    #: When it answered again after it was down; None: it was not, as far back as is known.
+    up_since: datetime | None = None
     next_try: datetime | None = None
     calls: int = 0
     written: int = 0
     failed: int = 0
     durations: list[list[int]] = field(default_factory=list)
+
+    @property
+    def is_of_interest(self) -> bool:
+        """Whether there is anything to tell of it; what is merely not set up stands in a list of its own."""
+        return not self.lacks or bool(self.waiting or self.calls or self.failed or self.down)
 
     @property
     def share_failed(self) -> float | None:
@@ -90,11 +97,16 @@ def start(request: HttpRequest) -> dict[str, Any]:
         **counts,
         "failed_today": failed,
         "all_today": total,
-        "crms": sorted(crms.values(), key=lambda crm: (not crm.down, -crm.waiting, -crm.calls, crm.name.lower())),
+        "crms": sorted((crm for crm in crms.values() if crm.is_of_interest), key=_order),
         "days": days,
         "periods": PERIODS,
         "chart": _chart(today, days),
     }
+
+
+def _order(crm: Crm) -> tuple[bool, int, int, str]:
+    """What needs somebody first."""
+    return not crm.down, -crm.waiting, -crm.calls, crm.name.lower()
 
 
 def _crm(crms: dict[str, Crm], platform: str) -> Crm:
@@ -129,6 +141,8 @@ def _circuits(crms: dict[str, Crm]) -> None:
         crm.down.append(host or crm.name)
         crm.down_since = circuit.since or crm.down_since
         crm.next_try = circuit.open_until
+    for recovery in Recovery.objects.order_by("up_since"):
+        _crm(crms, recovery.crm.partition(":")[0]).up_since = recovery.up_since
 
 
 def _last_week(crms: dict[str, Crm], since: datetime) -> None:

@@ -24,7 +24,7 @@ from adapters.contract import (
 )
 from adapters.contract.write_fence import writes_until
 from connectors.models import ContactMatch, CrmUser
-from connectors.services import contact_creations
+from connectors.services import contact_creations, placeholder_contacts
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.look_up_traces import keep_trace
@@ -85,6 +85,7 @@ def find_contacts(
 
         def keep() -> None:
             keep_trace(user=user, phone=phone, matches=matches)
+            placeholder_contacts.forget_named(user, phone, matches)
             if matches.contacts and not matches.notice:
                 ContactMatch.objects.update_or_create(
                     user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
@@ -151,6 +152,7 @@ def create_contact(*, user: CrmUser, draft: ContactDraft, render: Callable[[Cont
             contact_creations.give_up(creation, maybe_applied=maybe_applied, was_sent=was_sent)
             raise
         event.target = str(contact.id)
+        event.along = partial(placeholder_contacts.note, user, draft, contact)
         result = render(contact)
         contact_creations.complete(creation, result)
     ContactMatch.objects.filter(user=user).delete()

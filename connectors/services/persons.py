@@ -2,9 +2,9 @@
 
 A person is named by a phone number, or by the id of a contact in a CRM. Found are: the keyed hash and the last digits
 of the number beside call logs and conversation days, what a CRM said about those, traces of look-ups, call-back
-entries, cached look-ups, contacts just created, drafts of notes, and changes that are kept for a CRM, with their texts.
-What stays is the log itself: session, times, and the contact's id, by which the extension finds the log again; who it
-is only the CRM knows. Events of the audit trail hold ids only, and stay.
+entries, cached look-ups, contacts just created or named after their number, drafts of notes, and changes that are kept
+for a CRM, with their texts. What stays is the log itself: session, times, and the contact's id, by which the extension
+finds the log again; who it is only the CRM knows. Events of the audit trail hold ids only, and stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from audit.numbers import hashed_number
 from audit.recorder import record
 from connectors.deliveries import support
 from connectors.deliveries.models import Delivery
-from connectors.models import CallDownEntry, ContactCreation, ContactMatch, LookUp, NoteDraft
+from connectors.models import CallDownEntry, ContactCreation, ContactMatch, LookUp, NoteDraft, PlaceholderContact
 
 Progress = Callable[[int, int], None]
 
@@ -105,6 +105,7 @@ class Holdings:
     callbacks: list[CallDownEntry] = field(default_factory=list)
     cached_look_ups: list[ContactMatch] = field(default_factory=list)
     created_contacts: list[ContactCreation] = field(default_factory=list)
+    placeholder_contacts: list[PlaceholderContact] = field(default_factory=list)
     note_drafts: list[NoteDraft] = field(default_factory=list)
     kept_changes: list[Delivery] = field(default_factory=list)
 
@@ -118,6 +119,7 @@ def find(person: Person, progress: Progress = lambda done, total: None) -> Holdi
         call_logs=list(CallLog.objects.filter(person.columns)),
         conversations=list(ConversationLog.objects.filter(person.columns)),
     )
+    found.placeholder_contacts = list(PlaceholderContact.objects.filter(person.columns))
     of_logs = Q(call_log__in=found.call_logs) | Q(conversation__in=found.conversations)
     found.reasons = list(LogReason.objects.filter(of_logs))
     sessions = {item for log in found.call_logs for item in (log.session_id, log.telephony_session_id) if item}
@@ -190,6 +192,7 @@ def erase(found: Holdings) -> dict[str, int]:
         found.callbacks,
         found.cached_look_ups,
         found.created_contacts,
+        found.placeholder_contacts,
         found.note_drafts,
     )
     for chosen in deleted:
@@ -219,6 +222,8 @@ def _columns(kind: str, row: Any) -> dict[str, Any]:
         names = ("session_id", "direction", "started_at", "contact_id", "contact_type", "crm_log_id", "number_ending")
     elif kind == "conversations":
         names = ("conversation_log_id", "created_at", "contact_id", "contact_type", "crm_log_id", "number_ending")
+    elif kind == "placeholder_contacts":
+        names = ("created_at", "contact_id", "contact_type", "number_ending")
     elif kind == "callbacks":
         names = ("contact_id", "status", "scheduled_at", "last_call_at")
         texts = {name: _read(row, name) for name in ("contact_name", "phone_number", "note")}

@@ -11,6 +11,7 @@ from connectors.deliveries import support
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.other_contact import lacks_contact
 from connectors.deliveries.policy import Kind
+from connectors.deliveries.queue import State
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
 
 register = template.Library()
@@ -20,7 +21,9 @@ register = template.Library()
 def delivery_decisions(delivery: Delivery) -> list[tuple[str, str]]:
     """Label and address of each decision that there is about a change."""
     ids = urlencode({"ids": str(delivery.pk)})
-    asked = [SEND_NOW, *([HAND_BACK] if support.may_be_handed_back(delivery) else []), GIVE_UP]
+    asked = [SEND_NOW, *([HAND_BACK] if support.may_be_handed_back(delivery) else [])]
+    if delivery.state != State.GIVEN_UP:
+        asked.append(GIVE_UP)
     links = [(item.label, f"{reverse('admin:desk_decide', args=[item.key])}?{ids}") for item in asked]
     if delivery.kind in (Kind.CREATE, Kind.TEXTS):
         links.insert(1, ("Mark as logged", reverse("admin:desk_mark", args=[delivery.pk])))
@@ -33,7 +36,7 @@ def delivery_decisions(delivery: Delivery) -> list[tuple[str, str]]:
 def group_decisions(wanted: dict[str, str]) -> list[tuple[str, str]]:
     """Label and address of each decision about all changes that CRM, state and reason name."""
     query = urlencode(wanted)
-    asked = (SEND_NOW, HAND_BACK, GIVE_UP)
+    asked = (SEND_NOW, HAND_BACK) if wanted.get("state") == State.GIVEN_UP else (SEND_NOW, HAND_BACK, GIVE_UP)
     return [
         (f"{item.label}: all of them", f"{reverse('admin:desk_decide', args=[item.key])}?{query}") for item in asked
     ]

@@ -1,0 +1,45 @@
+"""Contacts that were made for a number which nobody knew, and are named after it: noted until somebody names them."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.contract import Contact, ContactDraft, ContactMatches, PhoneNumber
+from connectors.models import CrmUser, PlaceholderContact
+from connectors.services.numbers import columns_of
+
+_LEAST = 4  # digits; fewer may be part of a name
+
+
+def is_named_after(name: str, phone: PhoneNumber) -> bool:
+    """Whether the number stands in the name, in whatever notation: the extension names unknown callers so."""
+    wanted = _digits(phone.national or phone.raw)
+    return len(wanted) >= _LEAST and wanted in _digits(name)
+
+
+def note(user: CrmUser, draft: ContactDraft, contact: Contact) -> None:
+    """Keeps that the contact just made has to be named, if it is named after its number."""
+    if not is_named_after(draft.name, draft.phone):
+        return
+    row = PlaceholderContact(
+        user=user,
+        platform=user.platform,
+        owner=user.owner,
+        contact_id=str(contact.id)[:255],
+        contact_type=(contact.type or draft.type)[:64],
+        **columns_of(draft.phone),
+    )
+    PlaceholderContact.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def forget_named(user: CrmUser, phone: PhoneNumber, matches: ContactMatches) -> None:
+    """A look-up shows who has a name by now: these are no placeholders any more."""
+    number_hash = columns_of(phone)["number_hash"]
+    named = [str(contact.id) for contact in matches.contacts if not is_named_after(contact.name, phone)]
+    if named and number_hash:
+        rows = PlaceholderContact.objects.filter(number_hash=number_hash, platform=user.platform, owner=user.owner)
+        rows.filter(contact_id__in=named).delete()
+
+
+def _digits(text: str) -> str:
+    return "".join(re.findall(r"[0-9]", text))
