@@ -39,6 +39,12 @@ class Visitor:
         self.page.wait_for(f"!!{element}")
         self.page.run(f"{element}.click()")
 
+    def press_exactly(self, text: str) -> None:
+        """The same for a button on which nothing else stands."""
+        find = f"[...document.querySelectorAll('button')].find((one) => one.textContent === {json.dumps(text)})"
+        self.page.wait_for(f"!!{find}")
+        self.page.run(f"{find}.click()")
+
     def _control(self, label: str) -> str:
         return f"document.getElementById({self._element('label', label)}?.htmlFor)"
 

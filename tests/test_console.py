@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
+import responses
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from audit.middleware import on_behalf_of
+from audit.models import CallLog
 from audit.recorder import record
 from connectors.api.authentication import issue_token
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import Kind
 from tests.factories import CrmUserFactory
 
 LOCAL = {"HTTP_HOST": "127.0.0.1:8000", "SERVER_NAME": "127.0.0.1", "REMOTE_ADDR": "127.0.0.1"}
 CALLS = "/console/crm-calls?request=r-1"
+SANDBOX = "/console/sandbox"
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +71,7 @@ def test_from_elsewhere_only_staff_gets_in(client, settings, request_change, set
     assert (reply.status_code, reply["Location"]) == (302, "/admin/login/?next=/")
     token = f"Bearer {issue_token(CrmUserFactory())}"
     assert client.get(CALLS, HTTP_AUTHORIZATION=token, **meta).status_code == 403
+    assert client.get(SANDBOX, HTTP_AUTHORIZATION=token, **meta).status_code == 403
     sign_in(client, is_staff=True)
     assert client.get("/", **meta).status_code == 200
     assert client.get(CALLS, HTTP_AUTHORIZATION=token, **meta).status_code == 200
@@ -81,7 +89,7 @@ def test_switched_off_there_is_only_the_desk(client, settings):
     assert reply.status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", CALLS])
+@pytest.mark.parametrize("path", ["/", CALLS, SANDBOX])
 def test_no_page_of_another_origin_may_read_it(client, path):
     reply = client.get(path, HTTP_ORIGIN="https://evil.example.com", **LOCAL)
     assert not [name for name in reply.headers if name.startswith("Access-Control-")]
@@ -140,3 +148,57 @@ def test_nobody_sees_what_belongs_to_somebody_else(client):
 @pytest.mark.parametrize("header", ["", "Bearer nonsense", "Basic eDp5"])
 def test_without_a_token_there_is_nothing(client, header):
     assert client.get(CALLS, HTTP_AUTHORIZATION=header, **LOCAL).status_code == 401
+    assert client.get(SANDBOX, HTTP_AUTHORIZATION=header, **LOCAL).status_code == 401
+
+
+# --- the sandbox ---------------------------------------------------------------------------------
+
+
+def order(client, user, body, **more):
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {issue_token(user)}"}
+    return client.post(SANDBOX, body, content_type="application/json", **bearer, **LOCAL, **more)
+
+
+@responses.activate
+def test_trouble_is_ordered_with_the_visitors_own_login_and_its_end_makes_due_what_waits(client):
+    me, other = CrmUserFactory(), CrmUserFactory()
+    waiting = [kept(user) for user in (me, other)]
+    told = responses.post("http://127.0.0.1:8070/demonstration", json={"trouble": "", "activities": []})
+    assert order(client, me, {"trouble": "down"}).json() == {"trouble": "", "activities": []}
+    assert told.calls[0].request.headers["Authorization"] == "Basic ZGVtby1rZXk6"
+    assert json.loads(told.calls[0].request.body) == {"trouble": "down"}
+    assert [is_due(delivery) for delivery in waiting] == [False, False]
+    order(client, me, {"trouble": ""})
+    assert [is_due(delivery) for delivery in waiting] == [True, False]
+
+
+def kept(user):
+    """A change of the user's that waits for an hour yet."""
+    log = CallLog.objects.create(platform=user.platform, owner=user.owner, user=user, session_id=user.wire_id)
+    later = timezone.now() + timedelta(hours=1)
+    return Delivery.objects.create(user=user, call_log=log, platform=user.platform, crm=user.crm, kind=Kind.CREATE,
+                                   next_attempt_at=later)  # fmt: skip
+
+
+def is_due(delivery):
+    delivery.refresh_from_db()
+    return delivery.next_attempt_at <= timezone.now()
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"trouble": 1}', "nonsense", '{"trouble": null}'])
+def test_a_malformed_order_is_refused(client, body):
+    assert order(client, CrmUserFactory(), body).status_code == 400
+
+
+@responses.activate
+@pytest.mark.parametrize(("status", "expected"), [(401, 409), (503, 502), (422, 502)])
+def test_a_sandbox_that_refuses_is_told_in_a_sentence(client, status, expected):
+    responses.post("http://127.0.0.1:8070/demonstration", status=status, json={"code": "x", "message": "No."})
+    reply = order(client, CrmUserFactory(), {"trouble": "down"})
+    assert reply.status_code == expected
+    assert reply.json()["error"]
+
+
+def test_a_real_crm_has_no_such_switches(client):
+    user = CrmUserFactory(platform="insightly")
+    assert order(client, user, {"trouble": "down"}).status_code == 404

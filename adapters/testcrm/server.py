@@ -4,7 +4,8 @@
 It is for development and tests only: anybody who reaches it can read everything. What it answers is in
 ``server_api``, its pages are in ``server_pages``, its rows in ``server_store``; none of it is part of an adapter.
 
-With ``--allow-faults`` it also takes orders, so that a test can see what happens when a CRM misbehaves:
+Each person may order trouble for themselves, see ``server_trouble``. With ``--allow-faults`` it also takes orders that
+concern everybody, so that a test can see what happens when a CRM misbehaves:
 
 - ``POST /__faults__`` ``{"rules": [{"method": "POST", "path_prefix": "/api/activities", ...}]}``, each rule with one of
   ``"status": 503`` (and ``"retry_after": 2``), ``"delay_ms": 500``, ``"drop": "before" | "after_commit"`` (the
@@ -33,6 +34,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from adapters.testcrm.server_api import Answer, OAuthClient, Request, answer, refusal, reply
 from adapters.testcrm.server_store import Refused, Store
+from adapters.testcrm.server_trouble import Trouble
 
 logger = logging.getLogger("sandbox_crm")
 
@@ -104,6 +106,7 @@ class SandboxServer(ThreadingHTTPServer):
         self.client = client
         self.latency = latency
         self.faults = faults
+        self.trouble = Trouble()
         self._busy = 0
         self._changed = threading.Condition()
 
@@ -157,20 +160,32 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = do_DELETE = serve
 
     def _answer(self, request: Request) -> None:
+        if request.path == "/demonstration":
+            return self._write(self._demonstrated(request))
         is_api = request.path.startswith(("/api/", "/oauth/"))
         fault = self.server.faults.take(request) if self.server.faults and is_api else {}
+        if is_api and not fault:
+            fault = self.server.trouble.take(self.server.store, request)
         time.sleep(fault.get("delay_ms", 0) / 1000 + (self.server.latency if is_api else 0))
         if fault.get("drop") == "before":
             self.close_connection = True
             return
         if "status" in fault:
             headers = {"Retry_After": str(fault["retry_after"])} if "retry_after" in fault else {}
-            return self._write(refusal(int(fault["status"]), "ordered", "This failure was ordered.", **headers))
+            return self._write(
+                refusal(int(fault["status"]), "ordered", fault.get("message", "This failure was ordered."), **headers)
+            )
         result = answer(self.server.store, self.server.client, request)
         if fault.get("drop") == "after_commit":
             self.close_connection = True
             return
         self._write(result)
+
+    def _demonstrated(self, request: Request) -> Answer:
+        try:
+            return self.server.trouble.answer(self.server.store, request)
+        except Refused as refused:
+            return refusal(refused.status, refused.code, refused.message)
 
     def _read(self) -> Request:
         split = urlsplit(self.path)

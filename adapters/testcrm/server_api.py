@@ -85,7 +85,7 @@ def refusal(status: int, code: str, message: str, **headers: str) -> Answer:
 
 
 def _api(store: Store, request: Request) -> Answer:
-    user = _authenticate(store, request.headers.get("authorization", ""))
+    user = authenticated(store, request.headers.get("authorization", ""))
     allowed = []
     for method, pattern, handler in _ROUTES:
         if match := pattern.fullmatch(request.path):
@@ -99,8 +99,11 @@ def _api(store: Store, request: Request) -> Answer:
     raise Refused(404, "not_found", "There is nothing at this address.")
 
 
-def _authenticate(store: Store, header: str) -> User:
-    """API keys come as Basic with the key as user name and no password, OAuth tokens as Bearer."""
+def authenticated(store: Store, header: str) -> User:
+    """Whose request it is; raises ``Refused``.
+
+    API keys come as Basic with the key as user name and no password, OAuth tokens as Bearer.
+    """
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer" and value:
         return store.user_of_access_token(value.strip())

@@ -32,7 +32,7 @@ def _facts() -> dict[str, Any]:
     shown = registry.manifests()
     sandboxes = [
         {"platform": name, "url": manifest.base_url(secrets=registry.secrets_for(manifest))}
-        for name, manifest in shown.items()
+        for name, manifest in sorted(shown.items(), key=lambda item: -len(item[1].server.capabilities))
         if manifest.server.sandbox
     ]
     return {

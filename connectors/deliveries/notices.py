@@ -76,7 +76,7 @@ def kept_notice(user: CrmUser, what: str, outcome: Outcome) -> Notice:
         raise error
     details = [(error.sentence(crm) if error is not None else "") or reason.format(**words)]
     if error is not None and error.reason and (line := _WITH_REASON.get(outcome.told)):
-        details.append(line.format(reason=error.reason))
+        details.append(line.format(reason=error.reason.rstrip(".")))
     if outcome.reference:
         details.append(f"Reference: {outcome.reference}")
     return Notice(message=headline.format(**words), level=NoticeLevel.WARNING, ttl=5000, details=tuple(details))

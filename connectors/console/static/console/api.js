@@ -33,6 +33,7 @@ export async function send(method, path, { query, body, repeats = false } = {}) 
     reply: reply.data === null ? reply.text : hidden(reply.data),
     requestId: reply.headers?.get("X-Request-Id") ?? "",
     repeats,
+    endsLogin: path === "/unAuthorize",
   };
   events.dispatchEvent(new CustomEvent("exchange", { detail: exchange }));
   if (reply.status === 401 && reply.data?.errorCode === EXPIRED) events.dispatchEvent(new Event("ended"));

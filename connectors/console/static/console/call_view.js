@@ -17,7 +17,11 @@ const NUMBERS = [
 ];
 
 let current = null;
+let drawLog = () => {};
+/** Shows the log of the call on the page as it is now; who is calling stays. */
+export const refreshLog = () => drawLog();
 export const currentCall = () => current;
+export const forgetCurrent = () => void (current = null);
 
 export function showCalls(view) {
   if (current) showCall(view, current);
@@ -59,6 +63,7 @@ function showCall(view, call, isNew = false) {
       focusOn(view.querySelector("h3"));
     }, { class: "link" })));
   const draw = () => fill(telephone, phases(call, draw));
+  drawLog = () => log.isConnected && showLog(log, call, draw);
   draw();
   showLog(log, call, draw);
   showPeople(people, { number: call.number, chosen: call.contact, onChosen: (contact) => {

@@ -1,6 +1,7 @@
 // The calls of this tab: what a telephone would know of each, and what became of its log.
 
 import { send } from "./api.js";
+import { linesOf } from "./notices.js";
 import { remember, remembered } from "./session.js";
 import { formats } from "./settings_values.js";
 
@@ -80,10 +81,13 @@ export async function logCall(call) {
   const message = reply.data?.returnMessage?.message ?? (reply.data ? "" : reply.text);
   const succeeded = reply.ok && reply.data?.successful;
   const isThere = succeeded && reply.data.logId !== undefined && reply.data.logId !== "";
-  change(call, { state: isThere ? "logged" : succeeded ? "waiting" : "refused", logId: reply.data?.logId ?? call.logId, message,
+  change(call, { state: isThere ? "logged" : succeeded || isKept(reply) ? "waiting" : "refused", logId: reply.data?.logId ?? call.logId, message,
     requestId: reply.headers?.get("X-Request-Id") });
   return reply;
 }
+
+/** Whether a call is kept although the reply is an error: the login is over, and a new one sends it. */
+const isKept = (reply) => linesOf(reply.data?.returnMessage ?? {}).some((line) => line.includes("Call log saved."));
 
 /** `PATCH /callLog`, with all that the extension knows of the call, so that its lines are written anew. */
 export async function editLog(call, members) {

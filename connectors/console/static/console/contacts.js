@@ -5,16 +5,23 @@ import { busyButton, button, fill, h, labelled } from "./dom.js";
 import { manifestFields } from "./fields.js";
 import { linesOf, tellReply } from "./notices.js";
 import { pageOf, platform } from "./platforms.js";
+import { remember, remembered } from "./session.js";
 import { formats } from "./settings_values.js";
 
 const isNew = (contact) => contact.isNewContact || contact.id === "createNewContact";
 
-/** `GET /contact`: those with the number, and what a new contact may have. */
+/**
+ * `GET /contact`: those with the number, and what a new contact may have. Where the CRM cannot be asked, those whom it
+ * found in this tab before, as the extension keeps them, too.
+ */
 export async function lookUp(number) {
   const query = { phoneNumber: number, overridingFormat: formats().join(","), isExtension: /^\d{2,6}$/.test(number) };
   const reply = await send("GET", "/contact", { query });
   const rows = reply.data?.contact ?? [];
-  return { reply, matches: rows.filter((row) => !isNew(row)), offer: rows.find(isNew) ?? null };
+  const failed = !reply.ok || reply.data?.successful === false;
+  const matches = failed ? remembered("people", {})[number] ?? [] : rows.filter((row) => !isNew(row));
+  if (matches.length && !failed) remember("people", { ...remembered("people", {}), [number]: matches });
+  return { reply, failed, matches, offer: rows.find(isNew) ?? null };
 }
 
 /**
@@ -23,14 +30,14 @@ export async function lookUp(number) {
  */
 export async function showPeople(place, { number, chosen, onChosen }) {
   fill(place, h("p", { class: "quiet" }, "Looking up the number …"));
-  const { reply, matches, offer } = await lookUp(number);
+  const { reply, failed, matches, offer } = await lookUp(number);
   const message = reply.data?.returnMessage;
-  const failed = !reply.ok || reply.data?.successful === false;
   const state = { known: matches, chosen: chosen ?? (matches.length === 1 ? matches[0] : null), offer, number, onChosen };
   if (chosen && !matches.some((row) => row.id === chosen.id)) state.known = [...matches, chosen];
-  const nobody = !matches.length && h("div", { class: `notice ${failed ? "error" : "plain"}` },
+  const nobody = (failed || !matches.length) && h("div", { class: `notice ${failed ? "error" : "plain"}` },
     h("p", {}, message?.message ?? (failed ? reply.text : "Contact not found")),
-    message && linesOf(message).map((line) => h("p", { class: "quiet" }, line)));
+    message && linesOf(message).map((line) => h("p", { class: "quiet" }, line)),
+    failed && h("p", {}, matches.length ? "Here is who was found before." : "Call a number that was found before the trouble began, or end the trouble and let it ring again."));
   const list = h("div");
   fill(place, nobody, list, more(list, state));
   draw(list, state);

@@ -51,7 +51,8 @@ function add(exchange) {
     fill(last.inside, contents(last));
     return;
   }
-  const entry = { number: ++number, exchange, times: 1, count: h("span", { class: "quiet" }), calls: h("div"), inside: h("div", { class: "exchange" }) };
+  const calls = h("div", {}, h("p", { class: "quiet" }, "Only somebody who is logged in is told."));
+  const entry = { number: ++number, exchange, times: 1, count: h("span", { class: "quiet" }), calls, inside: h("div", { class: "exchange" }) };
   entry.crm = h("span", { class: "crm-count quiet" });
   const path = readable(exchange.target).split("?")[0];
   entry.element = h("li", { value: entry.number },
@@ -59,6 +60,7 @@ function add(exchange) {
       h("summary", {},
         h("span", { class: "method" }, exchange.method), " ", h("span", { class: "path" }, path), " ",
         h("span", { class: `status ${exchange.status >= 200 && exchange.status < 300 ? "good" : "bad"}` }, exchange.status || "no reply"),
+        exchange.reply?.successful === false && h("span", { class: "status bad" }, " not successful"),
         " ", h("span", { class: "quiet" }, `${exchange.milliseconds} ms`), " ", entry.crm, entry.count),
       entry.inside));
   fill(entry.inside, contents(entry));
@@ -86,7 +88,7 @@ function contents(entry) {
 
 /** Asks for the CRM calls of a request; again whenever it is opened, since a worker may have gone on with it. */
 async function lookBehind(entry) {
-  if (!entry.exchange.requestId || !isConnected()) return;
+  if (!entry.exchange.requestId || entry.exchange.endsLogin || !isConnected()) return;
   const { data } = await ask(`crm-calls?request=${encodeURIComponent(entry.exchange.requestId)}`);
   const found = data?.events ?? [];
   const calls = found.reduce((sum, event) => sum + event.crmCalls, 0);

@@ -7,15 +7,18 @@ import { leaveFor, replyOf } from "./oauth.js";
 import { facts, offered, platform, sandbox } from "./platforms.js";
 import { connect } from "./session.js";
 
+const SUGGESTED = "switchboard-console-suggested-key";
+
 /** The list of CRMs. `onConnected` is called after a login. */
 export function showChoice(view, onConnected) {
   const heading = h("h3", {}, "Choose a CRM");
-  const rows = [...offered()].sort((one, other) => Boolean(sandbox(other.name)) - Boolean(sandbox(one.name)));
+  const built = facts.sandboxes.map((row) => platform(row.platform, "")).filter(Boolean);
+  const rows = [...built, ...offered().filter((row) => !sandbox(row.name))];
   fill(
     view,
     heading,
     h("ul", { class: "choices" }, rows.map((row) => h("li", {},
-      button(row.displayName, () => showLogin(view, row.name, onConnected), { "data-platform": row.name }),
+      button(row.displayName, () => showLogin(view, row.name, onConnected), { "data-platform": row.name, class: row === built[0] ? "primary" : "" }),
       sandbox(row.name) && h("span", { class: "quiet" }, " built in: any key will do")))),
     facts.notSetUp.length > 0 && [
       h("h4", {}, "Not set up on this server"),
@@ -29,7 +32,8 @@ export function showChoice(view, onConnected) {
 
 const joined = (names) => names.flatMap((name, index) => [index ? ", " : "", h("code", {}, name)]);
 
-function showLogin(view, name, onConnected) {
+/** The login of one CRM. */
+export function showLogin(view, name, onConnected) {
   clear();
   const chosen = platform(name, "");
   const heading = h("h3", {}, `Log in to ${chosen.displayName}`);
@@ -71,7 +75,7 @@ function keyForm(chosen, host, onConnected) {
     if (["typography", "admonition"].includes(ui["ui:field"])) return h("p", { class: "hint" }, field.description ?? field.title);
     const isSecret = ui["ui:widget"] === "password";
     const control = h("input", { type: isSecret ? "password" : "text", name: field.const, autocomplete: "off", spellcheck: "false",
-      required: Boolean(field.required), value: field.defaultValue ?? (sandbox(chosen.name) ? "demo-key" : "") });
+      required: Boolean(field.required), value: field.defaultValue ?? (sandbox(chosen.name) ? suggestedKey() : "") });
     controls.set(field.const, control);
     return labelled(field.title, control, field.description ?? "");
   });
@@ -83,6 +87,12 @@ function keyForm(chosen, host, onConnected) {
   };
   return h("form", { onsubmit: submit },
     page.warning && h("p", { class: "hint" }, page.warning), rows, h("button", { class: "primary" }, "Log in"));
+}
+
+/** A key of this tab's own: at the sandbox every key is a person with contacts of their own. */
+function suggestedKey() {
+  if (!sessionStorage.getItem(SUGGESTED)) sessionStorage.setItem(SUGGESTED, `visitor-${1000 + (crypto.getRandomValues(new Uint16Array(1))[0] % 9000)}`);
+  return sessionStorage.getItem(SUGGESTED);
 }
 
 function vendorPage(chosen, host, onConnected) {
