@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from simulation import installation, parts
+from simulation import databases, installation, parts
 
 if TYPE_CHECKING:
     from simulation.report import Report
@@ -20,6 +20,8 @@ _ENOUGH = 2000
 
 def main() -> int:
     options = _options()
+    if options.jobs > 1:
+        databases.keep_tables(options.database)
     installation.set_up(options.database)
     from simulation.report import Report
 

@@ -83,6 +83,8 @@ class Crm:
     has_dispositions: bool = True
     #: Whether a log takes a second request.
     has_second_step: bool = False
+    #: Whether the adapter fails over some of its answers, as one with a fault does.
+    stumbles: bool = False
     #: Status with which a body of more than so many characters is refused.
     too_long: tuple[int, int] | None = None
     store: Store = field(default_factory=lambda: Store(Path(":memory:")))
@@ -103,8 +105,10 @@ class Crm:
     # --- requests -----------------------------------------------------------------------------------
 
     def heal(self) -> None:
-        """From now on it is in good health; what is under way arrives."""
-        self.rate, self.outages = 0.0, ()
+        """From now on it is in good health, and takes any single text; what is under way arrives."""
+        self.rate, self.outages, self.stumbles = 0.0, (), False
+        if self.too_long:
+            self.too_long = (self.too_long[0], 40_000)
         world.now += _UNTIL_NOTHING_IS_UNDER_WAY + 2 * _LATEST + _LAG
         self.settle()
 

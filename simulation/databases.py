@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 _SAVED = "saved_"
+#: Variable that names the file of a database whose tables a new process copies.
+_KEPT = "SIMULATION_TABLES"
 
 
 def folder() -> Path:
@@ -23,9 +27,12 @@ def folder() -> Path:
 
 
 def create(kind: str, place: Path) -> str:
-    """The URL of an empty database."""
+    """The URL of an empty database; with its tables, where the process that started this one has kept them."""
     if kind == "sqlite":
-        return f"sqlite:///{place / 'simulation.sqlite3'}"
+        file = place / "simulation.sqlite3"
+        if kept := os.environ.get(_KEPT):
+            shutil.copy(kept, file)
+        return f"sqlite:///{file}"
     import psycopg
 
     server = os.environ.get("TEST_DATABASE_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
@@ -51,11 +58,27 @@ def fill() -> None:
 
     from audit import append_only
 
+    if os.environ.get(_KEPT) and connection.vendor == "sqlite":
+        return
     call_command("migrate", verbosity=0)
     append_only.remove(connection)  # schedules begin with empty tables
     for table in _tables():
         _do(f"CREATE TABLE {_SAVED}{table} AS SELECT * FROM {table} WHERE 1 = 0")
     connection.close()
+
+
+def keep_tables(kind: str) -> None:
+    """Has the processes that this one starts copy tables, since the migrations take seconds. Only of SQLite."""
+    if kind != "sqlite":
+        return
+    file = folder() / "tables.sqlite3"
+    program = (
+        "import shutil, sys; from simulation import installation; installation.set_up(); "
+        "from django.conf import settings; from django.db import connection; connection.close(); "
+        "shutil.copy(settings.DATABASES['default']['NAME'], sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", program, str(file)], check=True)
+    os.environ[_KEPT] = str(file)
 
 
 def empty() -> None:

@@ -35,6 +35,8 @@ def drain(expected: Expectation, people: list[Person]) -> None:
     if world.release != Release():
         worker.clear_up()
     _send_all(expected)
+    if not Delivery.objects.exists():
+        return
     _judge_states(expected)
     if expected.restored or crm.has_ended_logins or Delivery.objects.filter(state=State.LOGIN).exists():
         for is_at_home in (False, True):
@@ -60,6 +62,8 @@ def _decide(expected: Expectation) -> None:
 
 
 def _send_all(expected: Expectation) -> None:
+    if not Delivery.objects.exists():
+        return
     in_vain = 0
     while in_vain < _LOOKS_AFTER or not _all_wait_for_others():
         taken = worker.take_due(limit=9)
@@ -105,7 +109,8 @@ def _judge_states(expected: Expectation) -> None:
     for delivery in Delivery.objects.select_related("user", "call_log", "conversation"):
         refusable = bool(crm.judged) or crm.too_long is not None
         cause = {
-            State.PERSON: refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted),
+            State.PERSON: not delivery.unreadable_with  # it was made due again, and can be read by now
+            and (refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted)),
             State.LOGIN: crm.has_ended_logins or logged_out,
             State.WAITING: _waits_for_another(delivery),
             State.GIVEN_UP: world.now - delivery.accepted_at.timestamp() > settings.DELIVERY_MAX_AGE_HOURS * 3600,
@@ -117,8 +122,18 @@ def _judge_states(expected: Expectation) -> None:
         expected.in_doubt += in_doubt
         if in_doubt and delivery.state == State.PERSON and crm.can_be_asked and not (crm.judged or expected.restored):
             expected.surprises.append(f"{delivery} is in doubt at a CRM that can be asked: {delivery.last_error}")
+        if _is_followed_up(delivery):
+            expected.surprises.append(f"{delivery} waits for support though it is in the CRM: {delivery.last_error}")
         if not cause:
             expected.surprises.append(f"{delivery} waits for {delivery.state} without a cause: {delivery.last_error}")
+
+
+def _is_followed_up(delivery: Delivery) -> bool:
+    """Whether only a step that follows a new log was refused."""
+    log = delivery.call_log
+    is_in_crm = delivery.kind == Kind.CREATE and log is not None and log.crm_log_id != ""
+    is_understood = not delivery.unreadable_with and delivery.odd_answers == 0
+    return delivery.state == State.PERSON and is_in_crm and is_understood
 
 
 def _reconnect(people: list[Person], *, is_at_home: bool) -> None:

@@ -68,6 +68,7 @@ def _call(expected: Expectation, about: About) -> Iterator[str]:
         if log.is_logged != (log.crm_log_id in ids) or (len(ids) == 1 and not log.is_logged):
             yield f"{session}: the row says {log.state} {log.crm_log_id!r}, the CRM has {ids}"
     if len(found) == 1:
+        yield from _note(expected, about, logs)
         yield from _changes(expected, about, "edit", found[0]["body"] or "", "body")
         if crm.has_dispositions:
             yield from _changes(expected, about, "dispose", found[0]["address"] or "", "address")
@@ -85,13 +86,27 @@ def _is_refused(told: Told, expected: Expectation) -> bool:
     return any(later.refused and later.ended >= told.ended for later in expected.of("log", told.about))
 
 
+def _note(expected: Expectation, about: About, logs: Sequence[Told]) -> Iterator[str]:
+    """The note of the log that was accepted last was written, where it is certain which one that is."""
+    for told in logs:
+        others = [other for other in expected.of("log", about) if other.text != told.text]
+        is_last = all(other.ended < told.began for other in others)
+        if is_last and not told.was_known and not any(told.text in body for body in _versions(about, "body")):
+            yield f"note {told.text} of {about[1]} lost"
+
+
+def _versions(about: About, member: str) -> list[str]:
+    """What was ever written into this member of a call's record."""
+    return [str(write.body.get(member) or "") for write in crm.applied if _is_of(write.record, about)]
+
+
 def _changes(expected: Expectation, about: About, kind: str, final: str, member: str) -> Iterator[str]:
     """Each accepted change was carried out, and none was undone by one that was accepted before it."""
     session = about[1]
     refused = max((told.ended for told in expected.of("log", about) if told.refused), default=0.0)
     changes = [told for told in expected.of(kind, about) if told.began > refused]  # others were of no log
     accepted = [told for told in expected.accepted(kind, about) if told in changes]
-    versions = [str(write.body.get(member) or "") for write in crm.applied if _is_of(write.record, about)]
+    versions = _versions(about, member)
     for told in accepted:
         is_there = told.text in final or any(told.text in version for version in versions)
         if not is_there and told.text not in expected.given_up:
@@ -103,7 +118,10 @@ def _changes(expected: Expectation, about: About, kind: str, final: str, member:
     last = [told for told in (*changes, *notes) if told.text in final]
     if not last:
         yield f"{kind} of {session}: none of {[told.text for told in accepted]} is there in the end"
-    elif all(any(_before(told, later) for later in accepted) for told in last):
+        return
+    # Also one that only the back-up knows nothing of: it was carried out.
+    done = [told for told in changes if told.accepted and any(told.text in version for version in versions)]
+    if last and all(any(_before(told, later) for later in (*accepted, *done)) for told in last):
         yield f"{kind} of {session}: {last[0].text} undid what came after it"
 
 

@@ -52,7 +52,7 @@ DORA = Person(key="dora", is_oauth=True)
 EVERYBODY: Sequence[Person] = (ANN, BOB, CLEO, EVE, DORA)
 
 
-def connect(person: Person) -> None:
+def connect(person: Person, *, is_token_old: bool = False) -> None:
     """The row of a connected user, without asking the CRM."""
     known = person.known
     user = CrmUser(
@@ -67,7 +67,7 @@ def connect(person: Person) -> None:
     )
     if person.is_oauth:
         tokens = crm.tokens(person.key)
-        expires_at = timezone.now() + timedelta(seconds=tokens.expires_in)
+        expires_at = timezone.now() + timedelta(seconds=0 if is_token_old else tokens.expires_in)
         user.set_credentials(
             Credentials(access_token=tokens.access, refresh_token=tokens.refresh, expires_at=expires_at)
         )

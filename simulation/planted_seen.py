@@ -23,8 +23,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "the order of changes is ignored": (
         f"{_DELIVERIES}queue.py",
-        "return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | goes_first | ~Exists(before))",
-        "return self.free()",
+        "return model.objects.filter(starts | goes_first | ~PreparedExists(before))",
+        "return model.objects.all()",
     ),
     "a change goes before earlier ones": (
         f"{_DELIVERIES}accepting.py",
@@ -56,6 +56,11 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "return tuple(message for message in messages if message.id not in known)",
         "return tuple(messages)",
     ),
+    "a newer version replaces one that may be in the CRM": (
+        f"{_DELIVERIES}calls.py",
+        "        if taken is not None and not taken.is_in_doubt:",
+        "        if taken is not None:",
+    ),
     "the id of a record is not kept": (
         "audit/models.py",
         'values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}',
@@ -66,10 +71,10 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "    known = manifest.server.settling_seconds if manifest else None",
         "    known = 0",
     ),
-    "a CRM that was down is not probed": (
+    "whoever answers does not open the CRM again": (
         f"{_DELIVERIES}circuit.py",
-        'return set(Circuit.objects.filter(open_until__lte=clock.now()).values_list("crm", flat=True))',
-        "return set()",
+        "    return bool(Circuit.objects.filter(pk=crm).delete()[0])",
+        "    return bool(Circuit.objects.filter(pk=crm).update(open_until=clock.now() + timedelta(days=30)))",
     ),
     "a probe is not let through": (
         f"{_DELIVERIES}circuit.py",
@@ -190,7 +195,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "texts that may have made the day's record wait for those of colleagues": (
         f"{_DELIVERIES}queue.py",
-        "return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | goes_first | ~Exists(before))",
-        "return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | ~Exists(before))",
+        "return model.objects.filter(starts | goes_first | ~PreparedExists(before))",
+        "return model.objects.filter(starts | ~PreparedExists(before))",
     ),
 }

@@ -1,4 +1,4 @@
-"""Twenty-four faults written from reading ``connectors/deliveries`` alone, before their author had seen the simulation.
+"""Twenty-three faults written from reading ``connectors/deliveries``, before their author had seen the simulation.
 
 Each is one slip that a person could make there: file, text as it stands, text with the fault.
 """
@@ -21,11 +21,6 @@ BLIND: dict[str, tuple[str, str, str]] = {
         "            MessageLog.objects.filter(delivery_id=self.pk).delete()\n            self._note(decision, error)",
         "            self._note(decision, error)",
     ),
-    "a colleague takes over what is in doubt": (
-        "models.py",
-        "if self.user_id == user.pk or self.is_in_doubt:",
-        "if self.user_id == user.pk:",
-    ),
     "a call accepted and leased is not in doubt": (
         "accepting.py",
         "    elif leased and begun:\n        delivery.settles_at, delivery.has_begun = "
@@ -34,8 +29,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "the next change does not wait for one in doubt": (
         "queue.py",
-        "is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)",
-        "is_at_work = Q(lease_until__gte=now)",
+        "is_at_work = Q(lease_until__gte=Now()) | Q(settles_at__gt=Now())",
+        "is_at_work = Q(lease_until__gte=Now())",
     ),
     "whatever waits for a login is passed over": (
         "queue.py",

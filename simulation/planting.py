@@ -21,6 +21,10 @@ FAULTS: dict[str, tuple[str, str, str]] = {
 }
 
 
+#: Faults in what keeps apart transactions that SQLite lets run one after the other: sought on PostgreSQL.
+ON_POSTGRESQL = frozenset({"two windows log one session without a lock"})
+
+
 class _Planter(importlib.abc.MetaPathFinder):
     """Finds one module before others do."""
 

@@ -23,6 +23,7 @@ _EVENTS = (
     "a release is installed",
     "a back-up is restored",
     "a body is too long for the CRM",
+    "an adapter fails over an answer",
     "support sends",
     "support marks as logged",
     "support gives up",

@@ -21,8 +21,16 @@ from simulation.world import START, world
 
 _KINDS = ("calls", "calls", "calls", "texts", "texts", "texts", "contacts", "settings")
 _COMPANIES = ((ANN, BOB), (ANN, BOB), (ANN, CLEO), (CLEO, BOB), (EVE,), (DORA,))
-#: Limits of bodies: status, characters. A transcript of ``windows`` is longer, so are two of its long texts.
-_LIMITS = ((413, 40_000), (422, 40_000))
+#: Limits of bodies: status, characters. A transcript of ``windows`` is longer, so are two of its long texts; one of
+#: them is longer than the smaller limit.
+_LIMITS = ((413, 40_000), (422, 40_000), (413, 20_000), (422, 20_000))
+#: What a schedule has more of than others: rare events need several others before them.
+_THEMES = (
+    *["anything"] * 10,
+    *("long", "long", "answers of others", "credentials of the application"),
+    *("logins", "support", "operator", "back-up", "refusals", "old"),
+)
+_ANSWERS_OF_OTHERS = ("page with 403", "page with 404", "page with 200", "redirect")
 _SCHEDULES_WITHOUT_COLLECTION = 25
 
 
@@ -90,6 +98,7 @@ class _Plan:
 
     def __init__(self) -> None:
         rng = world.rng
+        self.theme = rng.choice(_THEMES)
         self.kind = rng.choice(_KINDS)
         company = rng.choice(_COMPANIES)
         extension = rng.choice(("", "", "extension-1"))
@@ -99,6 +108,7 @@ class _Plan:
         world.jumps_left = rng.choice((0, 1, 2, 4))
         world.clock_jumps_left = rng.choice((0, 0, 1))
         world.failing_statements_left = rng.choice((0, 0, 0, 1))
+        self.rounds, self.is_token_old = 3, _happens(0.1)
         if _happens(0.25):
             world.allow_long_leaps()
         habits = {
@@ -106,6 +116,37 @@ class _Plan:
         }
         self.habits = habits
         self.is_long = crm.too_long is not None or _happens(0.03)
+        self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        rng = world.rng
+        if self.theme == "long":
+            self.kind = rng.choice(("texts", "texts", "calls"))
+            self.is_long, crm.too_long, crm.rate = True, rng.choice(_LIMITS), rng.choice((0.0, 0.0, 0.3))
+            if _happens(0.4):
+                ends = START + rng.choice((40.0, 200.0, 600.0))
+                crm.outages, self.rounds = (Outage(begins=START, ends=ends, fault="no connection"),), 6
+        elif self.theme == "answers of others":
+            self.kind = rng.choice(("calls", "texts"))
+            self.rounds, world.jumps_left, crm.rate = 9, 8, 0.95
+            crm.faults = tuple(rng.sample(_ANSWERS_OF_OTHERS, 2))
+        elif self.theme == "refusals":
+            self.kind = rng.choice(("calls", "texts", "contacts"))
+            crm.rate, crm.faults = 0.5, (*crm.faults, "refused", rng.choice(("forbidden", "too long", "login refused")))
+        elif self.theme == "support":
+            self.kind, self.rounds = rng.choice(("calls", "texts")), 6
+            crm.can_be_asked, crm.rate = _happens(0.5), rng.choice((0.5, 0.8))
+            crm.faults = (*crm.faults, "refused", "lost after it was carried out")
+        elif self.theme == "old":
+            self.kind, self.rounds = rng.choice(("calls", "calls", "texts")), 6
+            crm.rate, world.jumps_left = 0.8, 8
+            world.allow_long_leaps()
+        elif self.theme == "logins":
+            self.habits.add("end logins")
+        elif self.theme == "credentials of the application":
+            self.kind = rng.choice(("calls", "texts"))
+            self.people = [rng.choice((CLEO, DORA))]
+            self.is_token_old, crm.rate, crm.faults = True, 0.7, ("client refused", *crm.faults)
 
     def _choose_crm(self) -> None:
         rng = world.rng
@@ -119,6 +160,7 @@ class _Plan:
         crm.can_be_asked = not _happens(0.1)
         crm.has_dispositions = not _happens(0.1)
         crm.has_second_step = _happens(0.15)
+        crm.stumbles = _happens(0.08)
         crm.too_long = rng.choice(_LIMITS) if _happens(0.1) else None
         if _happens(0.15):
             begins = START + rng.choice((0.0, 1.0, 20.0, 100.0))
@@ -130,14 +172,14 @@ class _Plan:
         rng = world.rng
         everybody = [*self.people, *([EVE] if EVE not in self.people else [])]
         for person in everybody:
-            connect(person)
+            connect(person, is_token_old=self.is_token_old)
         servers = [world.new_process("server"), world.new_process("server")]
         running = [
             Actor(f"window {number + 1}", rng.choice(servers), Window(expected, self._requests()))
             for number in range(rng.choice((1, 2, 2, 3)))
         ]
         for number in range(rng.choice((1, 1, 2))):
-            work = Rounds(expected, actors.send_due, rounds=rng.randint(1, 3))
+            work = Rounds(expected, actors.send_due, rounds=rng.randint(1, self.rounds))
             running.append(Actor(f"worker {number + 1}", world.new_process("worker"), work))
         others: Sequence[tuple[str, float, Callable[[Expectation], Callable[[Actor], None]]]] = (
             ("support", 0.15, actors.support),
@@ -145,7 +187,7 @@ class _Plan:
             ("back-up", 0.12, BackUp),
         )
         for name, share, make in others:
-            if _happens(share):
+            if self.theme == name or _happens(share):
                 running.append(Actor(name, world.new_process(name), make(expected)))
         world.on_step = PeopleAtTheCrm(expected, self.people, self.habits)
         world.run(running)
@@ -157,7 +199,7 @@ class _Plan:
     def _requests(self) -> list[Request]:
         make = {"calls": self._calls, "texts": self._texts, "contacts": self._contacts, "settings": self._settings}
         requests = make[self.kind]()
-        if _happens(0.2):
+        if _happens(0.8 if self.theme == "logins" else 0.2):
             self._add_logins(requests)
         return requests
 
@@ -166,13 +208,15 @@ class _Plan:
         for _ in range(world.rng.randint(0, 2)):
             kind = world.rng.choice(("edit", "edit", "dispose"))
             requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
+        if self.theme in ("old", "support", "back-up") and _happens(0.7):
+            requests.append(self._request("log", subject="call-1", text=_word("again"), is_long=self._is_long()))
         return requests
 
     def _texts(self) -> list[Request]:
         requests = []
         for _ in range(world.rng.randint(1, 3)):
             is_long = self._is_long()
-            numbers = world.rng.sample(range(1, 7), 1 if self.is_long else world.rng.randint(1, 3))
+            numbers = world.rng.sample(range(1, 7), world.rng.randint(1, 3))
             requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers)), is_long=is_long))
         return requests
 

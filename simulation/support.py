@@ -26,19 +26,31 @@ def waiting() -> list[Delivery]:
 
 
 def decide_next(expected: Expectation) -> None:
-    """Decides about the oldest."""
-    if found := waiting():
-        decide(found[0], expected)
+    """Decides about the oldest; gives some calls up, however that ends."""
+    if not (found := waiting()):
+        return
+    delivery = found[0]
+    if delivery.kind == Kind.CREATE and world.rng.random() < 0.3:
+        about = (tenant_of(delivery.user), delivery.subject)
+        if support.give_up(delivery):
+            world.count("support gives up")
+            expected.deleted[about] = world.now  # nobody expects it, or its edits, any more
+        return
+    decide(delivery, expected)
 
 
 def decide(delivery: Delivery, expected: Expectation) -> None:
-    """Marks as logged what is in the CRM, gives up an edit that would undo a newer one, sends everything else."""
+    """Marks as logged what is in the CRM, gives up an edit that would undo a newer one, sends everything else.
+
+    Where the CRM can be asked support may send without a look: the server looks itself.
+    """
     record = delivery.record
     if record is not None and _is_overtaken(delivery, expected):
         world.count("support gives up")
         support.give_up(delivery)
         return
-    if delivery.is_in_doubt and record is not None and not record.crm_log_id:
+    looks = not crm.can_be_asked or world.rng.random() < 0.5
+    if looks and delivery.is_in_doubt and record is not None and not record.crm_log_id:
         if not delivery.is_settled:
             return  # whoever looks too early cannot tell
         free = [row for row in _records(delivery) if not record.belongs_to_another(row["id"])]

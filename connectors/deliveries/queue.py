@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, OuterRef, Q
 
 from audit.models import CallLog, ConversationLog
 from connectors.deliveries import clock
 from connectors.deliveries.policy import Kind
+from connectors.deliveries.prepared import Now, PreparedExists
 from connectors.services.leases import lease_of
 
 if TYPE_CHECKING:
@@ -41,21 +43,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def ready(self) -> DeliveryQuerySet:
         """Free deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
 
-        An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
-        settled. A log is written before the edits of it, in whatever order they were accepted. Texts that may have made
-        the day's record go before those of colleagues: only the login that they were tried with finds it.
+        Asked of all deliveries; narrowed down afterwards.
         """
-        now = clock.now()
-        same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
-        is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
-        is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)
-        hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
-        others = (
-            self.model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
-        )
-        goes_first = _may_have_made_the_day() & ~Exists(others.filter(is_at_work))
-        before = others.filter(is_earlier | is_at_work | hides_record)
-        return self.free().filter(Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN)) | goes_first | ~Exists(before))
+        assert not self.query.where, "the condition is that of all deliveries"
+        return _in_turn(self.model).free()
 
     def due(self, *, not_to: Collection[str] = ()) -> DeliveryQuerySet:
         """Ready deliveries whose time has come, oldest first. ``not_to``: CRMs that are down."""
@@ -94,10 +85,29 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return taken
 
 
+@functools.cache
+def _in_turn(model: type[Delivery]) -> DeliveryQuerySet:
+    """Deliveries before which no other of the same record has to be sent. Put together once: workers ask all the time.
+
+    An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
+    settled. A log is written before the edits of it, in whatever order they were accepted. Texts that may have made
+    the day's record go before those of colleagues: only the login that they were tried with finds it.
+    """
+    same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
+    is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
+    is_at_work = Q(lease_until__gte=Now()) | Q(settles_at__gt=Now())
+    hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
+    others = model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
+    goes_first = _may_have_made_the_day() & ~PreparedExists(others.filter(is_at_work))
+    before = others.filter(is_earlier | is_at_work | hides_record)
+    starts = Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN))
+    return model.objects.filter(starts | goes_first | ~PreparedExists(before))
+
+
 def _may_have_made_the_day() -> Q:
     """Texts in doubt, while nobody knows a record of their day. No join: an update has to see rows as they stand."""
     days = ConversationLog._default_manager.filter(pk=OuterRef("conversation"), crm_log_id="")
-    return Q(Exists(days), kind=Kind.TEXTS, settles_at__isnull=False)
+    return Q(PreparedExists(days), kind=Kind.TEXTS, settles_at__isnull=False)
 
 
 def passed_over(by: Any) -> Q:
