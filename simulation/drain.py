@@ -38,7 +38,7 @@ def drain(expected: Expectation, people: list[Person]) -> None:
     if not Delivery.objects.exists():
         return
     _judge_states(expected)
-    if expected.restored or crm.has_ended_logins or Delivery.objects.filter(state=State.LOGIN).exists():
+    if expected.restored or crm.has_ended_logins or _has_logged_out(expected):
         for is_at_home in (False, True):
             if is_at_home or any(told.kind == "move" for told in expected.requests):
                 _reconnect(people, is_at_home=is_at_home)
@@ -105,7 +105,7 @@ def _waits_for_another(delivery: Delivery) -> bool:
 
 def _judge_states(expected: Expectation) -> None:
     """What waits for support, for a login, or was given up: only where the schedule has a cause for it."""
-    logged_out = any(told.kind in ("logout", "move") for told in expected.requests)
+    logged_out = _has_logged_out(expected)
     for delivery in Delivery.objects.select_related("user", "call_log", "conversation"):
         refusable = bool(crm.judged) or crm.too_long is not None
         cause = {
@@ -126,6 +126,10 @@ def _judge_states(expected: Expectation) -> None:
             expected.surprises.append(f"{delivery} waits for support though it is in the CRM: {delivery.last_error}")
         if not cause:
             expected.surprises.append(f"{delivery} waits for {delivery.state} without a cause: {delivery.last_error}")
+
+
+def _has_logged_out(expected: Expectation) -> bool:
+    return any(told.kind in ("logout", "move") for told in expected.requests)
 
 
 def _is_followed_up(delivery: Delivery) -> bool:

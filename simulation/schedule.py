@@ -117,6 +117,7 @@ class _Plan:
         self.habits = habits
         self.is_long = crm.too_long is not None or _happens(0.03)
         self._follow_theme()
+        self.long_numbers = frozenset(number for number in range(1, 7) if self._is_long())
 
     def _follow_theme(self) -> None:
         rng = world.rng
@@ -215,9 +216,8 @@ class _Plan:
     def _texts(self) -> list[Request]:
         requests = []
         for _ in range(world.rng.randint(1, 3)):
-            is_long = self._is_long()
             numbers = world.rng.sample(range(1, 7), world.rng.randint(1, 3))
-            requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers)), is_long=is_long))
+            requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers))))
         return requests
 
     def _contacts(self) -> list[Request]:
@@ -234,7 +234,15 @@ class _Plan:
         self, kind: str, *, subject: str, text: str = "", numbers: tuple[int, ...] = (), is_long: bool = False
     ) -> Request:
         person = world.rng.choice(self.people)
-        return Request(kind=kind, person=person, subject=subject, text=text, numbers=numbers, is_long=is_long)
+        return Request(
+            kind=kind,
+            person=person,
+            subject=subject,
+            text=text,
+            numbers=numbers,
+            long_numbers=self.long_numbers,
+            is_long=is_long,
+        )
 
     def _is_long(self) -> bool:
         return self.is_long and _happens(0.6)

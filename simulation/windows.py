@@ -45,13 +45,14 @@ _LONG_TEXT = "And so on. " * 2300
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request of a window. ``company``: where the person goes, for a move."""
+    """One request of a window. ``long_numbers``: long texts; ``company``: where the person goes, for a move."""
 
     kind: str
     person: Person
     subject: str = ""
     text: str = ""
     numbers: tuple[int, ...] = ()
+    long_numbers: frozenset[int] = frozenset()
     is_long: bool = False
     company: str | None = None
 
@@ -159,7 +160,7 @@ def _texts(user: CrmUser, request: Request) -> str:
             kind=MessageKind.SMS,
             direction=Direction.INBOUND,
             sent_at=start + timedelta(minutes=number),
-            text=text_of(request.subject, number) + (_LONG_TEXT if request.is_long else ""),
+            text=text_of(request.subject, number) + (_LONG_TEXT if number in request.long_numbers else ""),
         )
         for number in request.numbers
     )
