@@ -72,8 +72,10 @@ class OwnedLog(models.Model):
 
     def tell_handed_back(self) -> bool:
         """Whether the agent has to be told that support handed the call back: once, whoever asks at the same time."""
+        if self.last_error != HANDED_BACK:
+            return False
         rows = type(self)._default_manager.filter(pk=self.pk, last_error=HANDED_BACK)
-        return self.last_error == HANDED_BACK and bool(rows.update(last_error=HANDED_BACK_AND_TOLD))
+        return bool(rows.update(last_error=HANDED_BACK_AND_TOLD))
 
     @property
     def is_failed(self) -> bool:

@@ -1,14 +1,27 @@
-"""Look-ups whose SQL is made once: to compile a query takes Django longer than the database needs to answer it."""
+"""Statements whose SQL is made once: to compile one takes Django longer than the database needs to carry it out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.db import connection, models
 
 Row = TypeVar("Row", bound=models.Model)
+
+_STAND_INS: dict[type, Callable[[int], Any]] = {
+    str: lambda position: f"parameter {position}",
+    int: lambda position: 1_000_000 + position,
+    UUID: lambda position: UUID(int=1_000_000 + position),
+}
+
+
+def _as_stored(value: Any) -> Any:
+    return value.hex if isinstance(value, UUID) and not connection.features.has_native_uuid_field else value
+
 
 #: Queries of one shape are kept for so many numbers of parameters.
 _KEPT = 100
@@ -31,15 +44,16 @@ class PreparedQuery(Generic[Row]):
     """A query of whole rows that differs from time to time in its parameters alone.
 
     ``make`` gets as many parameters as the call, and puts each into the queryset unseen: where the SQL is made, others
-    stand in for them. They are texts, and numbers within the range of their columns.
+    stand in for them. They are texts, numbers within the range of their columns, and UUIDs.
     """
 
     def __init__(self, make: Callable[..., models.QuerySet[Row]]) -> None:
         self._make = make
         self._prepared: dict[tuple[type, ...], _Prepared[Row]] = {}
 
-    def __call__(self, *values: str | int) -> list[Row]:
-        kinds = tuple(type(value) for value in values)
+    def __call__(self, *given: str | int | UUID) -> list[Row]:
+        values = [_as_stored(value) for value in given]
+        kinds = tuple(type(value) for value in given)
         query = self._prepared.get(kinds)
         if query is None:
             if len(self._prepared) >= _KEPT:
@@ -59,9 +73,7 @@ class PreparedQuery(Generic[Row]):
         return query.model.from_db(connection.alias, query.columns, values)
 
     def _prepare(self, kinds: tuple[type, ...]) -> _Prepared[Row]:
-        stand_ins = [
-            f"parameter {position}" if kind is str else 1_000_000 + position for position, kind in enumerate(kinds)
-        ]
+        stand_ins = [_STAND_INS[kind](position) for position, kind in enumerate(kinds)]
         queryset = self._make(*stand_ins)
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
@@ -70,10 +82,27 @@ class PreparedQuery(Generic[Row]):
             model=queryset.model,
             sql=sql,
             parameters=tuple(parameters),
-            positions={stand_in: position for position, stand_in in enumerate(stand_ins)},
+            positions={_as_stored(stand_in): position for position, stand_in in enumerate(stand_ins)},
             columns=tuple(column.target.attname for column in columns),
             converters=tuple(
                 (number, tuple(functions), expression)
                 for number, (functions, expression) in compiler.get_converters(columns).items()
             ),
         )
+
+
+def insert(row: models.Model) -> None:
+    """Stores a new row. A key that the database makes is not read back, and no signal is sent."""
+    sql, fields = _insertion(type(row))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+    row._state.adding, row._state.db = False, connection.alias
+
+
+@cache
+def _insertion(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]]]:
+    fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, models.AutoField)]
+    table, *columns = map(connection.ops.quote_name, [model._meta.db_table, *(str(field.column) for field in fields)])
+    places = ", ".join("%s" for _ in fields)
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608  # nosec - no values
+    return sql, fields

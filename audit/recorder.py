@@ -13,6 +13,7 @@ from django.db import transaction
 from audit.durability import unflushed
 from audit.middleware import current_request_id
 from audit.models import AuditEvent
+from audit.prepared import insert
 
 #: Actions that only read: their events need not be on disk before the answer is given.
 _TRACES = frozenset({"contact.find", "contact.search", "call_log.read"})
@@ -27,7 +28,8 @@ class Recording:
     #: Set for a failure that is not raised.
     error: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
-    #: Called in the transaction that writes the event: what is stored beside it costs no commit of its own.
+    #: Called in the transaction that writes the event, and before it: what is stored beside it costs no commit of its
+    #: own, and may still fill in the event.
     along: Callable[[], object] | None = None
 
 
@@ -58,28 +60,25 @@ def record(
     milliseconds: int = 0,
     crm_calls: int = 0,
     detail: dict[str, Any] | None = None,
-    along: Callable[[], object] | None = None,
 ) -> None:
-    """Writes one event. ``detail``: counts, reasons and flags only; ``along``: see ``Recording``."""
+    """Writes one event. ``detail``: counts, reasons and flags only."""
     for listener in _listeners:
         listener(action=action, platform=platform, outcome=outcome)
-    with unflushed() if action in _TRACES else transaction.atomic() if along else nullcontext():
-        if along:
-            along()
-        AuditEvent.objects.create(
-            request_id=current_request_id(),
-            actor=actor[:255],
-            action=action,
-            platform=platform,
-            owner=owner,
-            outcome=outcome,
-            error=error[:64],
-            subject=subject[:255],
-            target=target[:255],
-            milliseconds=milliseconds,
-            crm_calls=crm_calls,
-            detail=detail or {},
-        )
+    event = AuditEvent(
+        request_id=current_request_id(),
+        actor=actor[:255],
+        action=action,
+        platform=platform,
+        owner=owner,
+        outcome=outcome,
+        error=error[:64],
+        subject=subject[:255],
+        target=target[:255],
+        milliseconds=milliseconds,
+        crm_calls=crm_calls,
+        detail=detail or {},
+    )
+    insert(event)
 
 
 @contextmanager
@@ -93,17 +92,20 @@ def audited(action: str, *, actor: str, platform: str = "", owner: str = "", sub
         recording.error = recording.error or type(error).__name__
         raise
     finally:
-        record(
-            action,
-            actor=actor,
-            outcome="failure" if recording.error else "success",
-            platform=platform,
-            owner=owner,
-            subject=subject,
-            target=recording.target,
-            error=recording.error,
-            milliseconds=round((time.monotonic() - started) * 1000),
-            crm_calls=recording.crm_calls,
-            detail=recording.detail,
-            along=recording.along,
-        )
+        along = recording.along
+        with unflushed() if action in _TRACES else transaction.atomic() if along else nullcontext():
+            if along:
+                along()
+            record(
+                action,
+                actor=actor,
+                outcome="failure" if recording.error else "success",
+                platform=platform,
+                owner=owner,
+                subject=subject,
+                target=recording.target,
+                error=recording.error,
+                milliseconds=round((time.monotonic() - started) * 1000),
+                crm_calls=recording.crm_calls,
+                detail=recording.detail,
+            )

@@ -30,6 +30,7 @@ from adapters.contract.errors import (
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.outbound_guard import AddressRefused, refusal
 from adapters.contract.payload import storable
+from adapters.contract.preparing import without_cookies
 from adapters.contract.reply_errors import error_of, media_error_for, without_echo
 from adapters.contract.transport import OutboundPolicy, transport_for
 from adapters.contract.transport_errors import failure_of
@@ -306,7 +307,7 @@ class HttpClient:
         reason = refusal(str(request.url), hosts, allow_plain_http=plain)
         if not reason:
             try:
-                prepared = _without_cookies(request)
+                prepared = without_cookies(request)
             except (requests.RequestException, ValueError):
                 reason = "the request cannot be sent"
             else:  # requests reads the address with a parser of its own: what it made of it is what counts
@@ -314,16 +315,6 @@ class HttpClient:
         if reason or prepared is None:
             raise RequestRejected(reason=reason)
         return prepared
-
-
-def _without_cookies(request: requests.Request) -> requests.PreparedRequest:
-    """What ``request.prepare()`` makes, without looking for cookies, hooks and logins of a netrc file."""
-    prepared = requests.PreparedRequest()
-    prepared.prepare_method(request.method)
-    prepared.prepare_url(request.url, request.params)
-    prepared.prepare_headers(request.headers)
-    prepared.prepare_body(request.data, None, request.json)
-    return prepared
 
 
 class _TooLarge(Exception):

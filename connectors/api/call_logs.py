@@ -28,6 +28,7 @@ from connectors.api.wire import (
     WireViewSet,
     connected_user,
     operation,
+    read,
     without_tokens,
 )
 from connectors.deliveries.changes import CallEdit, CallIdentity, CallSubmission
@@ -197,9 +198,7 @@ class CallLogViewSet(WireViewSet):
     @operation("createCallLog")
     def create(self, request: Request) -> Response:
         user = connected_user(request)
-        body = NewCallLog(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = read(NewCallLog, request.data)
         info, submission = given["logInfo"], given["additionalSubmission"] or {}
         direction = info["direction"] or Direction.OUTBOUND  # as the client takes it: all that is not inbound
         caller, callee = info["from"], info["to"]
@@ -290,9 +289,7 @@ class CallLogViewSet(WireViewSet):
     @operation("updateCallLog")
     def update(self, request: Request) -> Response:
         user = connected_user(request)
-        body = CallLogEdit(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = read(CallLogEdit, request.data)
         submission = given["additionalSubmission"] or {}
         duration = given["duration"]
         _claim_account(user, request, given["accountId"])

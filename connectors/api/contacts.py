@@ -14,7 +14,7 @@ from adapters import registry
 from adapters.contract import Choice, Contact, ContactDraft, ContactMatches, NewContactOffer, NoticeLevel
 from connectors.api.envelope import from_notice, return_message
 from connectors.api.typed_name import typed_names
-from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation
+from connectors.api.wire import Submission, Text, WireViewSet, connected_user, operation, read
 from connectors.services import contacts
 from connectors.services.crm_access import require_adapter
 from connectors.services.numbers import read_number
@@ -111,9 +111,7 @@ class ContactViewSet(WireViewSet):
     @operation("findContact", contact=[])
     def find(self, request: Request) -> Response:
         user = connected_user(request)
-        query = LookUp(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        asked = query.validated_data
+        asked = read(LookUp, request.query_params.dict())
         crm = registry.manifests()[user.platform].display_name
         phone = read_number(
             user,
@@ -143,9 +141,7 @@ class ContactViewSet(WireViewSet):
     @operation("createContact", contact={})
     def create(self, request: Request) -> Response:
         user = connected_user(request)
-        body = NewContact(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = read(NewContact, request.data)
         draft = ContactDraft(
             name=given["newContactName"],
             phone=read_number(user, given["phoneNumber"] or ""),
@@ -166,9 +162,8 @@ class ContactViewSet(WireViewSet):
         user = connected_user(request)
         names = []
         for typed in typed_names(request):
-            query = NameSearch(data={"name": typed})
-            query.is_valid(raise_exception=True)
-            names += [text for text in (query.validated_data["name"].strip(),) if text and text not in names]
+            asked = read(NameSearch, {"name": typed})
+            names += [text for text in (asked["name"].strip(),) if text and text not in names]
         name = names[0] if names else ""
         matches = contacts.find_contacts_by_name(user=user, names=names) if names else ContactMatches()
         if matches.notice:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from adapters.contract import Disposition
 from connectors.api.call_logs import extension_of
 from connectors.api.envelope import from_notice, return_message
-from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation, without_tokens
+from connectors.api.wire import Key, Text, WireViewSet, connected_user, operation, read, without_tokens
 from connectors.deliveries.changes import CallIdentity
 from connectors.services import call_logs
 
@@ -31,9 +31,7 @@ class DispositionViewSet(WireViewSet):
     @operation("upsertCallDisposition")
     def update(self, request: Request) -> Response:
         user = connected_user(request)
-        body = DispositionBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = read(DispositionBody, request.data)
         chosen = {key: None if value == "none" else value for key, value in given["dispositions"].items()}
         identity = CallIdentity(session_id=given["sessionId"], extension=extension_of(user, request, given))
         try:

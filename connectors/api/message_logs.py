@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from adapters.contract import Message, Notice, NoticeLevel
 from connectors.api.conversations import NewMessageLog, Participants, contact_of, messages_of
 from connectors.api.envelope import from_notice, return_message
-from connectors.api.wire import WireViewSet, connected_user, operation, without_tokens
+from connectors.api.wire import WireViewSet, connected_user, operation, read, without_tokens
 from connectors.deliveries.changes import Conversation
 from connectors.log_body import parse_time
 from connectors.services import message_logs
@@ -23,9 +23,7 @@ class MessageLogViewSet(WireViewSet):
     @operation("createMessageLog", logIds=[])
     def create(self, request: Request) -> Response:
         user = connected_user(request)
-        body = NewMessageLog(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = body.validated_data
+        given = read(NewMessageLog, request.data)
         info = given["logInfo"]
         sent = dict(request.data).get("logInfo")
         raw: dict[str, Any] = sent if isinstance(sent, dict) else {}  # a form has no such member, but its parts

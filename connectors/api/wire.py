@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from rest_framework import serializers, viewsets
@@ -81,6 +82,20 @@ class WireViewSet(viewsets.ViewSet):
             response["x-refreshed-jwt-token"] = token.refreshed
         response["Cache-Control"] = "no-store"
         return response
+
+
+def read(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """The data as serializers of a kind understand it. Raises ``ValidationError``."""
+    if data is None:
+        raise serializers.ValidationError("No data provided")
+    values: dict[str, Any] = _reader(kind).run_validation(data)
+    return values
+
+
+@cache
+def _reader(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """One for all requests, since to make its fields takes longer than to read most bodies. It keeps nothing."""
+    return kind()
 
 
 def connected_user(request: Request) -> CrmUser:

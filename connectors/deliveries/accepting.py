@@ -10,6 +10,7 @@ from django.db.models import F
 
 from audit.middleware import current_request_id
 from audit.models import CallLog, ConversationLog
+from audit.prepared import insert
 from connectors.deliveries import clock
 from connectors.deliveries.changes import stored
 from connectors.deliveries.models import Delivery
@@ -60,7 +61,7 @@ def accept(
         delivery.settles_at = now
     elif leased and begun:
         delivery.settles_at, delivery.has_begun = now + lease_of(user.platform) + settling_time(user.platform), True
-    delivery.save(force_insert=True)
+    insert(delivery)
     return delivery
 
 

@@ -27,6 +27,7 @@ from adapters.contract import (
 )
 from audit.fields import Undecipherable
 from audit.models import CallLog, OwnedLog, call_logs_for
+from audit.prepared import insert
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.changes import (
     CallEdit,
@@ -101,7 +102,7 @@ def _contact_of(user: CrmUser, submission: CallSubmission) -> dict[str, Any]:
 
 def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
     identity, entry = submission.identity, submission.entry
-    log = CallLog.objects.create(
+    log = CallLog(
         platform=user.platform,
         owner=user.owner,
         session_id=identity.session_id,
@@ -113,6 +114,7 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
         last_position=1,
         **_contact_of(user, submission),
     )
+    insert(log)
     in_doubt = Restoration.covers(entry.started_at)
     return accept(
         kind=Kind.CREATE, user=user, change=submission, record=log, position=1, leased=True, in_doubt=in_doubt

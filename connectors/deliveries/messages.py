@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q
 
 from adapters.contract import (
@@ -20,6 +21,7 @@ from adapters.contract import (
     MessageLogEntry,
 )
 from audit.models import ConversationLog, MessageLog
+from audit.prepared import PreparedQuery
 from connectors.deliveries import clock
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.calls import begin, settled, wait_until_settled
@@ -47,7 +49,8 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
 
     The conversation is None where an earlier delivery of the same texts is taken up again.
     """
-    if not conversation.shared and not _new_messages(user, conversation.messages, or_stuck=True):
+    fresh = _new_messages(user, conversation.messages, or_stuck=True)
+    if not conversation.shared and not fresh:
         return None  # without a lock: the usual answer to a client that asks again
     with transaction.atomic():
         row, is_new = ConversationLog.objects.get_or_create(
@@ -60,12 +63,14 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
                 "contact_id": str(conversation.contact.id),
                 "contact_type": conversation.contact.type,
                 "state": ConversationLog.UNWRITTEN,
+                "last_position": 1,
                 **columns_of_text(user, conversation.contact.phone),
             },
         )
-        position = next_position(row)  # from here on no other request adds to this day
-        _forget_stuck(user, row, conversation)
-        fresh = _new_messages(user, conversation.messages)
+        position = 1 if is_new else next_position(row)  # from here on no other request adds to this day
+        if not is_new:
+            _forget_stuck(user, row, conversation)
+            fresh = _new_messages(user, conversation.messages)
         if not fresh and not conversation.shared:
             waiting = _taken_up_again(user, row, conversation)
             return (waiting, None) if waiting else None
@@ -85,7 +90,8 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
             change = replace(conversation, messages=mine)
             delivery.replace_change(change)
         if mine or conversation.shared:
-            row.reopen()
+            if not is_new:
+                row.reopen()
             return delivery, change
         transaction.set_rollback(True)
     return None
@@ -121,14 +127,23 @@ def _taken_up_again(user: CrmUser, row: ConversationLog, conversation: Conversat
 
 
 def _new_messages(user: CrmUser, messages: Sequence[Message], *, or_stuck: bool = False) -> tuple[Message, ...]:
-    ids = [message.id for message in messages]
-    rows = MessageLog.objects.filter(platform=user.platform, owner=user.owner, message_id__in=ids)
-    if or_stuck:
-        held = rows.exclude(delivery_id=None).values("delivery_id")
-        stuck = Delivery.objects.filter(_stuck(user), pk__in=held).values("pk")
-        rows = rows.filter(Q(delivery_id=None) | ~Q(delivery_id__in=stuck))
-    known = set(rows.values_list("message_id", flat=True))
-    return tuple(message for message in messages if message.id not in known)
+    holders = _holders(user, messages)
+    held = {delivery_id for delivery_id in holders.values() if delivery_id} if or_stuck else set()
+    stuck = set(Delivery.objects.filter(_stuck(user), pk__in=held).values_list("pk", flat=True)) if held else set()
+    return tuple(message for message in messages if message.id not in holders or holders[message.id] in stuck)
+
+
+def _holders(user: CrmUser, messages: Sequence[Message]) -> dict[str, uuid.UUID | None]:
+    """By message that has a row: the delivery that brings it into the CRM; None: it is there."""
+    rows = _rows(user.platform, user.owner, *(message.id for message in messages)) if messages else []
+    return {row.message_id: row.delivery_id for row in rows}
+
+
+def _rows_of(platform: str, owner: str, *message_ids: str) -> models.QuerySet[MessageLog]:
+    return MessageLog.objects.filter(platform=platform, owner=owner, message_id__in=message_ids)
+
+
+_rows = PreparedQuery(_rows_of)
 
 
 def _marked(
@@ -145,9 +160,7 @@ def _marked(
         for message in messages
     ]
     MessageLog.objects.bulk_create(rows, ignore_conflicts=True)
-    ids = [message.id for message in messages]
-    stored = MessageLog.objects.filter(platform=user.platform, owner=user.owner, message_id__in=ids)
-    holders = dict(stored.values_list("message_id", "delivery_id"))
+    holders = _holders(user, messages)
     if missing := [message for message in messages if message.id not in holders]:
         raise MessageNotStored(f"{len(missing)} of {len(messages)} messages got no row")
     return tuple(message for message in messages if holders[message.id] == delivery.pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import DatabaseError
@@ -149,13 +149,33 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, user_waits: b
             decision = decide(_situation(delivery, happened.event, user_waits=user_waits, was_changed=True))
         _note_for_circuit(delivery, happened)
         event.detail |= {"next": str(decision.next)} if happened.name else {}
-        outcome = _CARRY_OUT[decision.next](delivery, decision, happened, event)
-        event.target = _target(delivery)
-        if happened.error is not None and happened.error.said and delivery.record is not None:
-            event.detail["said"] = keep_reason(delivery.record, happened.error.said)
+        ending = _Ending(delivery, decision, happened, event)
+        if decision.next is Next.DONE:
+            event.along = ending.carry_out  # one transaction, and one flush, for the outcome and its event
+        else:
+            ending.carry_out()
+    outcome = ending.outcome
     if outcome.error is not None and not outcome.waits and user_waits:
         raise outcome.error
     return outcome
+
+
+@dataclass
+class _Ending:
+    """The end of an attempt: what was decided, and what it comes to for the user."""
+
+    delivery: Delivery
+    decision: Decision
+    happened: _Happened
+    event: Recording
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def carry_out(self) -> None:
+        delivery, error = self.delivery, self.happened.error
+        self.outcome = _CARRY_OUT[self.decision.next](delivery, self.decision, self.happened, self.event)
+        self.event.target = _target(delivery)
+        if error is not None and error.said and delivery.record is not None:
+            self.event.detail["said"] = keep_reason(delivery.record, error.said)
 
 
 def _situation(delivery: Delivery, event: Event, *, user_waits: bool, was_changed: bool = False) -> Situation:

@@ -8,8 +8,10 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from adapters.contract import (
@@ -23,6 +25,7 @@ from adapters.contract import (
     UnsupportedOperation,
 )
 from adapters.contract.write_fence import writes_until
+from audit.prepared import PreparedQuery
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations, placeholder_contacts
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
@@ -59,7 +62,7 @@ def find_contacts(
     the choices of forms. So does a login that the CRM has refused: the user is told at once, not when a log fails.
     """
     key = _key(phone)
-    kept = ContactMatch.objects.filter(user=user, key=key).first()
+    kept = next(iter(_kept(user.pk, key)), None)
     is_fresh = kept and timezone.now() - kept.fetched_at <= settings.CONTACT_CACHE
     if kept and is_fresh and not force and not is_login_refused(user):
         return dict(kept.result)
@@ -87,14 +90,24 @@ def find_contacts(
             keep_trace(user=user, phone=phone, matches=matches)
             placeholder_contacts.forget_named(user, phone, matches)
             if matches.contacts and not matches.notice:
-                ContactMatch.objects.update_or_create(
-                    user=user, key=key, defaults={"result": result, "fetched_at": timezone.now()}
+                ContactMatch.objects.bulk_create(
+                    [ContactMatch(user=user, key=key, result=result, fetched_at=timezone.now())],
+                    update_conflicts=True,
+                    unique_fields=["user", "key"],
+                    update_fields=["result", "fetched_at"],
                 )
             elif kept:
                 kept.delete()
 
         event.along = keep
     return result
+
+
+def _kept_for(user_id: UUID, key: str) -> QuerySet[ContactMatch]:
+    return ContactMatch.objects.filter(user_id=user_id, key=key)
+
+
+_kept = PreparedQuery(_kept_for)
 
 
 def _key(phone: PhoneNumber) -> str:

@@ -168,16 +168,17 @@ def is_login_refused(user: CrmUser) -> bool:
 
 @contextmanager
 def _login_watched(user: CrmUser) -> Iterator[None]:
-    rows = CrmUser.objects.filter(pk=user.pk, connected_at=user.connected_at)
+    connected_at = user.connected_at
     try:
         yield
     except SessionEnded:
         raise
     except CredentialsRejected:
+        rows = CrmUser.objects.filter(pk=user.pk, connected_at=connected_at)
         rows.update(last_error=_LOGIN_REFUSED, last_error_at=timezone.now())
         raise
     if is_login_refused(user):
-        rows.update(last_error="")
+        CrmUser.objects.filter(pk=user.pk, connected_at=connected_at).update(last_error="")
 
 
 def refuses_before_acting(platform: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from adapters.contract import ConnectorError, ContactMatches, PhoneNumber
 from audit.fields import Undecipherable
 from audit.middleware import current_request_id
+from audit.prepared import insert
 from connectors.models import CrmUser, LookUp
 from connectors.services.numbers import columns_of
 
@@ -32,13 +33,14 @@ def keep_trace(
         trace["notice"] = matches.notice.message if matches.notice else ""
     if error is not None:
         trace["error"], trace["said"] = type(error).__name__, error.said[:500]
-    LookUp.objects.create(
+    row = LookUp(
         user=user,
         request_id=current_request_id(),
         found=None if matches is None else min(len(matches.contacts), 32_000),
         trace=json.dumps(trace, ensure_ascii=False),
         **columns_of(phone),
     )
+    insert(row)
 
 
 def read_trace(look_up: LookUp) -> dict[str, Any]:
