@@ -141,7 +141,7 @@ class Processes:
             process.wait()
 
 
-def _start_all(processes: Processes, environment: dict[str, str]) -> None:
+def _start_server(processes: Processes, environment: dict[str, str]) -> None:
     reader = Environment(environment)
     server = web_server.command(
         host=environment["HOST"],
@@ -152,7 +152,11 @@ def _start_all(processes: Processes, environment: dict[str, str]) -> None:
     )
     web_server.allow_connections()
     processes.start("web server", *server[1:])
-    if reader.switch("WEB_DELIVERS", False):
+
+
+def _start_others(processes: Processes, environment: dict[str, str]) -> None:
+    """The worker and the sandbox CRM: later than the web server, which answers sooner so."""
+    if Environment(environment).switch("WEB_DELIVERS", False):
         pass  # the web server does the worker's work
     elif environment.get("REDIS_URL"):
         celery = ["-m", "celery", "-A", "config.celery", "worker", "--beat", "--pool", "threads"]
@@ -172,12 +176,11 @@ def _has_console(environment: dict[str, str]) -> bool:
     return Environment(environment).switch("CONSOLE", _has_sandbox(environment))
 
 
-def _wait_until_alive(environment: dict[str, str], processes: Processes, signals: Signals) -> bool:
-    url = f"http://{reachable_host(environment['HOST'])}:{environment['PORT']}/isAlive"
+def _wait_until_alive(url: str, processes: Processes, signals: Signals) -> bool:
     give_up = time.monotonic() + _ALIVE_WITHIN
     while time.monotonic() < give_up and not processes.ended():
         try:
-            with urllib.request.urlopen(url, timeout=2) as reply:
+            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - our own addresses
                 return bool(reply.status == 200)
         except OSError:
             signals.wait(0.1)
@@ -196,8 +199,12 @@ def run(signals: Signals) -> None:
     processes = Processes(environment)
     try:
         prepared = processes.output_of("prepare", "manage.py", "prepare", "--show-password", signals=signals)
-        _start_all(processes, environment)
-        if _wait_until_alive(environment, processes, signals):
+        _start_server(processes, environment)
+        server = f"http://{reachable_host(environment['HOST'])}:{environment['PORT']}/isAlive"
+        if _wait_until_alive(server, processes, signals):
+            _start_others(processes, environment)
+            if _has_sandbox(environment):
+                _wait_until_alive(f"http://127.0.0.1:{environment['SANDBOX_PORT']}/", processes, signals)
             _announce(environment, made, prepared)
             while not processes.ended():
                 signals.wait(0.2)

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -99,6 +98,8 @@ def _problem_of_postgresql() -> str:
 
 
 def _problem_of_redis() -> str:
+    import redis  # takes long, and most installations have none
+
     parts = urlsplit(settings.REDIS_URL)
     server = f"Redis at {parts.hostname}:{parts.port or 6379}" if parts.hostname else f"Redis at {parts.path}"
     try:

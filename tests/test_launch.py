@@ -196,16 +196,17 @@ def terminal(tmp_path):
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize(
-    "seen", ["Ctrl-C stops everything.", "", "Sandbox CRM on"], ids=["up", "preparing", "starting"]
+    ("seen", "process"),
+    [("Ctrl-C stops everything.", ""), ("", " prepare "), ("", "granian"), ("", "deliver"), ("", "testcrm")],
+    ids=["up", "preparing", "web server starts", "worker starts", "sandbox starts"],
 )
-def test_one_ctrl_c_stops_everything_without_a_traceback(terminal, seen):
+def test_one_ctrl_c_stops_everything_without_a_traceback(terminal, seen, process):
     started = terminal()
     started.read_until(seen)
-    if not seen:  # the launcher has its handlers as soon as its first child is there
-        give_up = time.monotonic() + 60
-        while not any("prepare" in line for line in started.left_over()) and time.monotonic() < give_up:
-            time.sleep(0.05)
-    assert started.left_over()
+    give_up = time.monotonic() + 120
+    while not any(process in line for line in started.left_over()) and time.monotonic() < give_up:
+        time.sleep(0.05)  # the launcher has its handlers as soon as its first child is there
+    assert any(process in line for line in started.left_over())
     took = started.press_ctrl_c()
     assert (started.process.returncode, started.left_over()) == (0, [])
     assert "Traceback" not in started.rest()
