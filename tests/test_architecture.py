@@ -40,6 +40,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     "adapters/contract/connections.py": {"urllib3"},
     "adapters/contract/http.py": {"requests", "urllib3"},
+    "adapters/contract/preparing.py": {"requests"},
     "adapters/contract/oauth.py": {"authlib"},
     "adapters/contract/phone.py": {"phonenumbers"},
     "adapters/contract/phone_lines.py": {"phonenumbers"},
