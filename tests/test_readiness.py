@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import io
+import json
 import re
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from adapters import readiness, registry
+from adapters import registry
 from adapters.contract import ContactMatches
+from adapters.readiness import checklist
 from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket]
@@ -42,7 +45,11 @@ def as_oauth(monkeypatch):
 
 def _table(capsys):
     """Step -> its outcome and the rest of the line."""
-    lines = capsys.readouterr().out.splitlines()
+    return _table_of(capsys.readouterr().out)
+
+
+def _table_of(text):
+    lines = text.splitlines()
     cells = [re.split(r"  +", line.strip(), maxsplit=2) for line in lines if "  " in line]
     return {cell[0]: (cell[1], cell[2]) for cell in cells if len(cell) == 3}, lines
 
@@ -64,6 +71,9 @@ def test_every_step_is_done_with_a_key_and_the_table_says_so(sandbox, capsys):
     assert table["Refresh the login"][0] == "not offered"
     assert table["Log out"][0] == "note"
     assert "still accepts the key" in table["Log out"][1]
+    assert table["Find it stored as (650) 555-0147"] == ("ok", table["Find it stored as (650) 555-0147"][1])
+    assert "lenient" in table["How strict the search is"][1]
+    assert "by hand: contact " in table["Clean up"][1]
     assert lines[-1].startswith("Left in the CRM, to be deleted there: contact ")
 
 
@@ -71,9 +81,9 @@ def test_what_is_left_in_the_crm_is_one_call_with_the_changed_note_and_one_conve
     _run("--field", "apiKey=another-key")
 
     conversation, call = sandbox.activities("another-key")
-    assert readiness.NOTES[1] in call["body"]
-    assert readiness.NOTES[0] not in call["body"]
-    assert conversation["body"].endswith(readiness.NOTES[1])
+    assert checklist.NOTES[1] in call["body"]
+    assert checklist.NOTES[0] not in call["body"]
+    assert conversation["body"].endswith(checklist.NOTES[1])
     left = capsys.readouterr().out.splitlines()[-1]
     assert f"call log {call['id']}" in left
     assert f"conversation {conversation['id']}" in left
@@ -95,10 +105,10 @@ def test_an_oauth_login_is_refreshed_and_its_logout_ends_it(sandbox, capsys, mon
 
     _run()
 
-    table, lines = _table(capsys)
-    assert lines[1].startswith(
-        f"{sandbox.url}/oauth/authorize?response_type=code&client_id=switchboard&state=platform%3D"
-    )
+    told = capsys.readouterr()
+    table, _ = _table_of(told.out)
+    address = f"{sandbox.url}/oauth/authorize?response_type=code&client_id=switchboard&state=platform%3D"
+    assert told.err.splitlines()[1].startswith(address)
     assert table["Refresh the login"] == ("ok", table["Refresh the login"][1])
     assert "the new token is accepted" in table["Refresh the login"][1]
     assert table["Log out"][0] == "ok"
@@ -141,7 +151,7 @@ def test_a_login_that_fails_ends_the_run_with_an_error(sandbox, capsys):
 
 
 def test_a_contact_the_search_does_not_find_is_a_failed_step(sandbox, capsys, monkeypatch):
-    monkeypatch.setattr(readiness, "_PAUSE", 0.05)
+    monkeypatch.setattr(checklist, "_PAUSE", 0.05)
     kind = registry.adapter_class(PLATFORM)
     blind = type("Adapter", (kind,), {"find_contacts": lambda self, phone: ContactMatches()})
     monkeypatch.setattr(registry, "adapter_class", lambda platform: blind)
@@ -181,3 +191,80 @@ def test_nothing_is_done_unless_the_person_agrees(sandbox, monkeypatch):
         call_command("crm_readiness", PLATFORM, "--field", "apiKey=c-key")
 
     assert sandbox.requests_seen() == []
+
+
+def _strict(monkeypatch):
+    """An adapter whose CRM compares whole texts: only the notations searched for are found."""
+    kind = registry.adapter_class(PLATFORM)
+    stored = {}
+
+    def create(self, draft):
+        contact = kind.create_contact(self, draft)
+        stored[contact.id] = (contact, draft.phone.e164 or draft.phone.raw)
+        return contact
+
+    def find(self, phone):
+        return ContactMatches(contacts=tuple(item for item, text in stored.values() if text in phone.variants))
+
+    strict = type("Adapter", (kind,), {"create_contact": create, "find_contacts": find})
+    monkeypatch.setattr(registry, "adapter_class", lambda platform: strict)
+
+
+def test_a_strict_search_is_told_with_the_formats_that_help(sandbox, capsys, monkeypatch):
+    _strict(monkeypatch)
+
+    _run("--field", "apiKey=strict-key", phone="+16505550148")
+
+    table, _ = _table(capsys)
+    outcome, detail = table["Find it stored as (650) 555-0148"]
+    assert outcome == "note"
+    assert 'only with the overriding format "(###) ###-####"' in detail
+    assert (
+        'strict: people should set the overriding number formats "(###) ###-####", "###-###-####"'
+        in (table["How strict the search is"][1])
+    )
+
+
+def test_without_a_terminal_it_asks_for_nothing_and_says_what_to_give(sandbox, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for arguments, told in (((), "give --yes"), (("--yes",), "give --field apiKey=... or --fields-from")):
+        with pytest.raises(CommandError, match=told) as error:
+            call_command("crm_readiness", PLATFORM, *arguments)
+        assert error.value.returncode == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"apiKey": "piped-key"}'))
+    _run("--fields-from", "-")
+    assert len(sandbox.activities("piped-key")) == 2
+
+
+def test_json_and_markdown_say_the_same_as_the_table(sandbox, capsys):
+    _run("--field", "apiKey=json-key", "--json", phone="+16505550149")
+    document = json.loads(capsys.readouterr().out)
+    assert document["failed"] == []
+    assert {"name", "outcome", "detail", "requests", "milliseconds"} == set(document["steps"][0])
+    assert any(item.startswith("call log ") for item in document["left"])
+    _run("--field", "apiKey=markdown-key", "--markdown", phone="+16505550151")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| Step | Outcome | Requests | ms | Detail |"
+    assert len(lines) >= len(document["steps"]) + 2
+
+
+def test_recorded_exchanges_hold_neither_secrets_nor_people(sandbox, capsys, tmp_path):
+    _run("--field", "apiKey=recorded-key", "--record", str(tmp_path / "kept"), phone="+16505550152")
+    files = sorted((tmp_path / "kept").iterdir())
+    texts = [file.read_text() for file in files]
+    assert any("log_a_call" in file.name for file in files)
+    name = json.loads(next(text for text in texts if '"Current user"' in text))["exchanges"][0]["response"]["json"][
+        "name"
+    ]
+    assert name in ("Test User", "scrubbed")
+    whole = "".join(texts)
+    for secret in ("recorded-key", "sandbox-secret", "Authorization"):
+        assert secret not in whole
+    assert "@" not in whole.replace("user@example.com", "")
+    (request,) = [item["request"] for item in _exchanges(texts, "Log a call") if item["request"]["method"] == "POST"]
+    assert request["json"]["external_id"].startswith("readiness-")
+
+
+def _exchanges(texts, step):
+    (document,) = [document for document in map(json.loads, texts) if document["step"] == step]
+    return document["exchanges"]

@@ -42,6 +42,8 @@ PAGES = {
     "desk_look_up": STAFF,
     "desk_placeholders": STAFF,
     "desk_export": AUDIT,
+    "desk_crms": STAFF,
+    "desk_try": ACT,
     "desk_text": NOBODY,  # AUDIT_KEEP_BODIES is off
     "desk_mark": ACT,
     "desk_contact": ACT,
@@ -102,6 +104,8 @@ def addresses(db):
 
     def address(name):
         name, _, key = name.partition(" ")
+        if name == "desk_try":
+            return reverse("admin:desk_try", args=["testCRM"])
         if key:
             pk = delivery.pk if DECISIONS[key].action == "delivery.decide" else user.pk
             return f"{reverse(f'admin:{name}', args=[key])}?ids={pk}"

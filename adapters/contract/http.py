@@ -17,7 +17,7 @@ import requests
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from adapters.contract import call_count, pacing, waiting, write_fence
+from adapters.contract import call_count, exchange_tap, pacing, waiting, write_fence
 from adapters.contract.call_count import count_calls
 from adapters.contract.errors import (
     ConnectorError,
@@ -287,6 +287,7 @@ class HttpClient:
         }
         if error is not None:
             line["error"] = type(error).__name__
+        exchange_tap.seen(prepared.body, reply)
         call_count.end(
             self._adapter,
             reply.status,

@@ -19,6 +19,7 @@ NAVIGATION = (
     ("audit_conversationlog_changelist", "Conversations", "audit.view_conversationlog"),
     ("connectors_crmuser_changelist", "Users", "connectors.view_crmuser"),
     ("desk_placeholders", "Contacts", "connectors.view_crmuser"),
+    ("desk_crms", "CRMs", "deliveries.view_delivery"),
     ("audit_auditevent_changelist", "Trail", "audit.view_auditevent"),
     ("auth_user_changelist", "Staff", "auth.view_user"),
 )

@@ -85,13 +85,8 @@ def start(request: HttpRequest) -> dict[str, Any]:
     days = int(asked) if asked in map(str, PERIODS) else PERIODS[0]
     now = timezone.now()
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    crms = {
-        platform: Crm(platform=platform, name=manifest.display_name, lacks=bool(registry.missing_secrets(manifest)))
-        for platform, manifest in registry.manifests().items()
-    }
+    crms = health()
     counts = _waiting(crms)
-    _circuits(crms)
-    _last_week(crms, now - timedelta(days=7))
     failed, total = _today(today)
     return {
         **counts,
@@ -102,6 +97,17 @@ def start(request: HttpRequest) -> dict[str, Any]:
         "periods": PERIODS,
         "chart": _chart(today, days),
     }
+
+
+def health() -> dict[str, Crm]:
+    """Each enabled CRM, and each that something is known of: whether it answers, and how the last week went."""
+    crms = {
+        platform: Crm(platform=platform, name=manifest.display_name, lacks=bool(registry.missing_secrets(manifest)))
+        for platform, manifest in registry.manifests().items()
+    }
+    _circuits(crms)
+    _last_week(crms, timezone.now() - timedelta(days=7))
+    return crms
 
 
 def _order(crm: Crm) -> tuple[bool, int, int, str]:
@@ -129,7 +135,7 @@ def _waiting(crms: dict[str, Crm]) -> dict[str, Any]:
         oldest = min(filter(None, (oldest, row["oldest"])))
         crm.waiting += row["number"]
         crm.oldest = min(filter(None, (crm.oldest, row["oldest"])))
-        if row["state"] == State.WAITING:
+        if row["state"] == State.WAITING and not crm.down:
             crm.next_try = row["next"]
     return {"waiting": waiting, "oldest": oldest, "undecided": undecided, "given_up": given_up}
 

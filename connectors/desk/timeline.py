@@ -60,6 +60,7 @@ _ACTIONS: dict[str, str] = {
     "contact.decide": "Decision of support about contacts",
     "contact.find": "Look-up of a number",
     "contact.search": "Search for a name",
+    "crm.try": "Trial of a CRM",
     "delivery.decide": "Decision of support",
     "session.connect": "Connecting",
     "session.disconnect": "Signing out",

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from connectors.desk import (
     call_page,
     contact_choice,
+    crms_page,
     decision_page,
     export_page,
     look_up_page,
@@ -16,6 +17,7 @@ from connectors.desk import (
     queue_page,
     search_page,
     text_page,
+    try_page,
     user_page,
 )
 
@@ -30,6 +32,8 @@ def urls_of(site: AdminSite) -> list[URLPattern]:
         path("desk/look-up/<uuid:look_up_id>/", site.admin_view(look_up_page.look_up), name="desk_look_up"),
         path("desk/queue/", site.admin_view(queue_page.queue), name="desk_queue"),
         path("desk/contacts/", site.admin_view(placeholder_page.placeholders), name="desk_placeholders"),
+        path("desk/crms/", site.admin_view(crms_page.crms), name="desk_crms"),
+        path("desk/crms/<slug:platform>/", site.admin_view(try_page.try_crm), name="desk_try"),
         path("desk/decide/<slug:key>/", site.admin_view(decision_page.decide), name="desk_decide"),
         path("desk/mark/<uuid:delivery_id>/", site.admin_view(marking.mark), name="desk_mark"),
         path("desk/contact/<uuid:delivery_id>/", site.admin_view(contact_choice.choose), name="desk_contact"),

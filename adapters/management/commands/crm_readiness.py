@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import getpass
+import json
+import logging
+import sys
+import warnings
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from adapters import registry
 from adapters.capabilities import columns
-from adapters.contract import Credentials, CrmAdapter, LoginForm, Manifest, OAuthCallback, parse_phone
+from adapters.contract import Manifest, parse_phone
 from adapters.opening import construct
-from adapters.readiness import FAILED, Checklist, MemoryCache, Step
+from adapters.readiness.checklist import FAILED, Checklist, MemoryCache, Step
+from adapters.readiness.login import (
+    Login,
+    LoginMistake,
+    asks_for_host,
+    authorisation,
+    fields_of,
+    hosts_of,
+    login_with,
+    uses_oauth,
+)
+from adapters.readiness.recording import recorded_to
+
+_HEAD = ("Step", "Outcome", "Requests", "ms", "Detail")
 
 
 class Command(BaseCommand):
     help = (
         "Does with a real account of a CRM what users do: login, current user, look-up in each notation, contact, call "
-        "log, SMS log, logout. Writes one contact, one call and one conversation, and says what is left to delete. "
-        "Exit status 1 if a step failed."
+        "log, SMS log, logout; says how strict the CRM's search is. Writes a few contacts, one call and one "
+        "conversation, and says what is left to delete. Without a terminal give --yes, and the login with --field, "
+        "--fields-from or --callback. Exit status 1 if a step failed, 2 if the arguments are wrong."
     )
     requires_system_checks = []  # one CRM's trouble is no reason not to try another
 
@@ -42,21 +60,37 @@ class Command(BaseCommand):
             help="field of the login form, or of the address after an OAuth login; what is missing is asked for "
             "(better so for secrets: arguments are visible to others on this machine)",
         )
+        parser.add_argument(
+            "--fields-from", metavar="FILE", default="", help="a JSON object of such fields; - is the standard input"
+        )
+        parser.add_argument(
+            "--callback", metavar="ADDRESS", default="", help="of an OAuth login: the address the browser ended at"
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask before writing into the CRM")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        form.add_argument("--markdown", action="store_true", help="print a table for an issue or a page")
+        parser.add_argument(
+            "--record", metavar="DIR", default="", help="write the exchanges of each step there, scrubbed, for fixtures"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         platform = registry.find_platform(options["platform"])
         if platform is None:
-            raise CommandError(f"There is no adapter for {options['platform']}; see list_adapters.")
+            raise CommandError(f"There is no adapter for {options['platform']}; see list_adapters.", returncode=2)
         manifest = registry.manifests()[platform]
         if missing := registry.missing_secrets(manifest):
-            raise CommandError(f"{manifest.display_name} is not configured: {', '.join(missing)} missing.")
+            names = ", ".join(missing)
+            raise CommandError(f"{manifest.display_name} is not configured: {names} missing.", returncode=2)
         phone = parse_phone(options["phone"], formats=options["formats"])
         if not phone.is_valid:
-            raise CommandError(f"{options['phone']} is not a valid telephone number.")
-        fields = dict(part.partition("=")[::2] for part in options["field"])
-        if not options["yes"] and input(f"Write test records into {manifest.display_name}? [y/N] ").lower() != "y":
-            raise CommandError("Nothing was done.")
+            raise CommandError(f"{options['phone']} is not a valid telephone number.", returncode=2)
+        fields = _given(options)
+        if not options["yes"]:
+            answer = _asked(f"Write test records into {manifest.display_name}? [y/N] ", "--yes")
+            if answer.lower() != "y":
+                raise CommandError("Nothing was done.")
+        login = self._login(manifest, options, fields)
         cache = MemoryCache()
         checklist = Checklist(
             manifest=manifest,
@@ -69,59 +103,97 @@ class Command(BaseCommand):
             now=timezone.now().replace(microsecond=0),
             patience=options["patience"],
         )
-        self._report(checklist, self._login(manifest, options["hostname"], fields))
+        with _without_log_lines():
+            steps = list(self._run(checklist, login, options, secrets=[*fields.values(), options["callback"]]))
+        self._report(manifest, checklist, steps, options)
 
-    def _report(self, checklist: Checklist, login: Callable[[CrmAdapter], Credentials]) -> None:
-        steps: list[Step] = []
-        for step in checklist.run(login):
+    def _run(
+        self, checklist: Checklist, login: Login, options: dict[str, Any], *, secrets: list[str]
+    ) -> Iterator[Step]:
+        for step in recorded_to(options["record"], checklist, login, secrets=secrets):
             if self.stderr.isatty():
                 self.stderr.write(f"{step.name}: {step.outcome}")
-            steps.append(step)
-        head = ("Step", "Outcome", "Requests", "ms", "Detail")
-        lines = [(step.name, step.outcome, str(step.requests), str(step.milliseconds), step.detail) for step in steps]
-        self.stdout.write(columns([head, *lines]))
-        if checklist.left:
-            self.stdout.write(f"Left in the CRM, to be deleted there: {', '.join(checklist.left)}.")
-        if failed := [step.name for step in steps if step.outcome == FAILED]:
+            yield step
+
+    def _report(self, manifest: Manifest, checklist: Checklist, steps: list[Step], options: dict[str, Any]) -> None:
+        failed = [step.name for step in steps if step.outcome == FAILED]
+        if options["json"]:
+            document = {"platform": manifest.name, "steps": [vars(step) for step in steps], "left": checklist.left}
+            self.stdout.write(json.dumps({**document, "failed": failed}, indent=2, ensure_ascii=False))
+        else:
+            lines = [
+                (item.name, item.outcome, str(item.requests), str(item.milliseconds), item.detail) for item in steps
+            ]
+            self.stdout.write(_as_markdown([_HEAD, *lines]) if options["markdown"] else columns([_HEAD, *lines]))
+            if checklist.left:
+                self.stdout.write(f"Left in the CRM, to be deleted there: {', '.join(checklist.left)}.")
+        if failed:
             raise CommandError(f"{len(failed)} of {len(steps)} steps failed: {', '.join(failed)}.")
 
-    def _login(self, manifest: Manifest, hostname: str, fields: dict[str, str]) -> Callable[[CrmAdapter], Credentials]:
-        if manifest.server.auth.type == "oauth":
-            callback = self._callback(manifest, hostname, fields)
-            return lambda adapter: adapter.exchange_code(callback)
-        form = LoginForm(fields={**fields, **self._asked(manifest, fields)}, hostname=hostname)
-        return lambda adapter: adapter.login(form)
+    def _login(self, manifest: Manifest, options: dict[str, Any], fields: dict[str, str]) -> Login:
+        """Asks for what was not given. Fields are typed without being shown."""
+        if asks_for_host(manifest) and not options["hostname"]:
+            options["hostname"] = _asked(f"Host of the {manifest.display_name} account: ", "--hostname")
+        elif (hosts := hosts_of(manifest)) and not options["hostname"]:
+            options["hostname"] = hosts[0][0]
+        try:
+            if not uses_oauth(manifest):
+                for field in fields_of(manifest):
+                    if field.name not in fields:
+                        fields[field.name] = _typed(f"{field.title}: ", f"--field {field.name}=... or --fields-from")
+            elif not options["callback"]:
+                address, _, _ = authorisation(manifest, options["hostname"])
+                self.stderr.write(
+                    f"Open this address, log in, and paste the address that the browser ends at:\n{address}"
+                )
+                options["callback"] = _asked("> ", "--callback")
+            return login_with(manifest, hostname=options["hostname"], fields=fields, address=options["callback"])
+        except LoginMistake as mistake:
+            raise CommandError(str(mistake), returncode=2) from None
 
-    def _asked(self, manifest: Manifest, fields: dict[str, str]) -> dict[str, str]:
-        """The fields of the login page that were not given as arguments; typed without being shown."""
-        page = manifest.client["auth"]["apiKey"]["page"]
-        return {
-            item["const"]: getpass.getpass(f"{item['title']}: ")
-            for item in page.get("content", [])
-            if item.get("const") and item["const"] not in fields
-        }
 
-    def _callback(self, manifest: Manifest, hostname: str, fields: dict[str, str]) -> OAuthCallback:
-        """Sends the person to the CRM's authorisation page, as the extension does; takes the address they end at."""
-        variables = {**registry.secrets_for(manifest), "APP_SERVER": settings.APP_SERVER}
-        oauth = manifest.client_half(variables)["auth"]["oauth"]
-        state = oauth.get("customState") or f"platform={manifest.name}"
-        scope = f"&{oauth['scope']}" if oauth.get("scope") else ""
-        self.stdout.write(
-            "Open this address, log in, and paste the address that the browser ends at:\n"
-            f"{oauth['authUrl']}?response_type=code&client_id={quote(oauth['clientId'])}{scope}"
-            f"&state={quote(state)}&redirect_uri={quote(oauth['redirectUri'], safe='')}"
-        )
-        parts = urlsplit(input("> ").strip())
-        query = dict(parse_qsl(parts.query))
-        if query.get("state") != state:
-            raise CommandError("The address does not carry the state of this login.")
-        if not query.get("code"):
-            raise CommandError("The address holds no code: the CRM did not agree.")
-        further = {name: value for name, value in query.items() if name not in ("code", "state")}
-        return OAuthCallback(
-            code=query["code"],
-            redirect_uri=f"{parts.scheme}://{parts.netloc}{parts.path}",
-            hostname=hostname or query.get("hostname", ""),
-            fields={**further, **fields},
-        )
+def _given(options: dict[str, Any]) -> dict[str, str]:
+    fields = dict(part.partition("=")[::2] for part in options["field"])
+    source = options["fields_from"]
+    if not source:
+        return fields
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        more = json.loads(text)
+        return {**{str(name): str(value) for name, value in more.items()}, **fields}
+    except OSError as error:
+        raise CommandError(f"{source} cannot be read: {error.strerror}.", returncode=2) from None
+    except (ValueError, AttributeError):
+        raise CommandError(f"{source} does not hold a JSON object.", returncode=2) from None
+
+
+def _asked(prompt: str, instead: str) -> str:
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        raise CommandError(f"There is no terminal to ask at: give {instead}.", returncode=2) from None
+
+
+def _typed(prompt: str, instead: str) -> str:
+    """Without a terminal ``getpass`` would show what is typed: it only warns of that."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(prompt)
+    except (getpass.GetPassWarning, EOFError):
+        raise CommandError(f"There is no terminal to ask at: give {instead}.", returncode=2) from None
+
+
+def _as_markdown(lines: list[tuple[str, ...]]) -> str:
+    head, *rest = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    return "\n".join([head, "|---|---|---:|---:|---|", *rest])
+
+
+@contextmanager
+def _without_log_lines() -> Iterator[None]:
+    """The table stands alone; what goes wrong is in it."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

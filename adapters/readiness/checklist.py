@@ -38,6 +38,7 @@ from adapters.contract import (
 )
 from adapters.contract.errors import ConnectorError
 from adapters.contract.http import count_calls
+from adapters.readiness.notations import Finding, Stored, looked_up_with, notations, verdict
 
 OK, FAILED, NOTE, NOT_OFFERED = "ok", "FAILED", "note", "not offered"
 NOTES = ("Readiness check, first note", "Readiness check, second note")
@@ -112,6 +113,9 @@ class Checklist:
             yield from self._do("List users", lambda: f"{len(self.adapter.list_users())} users")
             yield from self._with_contact()
         yield from self._do("Log out", self._log_out)
+        if self.left:
+            detail = f"to be deleted in {self.manifest.display_name} by hand: {', '.join(self.left)}"
+            yield Step(name="Clean up", outcome=NOTE, detail=detail)
 
     # --- login and logout --------------------------------------------------------------------------
 
@@ -166,6 +170,7 @@ class Checklist:
         contact = created[0]
         for notation in dict.fromkeys(filter(None, _notations(self.phone))):
             yield from self._do(f"Look up {notation}", partial(self._look_up, notation, contact))
+        yield from self._with_notations()
         yield from self._do("Search the name", lambda: self._search_name(contact))
         ref = ContactRef(id=contact.id, type=contact.type, name=contact.name, phone=self.phone.e164)
         yield from self._with_call(ref)
@@ -180,6 +185,35 @@ class Checklist:
             return len(ids) if contact.id in ids else 0
 
         return f"{self._soon(found, 'the contact is not found')} found, the new one among them"
+
+    def _with_notations(self) -> Iterator[Step]:
+        """Contacts stored in other notations, looked up by E.164, then with the overriding format for them."""
+        findings: list[Finding] = []
+
+        def try_one(stored: Stored) -> str:
+            name = f"Readiness Check {self.now:%Y%m%d%H%M%S}-{len(findings) + 2}"
+            phone = replace(self.phone, e164="", raw=stored.written, national_format=stored.written)
+            contact = self.adapter.create_contact(ContactDraft(name=name, phone=phone, type=self.contact_type))
+            self._leave("contact", contact.id)
+
+            def is_found(template: str) -> bool:
+                matches = self.adapter.find_contacts(looked_up_with(self.phone, template))
+                return contact.id in [match.id for match in matches.contacts]
+
+            give_up = time.monotonic() + self.patience
+            while not (with_format := is_found(stored.template)) and time.monotonic() < give_up:
+                time.sleep(_PAUSE)
+            plain = is_found("")
+            findings.append(Finding(stored=stored, plain=plain, with_format=with_format))
+            if plain:
+                return "found by the E.164 form"
+            how = f'only with the overriding format "{stored.template}"' if with_format else "not found"
+            raise _Remark(how)
+
+        for stored in notations(self.phone):
+            yield from self._do(f"Find it stored as {stored.written}", partial(try_one, stored))
+        if findings:
+            yield Step(name="How strict the search is", outcome=NOTE, detail=verdict(findings))
 
     def _search_name(self, contact: Contact) -> str:
         def found() -> int:
