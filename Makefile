@@ -7,6 +7,8 @@ ifneq ($(origin PYTHON),undefined)
 export PYTHON
 endif
 export HOST PORT SANDBOX_PORT
+# Where Python may keep no bytecode, each of the hundreds of processes that the tests start compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
   || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
   $(or $(PYTHON),python3) config/install.py $(VENV)
@@ -28,22 +30,35 @@ run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and
 dev: environment ## the same with DEBUG, starting anew when a file changes
 	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
 
-test: environment ## the whole suite on SQLite
-	$(BIN)/pytest -q -n 2 --dist loadfile
+TEST := $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+test: environment ## the whole suite on SQLite, but for the pages in Chromium (make test-browser)
+	@$(TEST) -m "not browser"
+	@echo "Left out: the pages in Chromium (make test-browser) and what needs PostgreSQL (make test-services)."
 
+CHECKS := check-types check-style check-migrations check-settings check-packages check-security check-adapters
 check: environment ## format, lint, types, Django's checks, migrations up to date
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS)
+
+.PHONY: $(CHECKS)
+check-types:  # takes the longest: begins first
+	DEBUG=on $(BIN)/mypy adapters audit connectors config deploy simulation
+check-style:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	DEBUG=on $(BIN)/mypy adapters audit connectors config deploy simulation
+check-migrations:
 	DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
+check-settings:
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check
+check-packages:
 	$(BIN)/pip check --disable-pip-version-check
+check-security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r adapters audit config connectors manage.py
+check-adapters:
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
 
 test-services: environment ## the suite on PostgreSQL and Redis
 	@if $(BIN)/python -m tests.services; then \
-	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -q -n 2 --dist loadfile --only-database; \
+	  DATABASE_URL=$${TEST_DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(TEST) -m "not browser" --only-database; \
 	else echo "SKIPPED: no PostgreSQL at $${TEST_DATABASE_URL:-127.0.0.1:5432}"; fi
 
 MATRIX ?= all
@@ -51,7 +66,7 @@ test-matrix: environment ## the suite under other Pythons that are installed, th
 	@$(BIN)/python -m tests.matrix $(MATRIX)
 
 test-browser: environment ## the pages in Chromium
-	@if command -v chromium chromium-browser >/dev/null; then $(BIN)/pytest -q -m browser; \
+	@if command -v chromium chromium-browser >/dev/null; then $(TEST) -m browser; \
 	else echo "SKIPPED: no Chromium (apt-get install chromium)"; fi
 
 chaos: environment ## kills servers and workers while a CRM misbehaves; prints what was logged, lost and doubled

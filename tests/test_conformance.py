@@ -74,6 +74,7 @@ def test_a_recorded_exchange_gives_what_its_fixture_says(case):
     assert not faults, _listed(faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_failure_at_any_exchange_becomes_the_right_error_and_repeats_no_write(case):
     document, manifest = case.load(), registry.manifests()[case.platform]
