@@ -107,6 +107,18 @@ def carriage_returns(body: str) -> str:
     return body.replace("\n", "\r\n")
 
 
+def lone_returns(body: str) -> str:
+    return body.replace("\n", "\r")
+
+
+def line_separators(body: str) -> str:
+    return body.replace("\n", "\u2028")
+
+
+def next_lines(body: str) -> str:
+    return body.replace("\n", "\x85")
+
+
 def bullets(body: str) -> str:
     return re.sub(r"^- (?=[A-Z][A-Za-z/ ]+:)", "• ", body, flags=re.MULTILINE)
 
@@ -195,7 +207,7 @@ EDITORS: dict[LogFormat, tuple[tuple[Rewriting, ...], ...]] = {
         (plain_hard_blanks, bullets, dashes),
         (lines_apart,),
         (trailing_blanks,),
-        (carriage_returns,),
+        (carriage_returns, lone_returns, line_separators, next_lines),
     ),
     LogFormat.MARKDOWN: (
         (lines_under_headings,),
@@ -203,6 +215,6 @@ EDITORS: dict[LogFormat, tuple[tuple[Rewriting, ...], ...]] = {
         (hard_breaks,),
         (listed, listed_with_hyphens, underscores, bold_colons),
         (escapes,),
-        (carriage_returns,),
+        (carriage_returns, lone_returns, line_separators, next_lines),
     ),
 }

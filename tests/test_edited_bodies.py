@@ -41,7 +41,7 @@ def read(body, log_format):
 
 def count(body, log_format, label):
     """How often a label stands in a body, in whatever dress."""
-    lines = read(body, log_format).replace("\r", "").split("\n")
+    lines = re.split("\r\n|[\n\r\u2028\u2029\x85]", read(body, log_format))
     bare = [re.sub(r"^[\s\-•·–—*_#]+|[\s*_#:]+$", "", line.split(":")[0]) for line in lines]
     return sum(" ".join(text.split()).casefold() == label.casefold() for text in bare)
 
@@ -146,6 +146,42 @@ def test_bold_words_of_a_person_are_no_sections_of_ours():
     assert after == body.replace(": x<", ": y<") + (
         "<li><b>Duration</b>: 1 second</li><div><b>AI Note</b><br>a</div><br><div><b>Transcript</b><br>t</div><br>"
     )
+
+
+@pytest.mark.parametrize("newline", ["\r", "\r\n", "\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("log_format", [PLAIN, MARKDOWN])
+def test_a_text_comes_back_with_the_newlines_that_its_crm_gave_it(log_format, newline):
+    members = {"note": "Wants a quote\nsoon", "subject": "Call", "result": "Accepted", "ai_note": "one\ntwo"}
+    body = f"{compose(log_format, **members)}\nOwn paragraph.\n"
+    stored = body.replace("\n", newline)
+    assert read_note(stored, log_format) == "Wants a quote\nsoon"
+    changes = {"note": "New\nnote", "result": "Missed", "ai_note": "three", "recording_link": REC}
+    assert update(stored, log_format, **changes) == update(body, log_format, **changes).replace("\n", newline)
+
+
+def test_a_sign_that_ends_lines_elsewhere_hides_no_label_of_ours_in_peoples_text():
+    for log_format in (PLAIN, MARKDOWN):
+        text = {PLAIN: "a\u2028- Summary: x\r- Note: y", MARKDOWN: "a\u2028## Call details\r**Summary**: x"}[log_format]
+        body = compose(log_format, note=text, subject="s", transcript=f"{text}\u2028\u2028z")
+        assert read_note(body, log_format) == text
+        assert read_subject(body, log_format) == "s"
+        assert update(body, log_format, note=text, transcript="t").count("z") == 0
+
+
+def test_a_note_in_a_body_of_one_line_ends_where_the_next_label_of_ours_begins():
+    rest = " - Summary: Call - Duration: 1 second - AI Note: one two --- END  Own paragraph."
+    body = f"- Note: Wants a quote{rest}"
+    assert read_note(body, PLAIN) == "Wants a quote"
+    after = update(body, PLAIN, note="New", has_duration=True, duration=5)
+    assert after == f"- Note: New{rest}\n- Duration: 5 seconds\n"
+    assert update(after, PLAIN, note="Newer", has_duration=True, duration=5) == after.replace("New", "Newer")
+
+
+@pytest.mark.parametrize("note", ["see - Result: fine", "twice - Result: a - Result: b", "a -Result: x, - Date: y"])
+def test_a_label_of_ours_within_a_line_of_a_note_is_part_of_it(note):
+    body = compose(PLAIN, note=note, subject="s")
+    assert read_note(body, PLAIN) == note
+    assert read_note(update(body, PLAIN, note="New"), PLAIN) == "New"
 
 
 @pytest.mark.parametrize(

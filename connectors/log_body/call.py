@@ -7,7 +7,8 @@ from datetime import tzinfo
 
 from adapters.contract import LogFormat, Options
 from connectors.log_body.call_details import CallDetails, Wanted, wanted_note, wanted_sections
-from connectors.log_body.markup import escape, with_its_newlines
+from connectors.log_body.line_breaks import with_its_newlines
+from connectors.log_body.markup import escape
 from connectors.log_body.places import Edit, Place, Places, applied
 from connectors.log_body.reading import note_in, places_in
 from connectors.log_body.rendering import render, render_value
@@ -51,7 +52,7 @@ def update_call(
         edits = [*_note_edits(places, note, log_format), *_section_edits(body, places, wanted, log_format)]
         return applied(body, edits)
 
-    body = with_its_newlines(body, updated)
+    body = with_its_newlines(body, log_format, updated)
     return body if limit is None else fitted(body, limit, log_format)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 
 from adapters.contract import Direction, LogFormat, Options, Party
 from connectors.log_body.clock import DEFAULT_PATTERN, format_duration, format_time
+from connectors.log_body.line_breaks import with_newlines
 from connectors.log_body.sections import SECTIONS, Section
 
 #: What an update adds where a person has written the note.
@@ -110,7 +111,7 @@ def _value(name: str, details: CallDetails, options: Options, zone: tzinfo) -> s
     value = getattr(details, name)
     if value is None or isinstance(value, bool | dict | list):
         return ""
-    return str(value).replace("\r\n", "\n").replace("\r", "\n")
+    return with_newlines(str(value))
 
 
 def _leg_line(leg: Leg, *, first: bool) -> str:

@@ -11,7 +11,8 @@ from adapters.contract import ContactRef, LogFormat, Message, MessageKind
 from connectors.log_body.clock import clock, local_time, long_date
 from connectors.log_body.day import Day, Entry, find_day, is_rule, same_words
 from connectors.log_body.html_tokens import text_of
-from connectors.log_body.markup import escape, with_its_newlines
+from connectors.log_body.line_breaks import each_line, with_its_newlines, with_newlines
+from connectors.log_body.markup import escape
 from connectors.log_body.places import Edit, applied
 from connectors.log_body.wording import said, speaker
 
@@ -85,7 +86,7 @@ def _entry(message: Message, contact: ContactRef, user_name: str, log_format: Lo
     sender, time, text = speaker(message, contact, user_name), clock(message.sent_at, zone), said(message)
     if log_format is LogFormat.HTML:
         return f"<li>{escape(sender)} {time}<br><b>{escape(text)}</b></li>"
-    text = "\n".join(f" {line}" if is_rule(line.lstrip(" "), log_format) else line for line in text.split("\n"))
+    text = each_line(with_newlines(text), lambda line: f" {line}" if is_rule(line.lstrip(" "), log_format) else line)
     if log_format is LogFormat.MARKDOWN:
         return f"**{sender}** {time}\n{text}\n\n"
     return f"{sender} {time}\n{text}\n\n"
@@ -126,7 +127,7 @@ def append_messages(
             return _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
         return _with_new_block(body, [_entry(m, contact, user_name, log_format, zone) for m in fresh], log_format)
 
-    return with_its_newlines(body, appended)
+    return with_its_newlines(body, log_format, appended)
 
 
 def _grown(

@@ -6,6 +6,7 @@ import re
 
 from adapters.contract import LogFormat
 from connectors.log_body.html_call import html_places
+from connectors.log_body.line_breaks import newline_of
 from connectors.log_body.places import Place, Places
 from connectors.log_body.text_call import text_places
 from connectors.log_body.text_labels import unshielded
@@ -27,7 +28,7 @@ def note_in(place: Place, log_format: LogFormat) -> str:
 def read_note(body: str, log_format: LogFormat) -> str:
     """The agent's note in a body; "" when it has none."""
     if log_format is not LogFormat.HTML:
-        body = body.replace("\r\n", "\n")
+        body = body.replace(newline_of(body, log_format), "\n")
     place = places_in(body, log_format).note
     return note_in(place, log_format) if place else ""
 

@@ -14,6 +14,7 @@ from connectors.log_body.text_labels import (
     Line,
     Mark,
     lines_of,
+    lost_newline,
     markdown_mark,
     plain_mark,
 )
@@ -76,6 +77,8 @@ class _Plain(_Text):
 
     def _note(self, index: int, mark: Mark, following: int) -> Place:
         end = max(mark.value, self.without_newlines(mark.value, self.line_start(following)))
+        if (within := lost_newline(self.body, mark.value, end)) >= 0:
+            end = within
         blank = self.body[mark.value : mark.value + 1] == " "
         if mark.name == NOTE:
             return self.place(mark.value + blank, end, "" if blank else " ")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.contract import LogFormat
+from connectors.log_body.line_breaks import NEWLINE, each_line
 from connectors.log_body.sections import AGENT_NOTES, CALL_DETAILS, SECTIONS, Kind, Section
 
 NOTE = "Note"
@@ -27,6 +28,8 @@ def _words(labels: list[str]) -> str:
 
 
 _PLAIN_LABEL = re.compile(rf"{_MARK}({_words([*_SECTIONS, NOTE, AGENT_NOTES])})\s*:")
+#: A label within a line, where a CRM has put a blank for the newline before it.
+_PLAIN_LABEL_WITHIN = re.compile(rf"(?<=\S)[ \t]+(?={_PLAIN_LABEL.pattern})")
 _PLAIN_END = re.compile(rf"{_DASHES}\s*(JOURNEY\s+)?END\s*$")
 _MARKDOWN_LABEL = re.compile(rf"(?:\\?{_MARK})?{_BOLD}\s*({_words([*_SECTIONS])})\s*(?:{_BOLD}\s*:|:\s*{_BOLD})")
 _HEADING_WORDS = _words([*_BLOCKS, AGENT_NOTES, CALL_DETAILS])
@@ -55,12 +58,12 @@ class Mark:
 
 
 def lines_of(body: str) -> list[Line]:
-    """The lines of a body, without their ``\\n`` or ``\\r\\n``."""
+    """The lines of a body, without their newlines, whatever sign they are."""
     found, start = [], 0
-    for text in body.split("\n"):
-        found.append(Line(start, start + len(text.removesuffix("\r")), text.removesuffix("\r")))
-        start += len(text) + 1
-    return found
+    for newline in NEWLINE.finditer(body):
+        found.append(Line(start, newline.start(), body[start : newline.start()]))
+        start = newline.end()
+    return [*found, Line(start, len(body), body[start:])]
 
 
 def plain_mark(lines: list[Line], index: int) -> Mark | None:
@@ -72,6 +75,15 @@ def plain_mark(lines: list[Line], index: int) -> Mark | None:
     if found := _PLAIN_END.match(line.text):
         return Mark(JOURNEY_END if found[1] else END)
     return None
+
+
+def lost_newline(body: str, start: int, end: int) -> int:
+    """Where the first of at least two labels stands in the middle of a line; -1: nowhere.
+
+    A CRM that puts all of a text into one line leaves nothing else to tell where the note ends.
+    """
+    found = list(_PLAIN_LABEL_WITHIN.finditer(body, start, end))
+    return found[0].start() if len({match[1] for match in found}) > 1 else -1
 
 
 def markdown_mark(lines: list[Line], index: int) -> Mark | None:
@@ -118,7 +130,7 @@ def shielded(text: str, log_format: LogFormat) -> str:
     is_ours = _LOOKS_LIKE_OURS.get(log_format)
     if is_ours is None:
         return text
-    return "\n".join(f" {line}" if is_ours(line.lstrip(" ")) else line for line in text.split("\n"))
+    return each_line(text, lambda line: f" {line}" if is_ours(line.lstrip(" ")) else line)
 
 
 def unshielded(text: str, log_format: LogFormat) -> str:
@@ -126,4 +138,4 @@ def unshielded(text: str, log_format: LogFormat) -> str:
     is_ours = _LOOKS_LIKE_OURS.get(log_format)
     if is_ours is None:
         return text
-    return "\n".join(line[1:] if line[:1] == " " and is_ours(line.lstrip(" ")) else line for line in text.split("\n"))
+    return each_line(text, lambda line: line[1:] if line[:1] == " " and is_ours(line.lstrip(" ")) else line)
