@@ -199,6 +199,7 @@ def test_a_sandbox_that_refuses_is_told_in_a_sentence(client, status, expected):
     assert reply.json()["error"]
 
 
-def test_a_real_crm_has_no_such_switches(client):
-    user = CrmUserFactory(platform="insightly")
+@pytest.mark.parametrize("platform", ["insightly", "exampleCRM"])
+def test_other_crms_have_no_such_switches(client, platform):
+    user = CrmUserFactory(platform=platform)
     assert order(client, user, {"trouble": "down"}).status_code == 404

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+
 import pytest
 
 from tests.browser import EXECUTABLE, browser
@@ -26,7 +31,13 @@ def sandbox(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, sandbox):
     folder = tmp_path_factory.mktemp("console")
-    with live_server(folder, SANDBOX="on", TEST_CRM_URL=sandbox.url, WEB_DELIVERS="on") as running:
+    clio = {
+        "CLIO_CLIENT_ID": "id-us",
+        "CLIO_EU_CLIENT_ID": "id-eu",
+        "CLIO_CLIENT_SECRET": "x",
+        "CLIO_EU_CLIENT_SECRET": "x",
+    }
+    with live_server(folder, SANDBOX="on", TEST_CRM_URL=sandbox.url, WEB_DELIVERS="on", **clio) as running:
         yield running
 
 
@@ -211,6 +222,58 @@ def test_a_login_on_the_vendors_own_page_and_back(visitor, sandbox):
     visitor.page.wait_for("/apiKeyLogin|oauth-callback/.test(document.querySelector('#exchange-list').textContent)")
     visitor.ask("document.querySelectorAll('#exchange-list details').forEach((one) => one.open = true)")
     visitor.sees("code%3D'\"$CODE\"'", "#exchanges")
+
+
+def test_a_real_crm_is_left_for_at_the_address_of_its_region(visitor):
+    visitor.sees("Bullhorn lacks BULLHORN_CLIENT_ID, BULLHORN_CLIENT_SECRET.")
+    visitor.ask("window.open = (address) => { window.opened = address; }")
+    visitor.press("Clio")
+    visitor.type("Region", "EU")
+    visitor.press("Sign in on Clio's own page")
+    back = "https%3A%2F%2Fringcentral.github.io%2Fringcentral-embeddable%2Fredirect.html"
+    assert visitor.ask("window.opened") == (
+        "https://eu.app.clio.com/oauth/authorize?response_type=code&client_id=id-eu"
+        f"&state=platform%3Dclio&redirect_uri={back}"
+    )
+
+
+def test_a_crm_without_code_can_be_played_as_well(visitor, sandbox):
+    visitor.press("Example CRM")
+    visitor.type("API key", "key-without-code")
+    visitor.press("Log in")
+    visitor.sees("Make a call ring")
+    ring(visitor)
+    log(visitor)
+    visitor.sees("Call logged")
+    assert len(sandbox.activities("key-without-code")) == 1
+    assert visitor.ask("document.getElementById('trouble').hidden && document.getElementById('record').hidden")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_the_commands_do_the_same_in_a_terminal(visitor, sandbox, tmp_path):
+    key = "key-for'curl"
+    visitor.log_in(key)
+    visitor.log_call(note='It\'s "quoted" & costs $5')
+    visitor.sees("Call logged")
+    token = visitor.ask("JSON.parse(sessionStorage.getItem('switchboard-console')).token")
+    (activity,) = sandbox.activities(key)
+    sandbox.request("DELETE", f"/api/activities/{activity['id']}", key=key)
+    commands = visitor.ask(
+        "[...document.querySelectorAll('pre[aria-label=\"Request as curl\"]')].map((one) => one.textContent)"
+    )
+    (again,) = [command for command in commands if "/callLog'" in command]
+    (login,) = [command for command in commands if "/apiKeyLogin'" in command]
+    (look_up,) = [command for command in commands if "/contact?" in command]
+    environment = {"PATH": os.environ["PATH"], "JWT": token, "API_KEY": key}
+
+    def run(command):
+        return json.loads(subprocess.check_output(["bash", "-c", command], env=environment, stderr=subprocess.DEVNULL))
+
+    assert run(look_up)["contact"][0]["name"] == "Luke Skywalker"
+    assert run(login)["name"]
+    assert "Existing log" in run(again)["returnMessage"]["message"]
+    assert run(again.replace(activity["external_id"], "another"))["successful"]
+    assert 'It\'s "quoted" & costs $5' in sandbox.activities(key)[0]["body"]
 
 
 def test_a_login_that_was_not_begun_here_is_not_finished(visitor):

@@ -105,6 +105,17 @@ def test_a_line_of_the_example_can_be_taken_as_it_stands(tmp_path):
     assert variables.file_values(file) == OFFERED
 
 
+@pytest.mark.parametrize(("variables", "is_named"), [({}, True), ({"CONSOLE": "off"}, False)])
+def test_the_banner_says_where_everything_is(capsys, variables, is_named):
+    environment = {"APP_SERVER": "http://127.0.0.1:8000", "SANDBOX": "on", "TEST_CRM_URL": "http://127.0.0.1:8070"}
+    launch._announce({**environment, **variables}, [], "Administrator: admin")
+    text = capsys.readouterr().out
+    for place in ("crmManifest", "api/docs/", "admin/"):
+        assert f"http://127.0.0.1:8000/{place}\n" in text
+    assert "http://127.0.0.1:8070/\n" in text
+    assert ("http://127.0.0.1:8000/\n" in text) is is_named
+
+
 class Terminal:
     """`make run` in a terminal of its own, without make."""
 

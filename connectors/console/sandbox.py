@@ -40,9 +40,11 @@ def sandbox(request: HttpRequest, user: CrmUser) -> JsonResponse:
         return JsonResponse({"error": "The sandbox has ended this login. Please log in again."}, status=409)
     except ConnectorError as error:
         return JsonResponse({"error": error.reason or "The sandbox did not answer. Is it running?"}, status=502)
-    if order == "":
+    if order == "" and shown is not None:
         circuit.note_answer(user.crm)
         wake(user)
+    if shown is None:
+        return JsonResponse({"error": "This CRM's adapter is one that has no switches."}, status=404)
     return JsonResponse(shown)
 
 
@@ -54,8 +56,11 @@ def _order(request: HttpRequest) -> str:
     return kind
 
 
-def _asked(user: CrmUser, order: str | None) -> dict[str, Any]:
-    """Past the CRM's pace, shares and circuit: what is ordered there would keep this away, too."""
+def _asked(user: CrmUser, order: str | None) -> dict[str, Any] | None:
+    """Past the CRM's pace, shares and circuit: what is ordered there would keep this away, too.
+
+    None where the adapter puts the login into each request by itself, as definitions do.
+    """
     if user.needs_refresh(timezone.now()):
         refresh_credentials(user, used=user.access_token)
     adapter = build_adapter(
@@ -65,5 +70,7 @@ def _asked(user: CrmUser, order: str | None) -> dict[str, Any]:
         owner=user.owner,
         pace_key=f"console:{user.pk}",
     )
+    if not adapter.auth_headers(adapter.context):
+        return None
     reply = adapter.http.get(_PATH) if order is None else adapter.http.post(_PATH, json={"trouble": order})
     return dict(reply)

@@ -62,5 +62,5 @@ function parsed(text) {
 export async function ask(path, { method = "GET", body } = {}) {
   const headers = { Authorization: `Bearer ${token()}`, ...(body ? { "Content-Type": "application/json" } : {}) };
   const reply = await asked(`/console/${path}`, { method, headers, body: body && JSON.stringify(body) });
-  return { ok: reply.ok, data: reply.data, error: reply.data?.error ?? (reply.ok ? "" : reply.text) };
+  return { ok: reply.ok, status: reply.status, data: reply.data, error: reply.data?.error ?? (reply.ok ? "" : reply.text) };
 }

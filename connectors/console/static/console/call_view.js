@@ -34,43 +34,90 @@ function showKeypad(view) {
     clear();
     showCall(view, (current = ring(direction, text.trim())), true);
   };
-  const picks = sandbox(platformName()) && h("div", {},
-    h("h4", {}, "Or let one of the sandbox's numbers call"),
-    h("ul", { class: "choices" }, NUMBERS.map(([text, what]) => h("li", {},
-      button(text || "Withheld", () => start("Inbound", text), { "data-number": text }), h("span", { class: "quiet" }, ` ${what}`)))));
+  const picks =
+    sandbox(platformName()) &&
+    h(
+      "div",
+      {},
+      h("h4", {}, "Or let one of the sandbox's numbers call"),
+      h(
+        "ul",
+        { class: "choices" },
+        NUMBERS.map(([text, what]) =>
+          h(
+            "li",
+            {},
+            button(text || "Withheld", () => start("Inbound", text), { "data-number": text }),
+            h("span", { class: "quiet" }, ` ${what}`),
+          ),
+        ),
+      ),
+    );
   const submit = (event) => {
     event.preventDefault();
     start("Inbound", number.value);
   };
-  fill(view,
+  fill(
+    view,
     h("h3", {}, "Make a call ring"),
-    h("form", { onsubmit: submit }, labelled("Number of the other side", number),
-      h("div", { class: "row" }, h("button", { class: "primary" }, "Incoming call"),
-        button("Outgoing call", () => start("Outbound", number.value)))),
-    picks);
+    h(
+      "form",
+      { onsubmit: submit },
+      labelled("Number of the other side", number),
+      h(
+        "div",
+        { class: "row" },
+        h("button", { class: "primary" }, "Incoming call"),
+        button("Outgoing call", () => start("Outbound", number.value)),
+      ),
+    ),
+    picks,
+  );
 }
 
 function showCall(view, call, isNew = false) {
   const telephone = h("div", { class: "telephone" });
   const people = h("div");
   const log = h("div", { class: "log" });
-  const heading = h("h3", {}, `${call.direction === "Inbound" ? "Incoming call from" : "Outgoing call to"} ${call.number || "a withheld number"}`);
-  fill(view, heading, telephone, people, log,
-    h("p", {}, button("Another call", () => {
-      current = null;
-      clear();
-      showKeypad(view);
-      focusOn(view.querySelector("h3"));
-    }, { class: "link" })));
+  const heading = h(
+    "h3",
+    {},
+    `${call.direction === "Inbound" ? "Incoming call from" : "Outgoing call to"} ${call.number || "a withheld number"}`,
+  );
+  fill(
+    view,
+    heading,
+    telephone,
+    people,
+    log,
+    h(
+      "p",
+      {},
+      button(
+        "Another call",
+        () => {
+          current = null;
+          clear();
+          showKeypad(view);
+          focusOn(view.querySelector("h3"));
+        },
+        { class: "link" },
+      ),
+    ),
+  );
   const draw = () => fill(telephone, phases(call, draw));
   drawLog = () => log.isConnected && showLog(log, call, draw);
   draw();
   showLog(log, call, draw);
-  showPeople(people, { number: call.number, chosen: call.contact, onChosen: (contact) => {
-    const isOther = call.contact?.id !== contact.id;
-    change(call, { contact, fields: isOther ? {} : call.fields });
-    showLog(log, call, draw);
-  } });
+  showPeople(people, {
+    number: call.number,
+    chosen: call.contact,
+    onChosen: (contact) => {
+      const isOther = call.contact?.id !== contact.id;
+      change(call, { contact, fields: isOther ? {} : call.fields });
+      showLog(log, call, draw);
+    },
+  });
   if (isNew) focusOn(heading);
 }
 
@@ -86,9 +133,15 @@ function phases(call, draw) {
     draw();
   };
   if (call.phase === "ringing") {
-    return [h("p", {}, "Ringing …"),
-      h("div", { class: "row" }, button("Answer", step(answer), { class: "good" }), button("Decline", step(hangUp)))];
+    return [
+      h("p", {}, "Ringing …"),
+      h("div", { class: "row" }, button("Answer", step(answer), { class: "good" }), button("Decline", step(hangUp))),
+    ];
   }
   if (call.phase === "connected") return [h("p", {}, "Connected."), button("Hang up", step(hangUp), { class: "bad" })];
-  return h("p", { class: "quiet" }, `${call.result}, ${call.duration} s, ${new Date(call.startTime).toLocaleTimeString()}`);
+  return h(
+    "p",
+    { class: "quiet" },
+    `${call.result}, ${call.duration} s, ${new Date(call.startTime).toLocaleTimeString()}`,
+  );
 }

@@ -15,19 +15,39 @@ export async function showCallbacks(view) {
 
 function form(list) {
   const call = currentCall();
-  const number = h("input", { type: "tel", autocomplete: "off", value: call?.number ?? (sandbox(platformName()) ? "+16505551212" : "") });
+  const number = h("input", {
+    type: "tel",
+    autocomplete: "off",
+    value: call?.number ?? (sandbox(platformName()) ? "+16505551212" : ""),
+  });
   const name = h("input", { type: "text", autocomplete: "off", value: call?.contact?.name ?? "" });
   const soon = new Date(Date.now() + 3600_000 - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
   const when = h("input", { type: "datetime-local", value: soon });
   const note = h("input", { type: "text", autocomplete: "off" });
   const add = async () => {
     const scheduledAt = when.value ? new Date(when.value).toISOString() : null;
-    const contact = call?.contact && number.value === call.number ? { contactId: call.contact.id, contactType: call.contact.type } : {};
-    const body = { ...contact, contactName: name.value.trim(), phoneNumber: number.value.trim(), scheduledAt, note: note.value.trim() };
+    const contact =
+      call?.contact && number.value === call.number
+        ? { contactId: call.contact.id, contactType: call.contact.type }
+        : {};
+    const body = {
+      ...contact,
+      contactName: name.value.trim(),
+      phoneNumber: number.value.trim(),
+      scheduledAt,
+      note: note.value.trim(),
+    };
     if (tellReply(await send("POST", "/calldown", { body }), "The callback is scheduled.")) await draw(list);
   };
-  return h("div", {}, labelled("Number to call", number), labelled("Name", name), labelled("When", when), labelled("What for", note),
-    busyButton("Schedule the callback", add, { class: "primary" }));
+  return h(
+    "div",
+    {},
+    labelled("Number to call", number),
+    labelled("Name", name),
+    labelled("When", when),
+    labelled("What for", note),
+    busyButton("Schedule the callback", add, { class: "primary" }),
+  );
 }
 
 async function draw(list) {
@@ -41,13 +61,38 @@ async function draw(list) {
     if (tellReply(await send("DELETE", `/calldown/${item.id}`), "Deleted.")) await again(list);
   };
   if (!reply.ok) tell(reply.text, "error");
-  fill(list, items.length ? h("ul", { class: "choices" }, items.map((item) => h("li", { class: "recent" },
-    h("div", {}, h("strong", {}, item.contactName || item.phoneNumber), ` · ${item.status}`),
-    h("p", { class: "quiet" }, [item.phoneNumber, item.scheduledAt && new Date(item.scheduledAt).toLocaleString(), item.note].filter(Boolean).join(" · ")),
-    h("div", { class: "row" },
-      item.status !== "called" && busyButton("Called", () => done(item), { class: "small" }),
-      busyButton("Delete", () => drop(item), { class: "small", "aria-label": `Delete ${item.contactName || item.phoneNumber}` }))))) :
-    h("p", { class: "quiet" }, "Nobody."));
+  fill(
+    list,
+    items.length
+      ? h(
+          "ul",
+          { class: "choices" },
+          items.map((item) =>
+            h(
+              "li",
+              { class: "recent" },
+              h("div", {}, h("strong", {}, item.contactName || item.phoneNumber), ` · ${item.status}`),
+              h(
+                "p",
+                { class: "quiet" },
+                [item.phoneNumber, item.scheduledAt && new Date(item.scheduledAt).toLocaleString(), item.note]
+                  .filter(Boolean)
+                  .join(" · "),
+              ),
+              h(
+                "div",
+                { class: "row" },
+                item.status !== "called" && busyButton("Called", () => done(item), { class: "small" }),
+                busyButton("Delete", () => drop(item), {
+                  class: "small",
+                  "aria-label": `Delete ${item.contactName || item.phoneNumber}`,
+                }),
+              ),
+            ),
+          ),
+        )
+      : h("p", { class: "quiet" }, "Nobody."),
+  );
 }
 
 async function again(list) {

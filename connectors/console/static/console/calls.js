@@ -51,7 +51,13 @@ export function hangUp(call) {
   if (call.phase === "ended") return;
   const talked = call.phase === "connected";
   const duration = talked ? Math.max(1, Math.round((Date.now() - call.answeredAt) / 1000)) : 0;
-  const result = talked ? (call.direction === "Inbound" ? "Accepted" : "Call connected") : call.direction === "Inbound" ? "Missed" : "Hang Up";
+  const result = talked
+    ? call.direction === "Inbound"
+      ? "Accepted"
+      : "Call connected"
+    : call.direction === "Inbound"
+      ? "Missed"
+      : "Hang Up";
   change(call, { phase: "ended", duration, result });
 }
 
@@ -67,22 +73,41 @@ const parties = (call) => {
 /** `POST /callLog`, as the extension sends it after a call. */
 export async function logCall(call) {
   const { sessionId, startTime, duration, direction, result, contact } = call;
-  const recording = call.recorded ? { recording: { link: `https://media.ringcentral.com/restapi/recording/${sessionId}` } } : {};
-  const reply = await send("POST", "/callLog", { body: {
-    logInfo: { id: `id-${sessionId}`, sessionId, telephonySessionId: `s-${sessionId}`, startTime, duration, type: "Voice", direction,
-      result, ...parties(call), ...recording, customSubject: call.subject || subjectOf(call) },
-    note: call.note,
-    additionalSubmission: call.fields,
-    overridingFormat: formats(),
-    contactId: contact?.id ?? null,
-    contactType: contact?.type ?? "",
-    contactName: contact?.name ?? "",
-  } });
+  const recording = call.recorded
+    ? { recording: { link: `https://media.ringcentral.com/restapi/recording/${sessionId}` } }
+    : {};
+  const reply = await send("POST", "/callLog", {
+    body: {
+      logInfo: {
+        id: `id-${sessionId}`,
+        sessionId,
+        telephonySessionId: `s-${sessionId}`,
+        startTime,
+        duration,
+        type: "Voice",
+        direction,
+        result,
+        ...parties(call),
+        ...recording,
+        customSubject: call.subject || subjectOf(call),
+      },
+      note: call.note,
+      additionalSubmission: call.fields,
+      overridingFormat: formats(),
+      contactId: contact?.id ?? null,
+      contactType: contact?.type ?? "",
+      contactName: contact?.name ?? "",
+    },
+  });
   const message = reply.data?.returnMessage?.message ?? (reply.data ? "" : reply.text);
   const succeeded = reply.ok && reply.data?.successful;
   const isThere = succeeded && reply.data.logId !== undefined && reply.data.logId !== "";
-  change(call, { state: isThere ? "logged" : succeeded || isKept(reply) ? "waiting" : "refused", logId: reply.data?.logId ?? call.logId, message,
-    requestId: reply.headers?.get("X-Request-Id") });
+  change(call, {
+    state: isThere ? "logged" : succeeded || isKept(reply) ? "waiting" : "refused",
+    logId: reply.data?.logId ?? call.logId,
+    message,
+    requestId: reply.headers?.get("X-Request-Id"),
+  });
   return reply;
 }
 
@@ -93,7 +118,9 @@ const isKept = (reply) => linesOf(reply.data?.returnMessage ?? {}).some((line) =
 export async function editLog(call, members) {
   const { sessionId, startTime, duration, direction, result } = call;
   const link = call.recorded ? { recordingLink: `https://media.ringcentral.com/restapi/recording/${sessionId}` } : {};
-  return send("PATCH", "/callLog", { body: { sessionId, startTime, duration, direction, result, ...parties(call), ...link, ...members } });
+  return send("PATCH", "/callLog", {
+    body: { sessionId, startTime, duration, direction, result, ...parties(call), ...link, ...members },
+  });
 }
 
 /** `PUT /callDisposition`, after the log is there. */
@@ -116,7 +143,8 @@ export async function refreshStates(which, { repeats = false } = {}) {
   for (const row of reply.data?.logs ?? []) {
     const call = which.find((item) => item.sessionId === row.sessionId);
     if (!call) continue;
-    if (row.matched && call.state !== "logged") change(call, { state: "logged", logId: row.logId, wasWaiting: call.state === "waiting" });
+    if (row.matched && call.state !== "logged")
+      change(call, { state: "logged", logId: row.logId, wasWaiting: call.state === "waiting" });
     else if (!row.matched && call.state === "logged") change(call, { state: "not logged" });
   }
 }

@@ -20,7 +20,9 @@ export const byId = (id) => document.getElementById(id);
 
 /** Puts new content into an element, in place of what it has. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 /** A control with its label and, where given, a hint that a screen reader reads with it. */
@@ -46,17 +48,21 @@ export function button(text, onclick, attributes = {}) {
 /** Runs once at a time: while it runs, the button cannot be pressed again, and keeps the focus. */
 export function busyButton(text, action, attributes = {}) {
   let running = false;
-  const element = button(text, async () => {
-    if (running) return;
-    running = true;
-    element.setAttribute("aria-busy", "true");
-    try {
-      await action();
-    } finally {
-      running = false;
-      element.removeAttribute("aria-busy");
-    }
-  }, attributes);
+  const element = button(
+    text,
+    async () => {
+      if (running) return;
+      running = true;
+      element.setAttribute("aria-busy", "true");
+      try {
+        await action();
+      } finally {
+        running = false;
+        element.removeAttribute("aria-busy");
+      }
+    },
+    attributes,
+  );
   return element;
 }
 

@@ -16,14 +16,20 @@ export function start() {
   remember("exchanges", undefined);
   events.addEventListener("exchange", ({ detail }) => add(detail));
   events.addEventListener("connected", () => last && lookBehind(last));
-  fill(byId("exchange-tools"),
+  fill(
+    byId("exchange-tools"),
     busyButton("Copy the token as JWT=…", (event) => copyToken(event), { class: "small" }),
     button("Empty the list", empty, { class: "small" }),
-    h("span", { id: "copied", role: "status" }));
+    h("span", { id: "copied", role: "status" }),
+  );
 }
 
 /** Keeps the list over a visit to another site. */
-export const keep = () => remember("exchanges", shown.slice(-20).map(({ exchange }) => exchange));
+export const keep = () =>
+  remember(
+    "exchanges",
+    shown.slice(-20).map(({ exchange }) => exchange),
+  );
 
 function empty() {
   shown.length = 0;
@@ -38,13 +44,23 @@ async function copyToken() {
 
 export async function copy(text, done = "Copied.") {
   const copied = byId("copied");
-  const worked = text === "" || (await navigator.clipboard?.writeText(text).then(() => true, () => false));
+  const worked =
+    text === "" ||
+    (await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    ));
   copied.textContent = worked ? done : "The browser does not allow copying; select the text instead.";
 }
 
 function add(exchange) {
   byId("exchange-none").hidden = true;
-  if (exchange.repeats && last?.exchange.repeats && last.exchange.target === exchange.target && last.exchange.status === exchange.status) {
+  if (
+    exchange.repeats &&
+    last?.exchange.repeats &&
+    last.exchange.target === exchange.target &&
+    last.exchange.status === exchange.status
+  ) {
     last.times += 1;
     last.exchange = exchange;
     last.count.textContent = ` × ${last.times}`;
@@ -52,17 +68,44 @@ function add(exchange) {
     return;
   }
   const calls = h("div", {}, h("p", { class: "quiet" }, "Only somebody who is logged in is told."));
-  const entry = { number: ++number, exchange, times: 1, count: h("span", { class: "quiet" }), calls, inside: h("div", { class: "exchange" }) };
+  const entry = {
+    number: ++number,
+    exchange,
+    times: 1,
+    count: h("span", { class: "quiet" }),
+    calls,
+    inside: h("div", { class: "exchange" }),
+  };
   entry.crm = h("span", { class: "crm-count quiet" });
   const path = readable(exchange.target).split("?")[0];
-  entry.element = h("li", { value: entry.number },
-    h("details", { ontoggle: ({ target }) => target.open && lookBehind(entry) },
-      h("summary", {},
-        h("span", { class: "method" }, exchange.method), " ", h("span", { class: "path" }, path), " ",
-        h("span", { class: `status ${exchange.status >= 200 && exchange.status < 300 ? "good" : "bad"}` }, exchange.status || "no reply"),
+  entry.element = h(
+    "li",
+    { value: entry.number },
+    h(
+      "details",
+      { ontoggle: ({ target }) => target.open && lookBehind(entry) },
+      h(
+        "summary",
+        {},
+        h("span", { class: "method" }, exchange.method),
+        " ",
+        h("span", { class: "path" }, path),
+        " ",
+        h(
+          "span",
+          { class: `status ${exchange.status >= 200 && exchange.status < 300 ? "good" : "bad"}` },
+          exchange.status || "no reply",
+        ),
         exchange.reply?.successful === false && h("span", { class: "status bad" }, " not successful"),
-        " ", h("span", { class: "quiet" }, `${exchange.milliseconds} ms`), " ", entry.crm, entry.count),
-      entry.inside));
+        " ",
+        h("span", { class: "quiet" }, `${exchange.milliseconds} ms`),
+        " ",
+        entry.crm,
+        entry.count,
+      ),
+      entry.inside,
+    ),
+  );
   fill(entry.inside, contents(entry));
   byId("exchange-list").prepend(entry.element);
   shown.push(entry);
@@ -76,11 +119,20 @@ function contents(entry) {
   const command = curl(exchange);
   const text = (value) => readable(typeof value === "string" ? value : JSON.stringify(value, null, 2));
   return [
-    h("p", { class: "quiet" }, `${new Date(exchange.at).toLocaleTimeString()} · request id ${exchange.requestId || "none"}`),
+    h(
+      "p",
+      { class: "quiet" },
+      `${new Date(exchange.at).toLocaleTimeString()} · request id ${exchange.requestId || "none"}`,
+    ),
     h("h4", {}, "Request"),
     h("pre", { tabindex: "0", "aria-label": "Request as curl" }, command),
-    h("p", {}, button("Copy as curl", () => copy(command), { class: "small" })),
-    h("h4", {}, "Requests to the CRM"), entry.calls,
+    h(
+      "p",
+      {},
+      button("Copy as curl", () => copy(command), { class: "small" }),
+    ),
+    h("h4", {}, "Requests to the CRM"),
+    entry.calls,
     h("h4", {}, `Reply: ${exchange.status || "none"}`),
     h("pre", { tabindex: "0", "aria-label": "Reply" }, text(exchange.reply) || "(empty)"),
   ];
@@ -93,10 +145,38 @@ async function lookBehind(entry) {
   const found = data?.events ?? [];
   const calls = found.reduce((sum, event) => sum + event.crmCalls, 0);
   entry.crm.textContent = calls === 0 ? "" : calls === 1 ? "· 1 CRM call" : `· ${calls} CRM calls`;
-  fill(entry.calls, calls === 0 ? h("p", { class: "quiet" }, "None.") : h("table", {},
-    h("thead", {}, h("tr", {}, ["For", "Request", "Status", "Time"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, found.flatMap((event) => event.requests.map((call) => h("tr", {},
-      h("td", {}, `${event.action}${event.byWorker ? ", later by the worker" : ""}`),
-      h("td", {}, h("code", {}, `${call.method} ${call.path}`)),
-      h("td", {}, call.status || "no answer"), h("td", {}, `${call.milliseconds} ms`)))))));
+  fill(
+    entry.calls,
+    calls === 0
+      ? h("p", { class: "quiet" }, "None.")
+      : h(
+          "table",
+          {},
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["For", "Request", "Status", "Time"].map((text) => h("th", { scope: "col" }, text)),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            found.flatMap((event) =>
+              event.requests.map((call) =>
+                h(
+                  "tr",
+                  {},
+                  h("td", {}, `${event.action}${event.byWorker ? ", later by the worker" : ""}`),
+                  h("td", {}, h("code", {}, `${call.method} ${call.path}`)),
+                  h("td", {}, call.status || "no answer"),
+                  h("td", {}, `${call.milliseconds} ms`),
+                ),
+              ),
+            ),
+          ),
+        ),
+  );
 }

@@ -18,7 +18,10 @@ export function manifestFields(fields, { contact, purpose = "", given = {}, cont
   });
   return {
     element: h("div", {}, rows),
-    values: () => Object.fromEntries([...controls].map(([name, read]) => [name, read()]).filter(([, value]) => value !== NONE && value !== "")),
+    values: () =>
+      Object.fromEntries(
+        [...controls].map(([name, read]) => [name, read()]).filter(([, value]) => value !== NONE && value !== ""),
+      ),
   };
 }
 
@@ -30,16 +33,27 @@ function row(field, context) {
     return { element: ticked(field.title, control, field.description), read: () => control.checked };
   }
   if (field.type === "inputField") {
-    const control = h("input", { type: "text", value: begin ?? "", required: Boolean(field.required), pattern: field.pattern });
+    const control = h("input", {
+      type: "text",
+      value: begin ?? "",
+      required: Boolean(field.required),
+      pattern: field.pattern,
+    });
     return { element: labelled(field.title, control, field.description), read: () => control.value.trim() };
   }
   if (field.type !== "selection") return null;
   const info = context.contact?.additionalInfo ?? {};
-  const choices = (field.contactTypeDependent ? info[context.contactType]?.[field.const] : info[field.const]) ?? field.options ?? [];
+  const choices =
+    (field.contactTypeDependent ? info[context.contactType]?.[field.const] : info[field.const]) ?? field.options ?? [];
   if (!choices.length) return null;
   const offered = field.required ? choices : [{ const: NONE, title: "None" }, ...choices];
-  const control = h("select", {}, offered.map((choice, index) =>
-    h("option", { value: index, selected: String(choice.const) === String(begin) }, choice.title)));
+  const control = h(
+    "select",
+    {},
+    offered.map((choice, index) =>
+      h("option", { value: index, selected: String(choice.const) === String(begin) }, choice.title),
+    ),
+  );
   // Ids keep the CRM's own type, which the value of an option would lose.
   return { element: labelled(field.title, control, field.description), read: () => offered[control.value].const };
 }

@@ -5,7 +5,11 @@ const CLOSE = "\uE001";
 const MARK = new RegExp(`${OPEN}([A-Z0-9_]+)${CLOSE}`, "g");
 
 const marked = (name) => `${OPEN}${name}${CLOSE}`;
-const variable = (name) => name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replace(/\W+/g, "_").toUpperCase();
+const variable = (name) =>
+  name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/\W+/g, "_")
+    .toUpperCase();
 
 /** A body with its secrets marked: tokens anywhere, and all that was typed into a login form. */
 export function hidden(body, path = "") {

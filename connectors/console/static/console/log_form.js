@@ -22,16 +22,23 @@ export function showLog(place, call, onEnded) {
     showLog(place, call, onEnded);
     focusOn(place.querySelector("h4"));
   };
-  fill(place,
+  fill(
+    place,
     h("h4", {}, `Log for ${call.contact.name}`),
     call.state === "refused" && h("p", { class: "notice error" }, `Not logged: ${call.message}`),
-    labelled("Note", note), fields.element, ticked("The call was recorded", recorded),
-    busyButton("Log the call", log, { class: "primary" }));
+    labelled("Note", note),
+    fields.element,
+    ticked("The call was recorded", recorded),
+    busyButton("Log the call", log, { class: "primary" }),
+  );
 }
 
 const fieldsOf = (call, given = call.fields) =>
   manifestFields(platform().page?.callLog?.additionalFields ?? [], {
-    contact: call.contact, given, purpose: call.direction === "Inbound" ? "inboundCall" : "outboundCall" });
+    contact: call.contact,
+    given,
+    purpose: call.direction === "Inbound" ? "inboundCall" : "outboundCall",
+  });
 
 const STATES = {
   logged: ["good", "in the CRM"],
@@ -43,29 +50,49 @@ const STATES = {
 /** What became of a call, as a word with a colour. */
 export function stateOf(call) {
   const [look, word] = STATES[call.state];
-  return h("span", { class: `state ${look}` }, call.wasWaiting && call.state === "logged" ? "delivered to the CRM" : word);
+  return h(
+    "span",
+    { class: `state ${look}` },
+    call.wasWaiting && call.state === "logged" ? "delivered to the CRM" : word,
+  );
 }
 
 function showLogged(place, call) {
   const crm = platform().displayName;
   const body = h("div");
-  fill(place,
+  fill(
+    place,
     h("h4", {}, subjectOf(call)),
     h("p", {}, stateOf(call), " ", deskLink(call)),
-    call.state === "waiting" && h("p", {}, `${crm} does not have this call yet. It is kept on the server and sent by itself; you need not do anything.`),
+    call.state === "waiting" &&
+      h(
+        "p",
+        {},
+        `${crm} does not have this call yet. It is kept on the server and sent by itself; you need not do anything.`,
+      ),
     call.state === "logged" && h("p", {}, openLink(call)),
     call.state === "logged" && busyButton("Show the log as the CRM has it", () => showBody(body, call)),
-    body, editForm(place, call));
+    body,
+    editForm(place, call),
+  );
 }
 
 const openLink = (call) => {
-  const address = pageOf(platform().logPageUrl, { logId: call.logId, contactId: call.contact?.id, contactType: call.contact?.type });
+  const address = pageOf(platform().logPageUrl, {
+    logId: call.logId,
+    contactId: call.contact?.id,
+    contactType: call.contact?.type,
+  });
   return address && h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, "Open the log in the CRM");
 };
 
 /** The same call in the support desk, which asks for a sign-in of its own. */
 export const deskLink = (call) =>
-  h("a", { href: `${facts.desk}?q=${encodeURIComponent(call.sessionId)}`, target: "_blank", rel: "noopener" }, "See it in the support desk");
+  h(
+    "a",
+    { href: `${facts.desk}?q=${encodeURIComponent(call.sessionId)}`, target: "_blank", rel: "noopener" },
+    "See it in the support desk",
+  );
 
 async function showBody(place, call) {
   const { reply, log } = await readLog(call);
@@ -73,8 +100,19 @@ async function showBody(place, call) {
     if (tellReply(reply)) tell("The CRM has no log of this call.", "warning");
     return fill(place);
   }
-  fill(place, h("dl", {}, h("dt", {}, "Subject"), h("dd", {}, log.subject), h("dt", {}, "Note"), h("dd", {}, log.note || "(none)")),
-    h("p", { class: "quiet" }, "Body:"), h("pre", { class: "body", tabindex: "0", "aria-label": "Body of the log" }, log.fullBody || "(empty)"));
+  fill(
+    place,
+    h(
+      "dl",
+      {},
+      h("dt", {}, "Subject"),
+      h("dd", {}, log.subject),
+      h("dt", {}, "Note"),
+      h("dd", {}, log.note || "(none)"),
+    ),
+    h("p", { class: "quiet" }, "Body:"),
+    h("pre", { class: "body", tabindex: "0", "aria-label": "Body of the log" }, log.fullBody || "(empty)"),
+  );
 }
 
 function editForm(place, call) {
@@ -91,6 +129,13 @@ function editForm(place, call) {
     showLogged(place, call);
     focusOn(place.querySelector("h4"));
   };
-  return h("details", {}, h("summary", {}, "Edit the log"),
-    labelled("Subject", subject), labelled("Note", note), fields.element, busyButton("Save the changes", save));
+  return h(
+    "details",
+    {},
+    h("summary", {}, "Edit the log"),
+    labelled("Subject", subject),
+    labelled("Note", note),
+    fields.element,
+    busyButton("Save the changes", save),
+  );
 }

@@ -17,14 +17,33 @@ export function showChoice(view, onConnected) {
   fill(
     view,
     heading,
-    h("ul", { class: "choices" }, rows.map((row) => h("li", {},
-      button(row.displayName, () => showLogin(view, row.name, onConnected), { "data-platform": row.name, class: row === built[0] ? "primary" : "" }),
-      sandbox(row.name) && h("span", { class: "quiet" }, " built in: any key will do")))),
+    h(
+      "ul",
+      { class: "choices" },
+      rows.map((row) =>
+        h(
+          "li",
+          {},
+          button(row.displayName, () => showLogin(view, row.name, onConnected), {
+            "data-platform": row.name,
+            class: row === built[0] ? "primary" : "",
+          }),
+          sandbox(row.name) && h("span", { class: "quiet" }, " built in: any key will do"),
+        ),
+      ),
+    ),
     facts.notSetUp.length > 0 && [
       h("h4", {}, "Not set up on this server"),
-      h("ul", { class: "plain" }, facts.notSetUp.map((row) =>
-        h("li", {}, `${row.crm} lacks `, ...joined(row.missing), "."))),
-      h("p", { class: "hint" }, "Put these into .env and start the server anew; the CRM's page in docs/ tells where they come from."),
+      h(
+        "ul",
+        { class: "plain" },
+        facts.notSetUp.map((row) => h("li", {}, `${row.crm} lacks `, ...joined(row.missing), ".")),
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        "Put these into .env and start the server anew; the CRM's page in docs/ tells where they come from.",
+      ),
     ],
   );
   return heading;
@@ -47,7 +66,11 @@ export function showLogin(view, name, onConnected) {
     byForm,
     byForm && byPage && h("p", { class: "quiet" }, "or"),
     byPage,
-    h("p", {}, button("Another CRM", () => focusOn(showChoice(view, onConnected)), { class: "link" })),
+    h(
+      "p",
+      {},
+      button("Another CRM", () => focusOn(showChoice(view, onConnected)), { class: "link" }),
+    ),
   );
   focusOn(heading);
 }
@@ -56,12 +79,19 @@ export function showLogin(view, name, onConnected) {
 function hostField({ environment = {} }) {
   const hostOf = (address) => address.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   if (environment.type === "selectable") {
-    const control = h("select", {}, environment.selections.map((item) => h("option", { value: item.const }, item.name)));
+    const control = h(
+      "select",
+      {},
+      environment.selections.map((item) => h("option", { value: item.const }, item.name)),
+    );
     return { element: labelled("Region", control), value: () => hostOf(control.value) };
   }
   if (environment.type === "dynamic") {
     const control = h("input", { type: "text", placeholder: environment.urlIdentifier ?? "", autocomplete: "off" });
-    return { element: labelled("Address of your CRM", control, (environment.instructions ?? []).join(" ")), value: () => hostOf(control.value.trim()) };
+    return {
+      element: labelled("Address of your CRM", control, (environment.instructions ?? []).join(" ")),
+      value: () => hostOf(control.value.trim()),
+    };
   }
   return { element: null, value: () => hostOf(environment.url ?? "") };
 }
@@ -72,26 +102,44 @@ function keyForm(chosen, host, onConnected) {
   const rows = page.content.map((field) => {
     const ui = field.uiSchema ?? {};
     if (ui["ui:field"] === "button") return null;
-    if (["typography", "admonition"].includes(ui["ui:field"])) return h("p", { class: "hint" }, field.description ?? field.title);
+    if (["typography", "admonition"].includes(ui["ui:field"]))
+      return h("p", { class: "hint" }, field.description ?? field.title);
     const isSecret = ui["ui:widget"] === "password";
-    const control = h("input", { type: isSecret ? "password" : "text", name: field.const, autocomplete: "off", spellcheck: "false",
-      required: Boolean(field.required), value: field.defaultValue ?? (sandbox(chosen.name) ? suggestedKey() : "") });
+    const control = h("input", {
+      type: isSecret ? "password" : "text",
+      name: field.const,
+      autocomplete: "off",
+      spellcheck: "false",
+      required: Boolean(field.required),
+      value: field.defaultValue ?? (sandbox(chosen.name) ? suggestedKey() : ""),
+    });
     controls.set(field.const, control);
     return labelled(field.title, control, field.description ?? "");
   });
   const submit = async (event) => {
     event.preventDefault();
     const fields = Object.fromEntries([...controls].map(([name, control]) => [name, control.value]));
-    const body = { platform: chosen.name, apiKey: fields.apiKey ?? "apiKey", hostname: host.value(), additionalInfo: fields };
+    const body = {
+      platform: chosen.name,
+      apiKey: fields.apiKey ?? "apiKey",
+      hostname: host.value(),
+      additionalInfo: fields,
+    };
     await finish(await send("POST", "/apiKeyLogin", { body }), chosen, host.value(), onConnected);
   };
-  return h("form", { onsubmit: submit },
-    page.warning && h("p", { class: "hint" }, page.warning), rows, h("button", { class: "primary" }, "Log in"));
+  return h(
+    "form",
+    { onsubmit: submit },
+    page.warning && h("p", { class: "hint" }, page.warning),
+    rows,
+    h("button", { class: "primary" }, "Log in"),
+  );
 }
 
 /** A key of this tab's own: at the sandbox every key is a person with contacts of their own. */
 function suggestedKey() {
-  if (!sessionStorage.getItem(SUGGESTED)) sessionStorage.setItem(SUGGESTED, `visitor-${1000 + (crypto.getRandomValues(new Uint16Array(1))[0] % 9000)}`);
+  if (!sessionStorage.getItem(SUGGESTED))
+    sessionStorage.setItem(SUGGESTED, `visitor-${1000 + (crypto.getRandomValues(new Uint16Array(1))[0] % 9000)}`);
   return sessionStorage.getItem(SUGGESTED);
 }
 
@@ -103,14 +151,37 @@ function vendorPage(chosen, host, onConnected) {
   const pasted = async () => {
     await finish(await replyOf(address.value.trim(), host.value()), chosen, host.value(), onConnected);
   };
-  return h("div", {},
-    button(`Sign in on ${chosen.displayName}'s own page`, () => leaveFor(target(), host.value(), own.checked), { class: comesBack ? "" : "primary" }),
-    !comesBack && h("details", {},
-      h("summary", {}, "How do I get back here?"),
-      h("div", { class: "field tick" }, own, h("label", { for: (own.id = "own-address") },
-        "My application is registered with this console's address: ", h("code", {}, `${location.origin}/`))),
-      h("p", { class: "hint" }, "Otherwise the vendor's page opens in a tab of its own. When it has led you on, copy that tab's address and paste it here."),
-      labelled("Address on which the other tab ended", address), busyButton("Finish the login", pasted)));
+  return h(
+    "div",
+    {},
+    button(`Sign in on ${chosen.displayName}'s own page`, () => leaveFor(target(), host.value(), own.checked), {
+      class: comesBack ? "" : "primary",
+    }),
+    !comesBack &&
+      h(
+        "details",
+        {},
+        h("summary", {}, "How do I get back here?"),
+        h(
+          "div",
+          { class: "field tick" },
+          own,
+          h(
+            "label",
+            { for: (own.id = "own-address") },
+            "My application is registered with this console's address: ",
+            h("code", {}, `${location.origin}/`),
+          ),
+        ),
+        h(
+          "p",
+          { class: "hint" },
+          "Otherwise the vendor's page opens in a tab of its own. When it has led you on, copy that tab's address and paste it here.",
+        ),
+        labelled("Address on which the other tab ended", address),
+        busyButton("Finish the login", pasted),
+      ),
+  );
 }
 
 async function finish(reply, chosen, hostname, onConnected) {

@@ -23,10 +23,14 @@ const view = byId("view");
 const PAGES = [
   ["Call", showCalls],
   ["Texts", showTexts],
-  ["Recent", (place) => showRecent(place, () => {
-    mark("Call");
-    return place;
-  })],
+  [
+    "Recent",
+    (place) =>
+      showRecent(place, () => {
+        mark("Call");
+        return place;
+      }),
+  ],
   ["Callbacks", showCallbacks],
   ["Settings", showSettings],
 ];
@@ -47,10 +51,20 @@ function show(name) {
 function showSession() {
   const connected = isConnected();
   byId("tabs").hidden = !connected;
-  fill(byId("session"), connected
-    ? [h("p", {}, h("strong", {}, platform()?.displayName ?? ""), ` · ${remembered("name", "")} `),
-      h("div", { class: "row" }, button("Log in again", again, { class: "small" }), busyButton("Log out", logOut, { class: "small" }))]
-    : h("p", { class: "quiet" }, "Nobody is connected."));
+  fill(
+    byId("session"),
+    connected
+      ? [
+          h("p", {}, h("strong", {}, platform()?.displayName ?? ""), ` · ${remembered("name", "")} `),
+          h(
+            "div",
+            { class: "row" },
+            button("Log in again", again, { class: "small" }),
+            busyButton("Log out", logOut, { class: "small" }),
+          ),
+        ]
+      : h("p", { class: "quiet" }, "Nobody is connected."),
+  );
 }
 
 async function onConnected() {
@@ -81,7 +95,9 @@ const again = () => showLogin(view, platformName(), onConnected);
 
 /** While something waits, asks now and then whether it has arrived. */
 async function watch() {
-  const waiting = list().filter((call) => call.state === "waiting").slice(0, 5);
+  const waiting = list()
+    .filter((call) => call.state === "waiting")
+    .slice(0, 5);
   if (isConnected() && waiting.length && !document.hidden) await refreshStates(waiting, { repeats: true });
   setTimeout(watch, 2000);
 }
@@ -105,10 +121,15 @@ async function begin() {
   startExchanges();
   startTrouble();
   startRecord();
-  fill(byId("tabs"), PAGES.map(([title]) => button(title, () => {
-    clear();
-    show(title);
-  })));
+  fill(
+    byId("tabs"),
+    PAGES.map(([title]) =>
+      button(title, () => {
+        clear();
+        show(title);
+      }),
+    ),
+  );
   const back = returned();
   const reply = await load();
   if (!reply.ok) tell(reply.text || "The manifest could not be read.", "error");

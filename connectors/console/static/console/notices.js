@@ -4,7 +4,13 @@ import { byId, fill, h } from "./dom.js";
 
 /** `level`: success, warning or error. `lines`: what stands below. */
 export function tell(text, level = "success", lines = []) {
-  const list = lines.length ? h("ul", {}, lines.map((line) => h("li", {}, line))) : null;
+  const list = lines.length
+    ? h(
+        "ul",
+        {},
+        lines.map((line) => h("li", {}, line)),
+      )
+    : null;
   fill(byId("notices"), text ? h("div", { class: `notice ${level}` }, h("p", {}, text), list) : null);
 }
 
@@ -20,5 +26,4 @@ export function tellReply(reply, done = "") {
   return succeeded;
 }
 
-export const linesOf = (message) =>
-  (message.details ?? []).flatMap((part) => part.items.map((item) => item.text));
+export const linesOf = (message) => (message.details ?? []).flatMap((part) => part.items.map((item) => item.text));

@@ -11,8 +11,11 @@ export function leaveFor(chosen, hostname, here) {
   const nonce = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const plain = customState || `platform=${chosen.name}`;
   const state = here ? `${plain}&nonce=${nonce}` : plain;
-  const back = here ? `${location.origin}/` : redirectUri || "https://ringcentral.github.io/ringcentral-embeddable/redirect.html";
-  const address = `${authUrl}?response_type=code&client_id=${encodeURIComponent(clientId)}${scope ? `&${scope}` : ""}` +
+  const back = here
+    ? `${location.origin}/`
+    : redirectUri || "https://ringcentral.github.io/ringcentral-embeddable/redirect.html";
+  const address =
+    `${authUrl}?response_type=code&client_id=${encodeURIComponent(clientId)}${scope ? `&${scope}` : ""}` +
     `&state=${encodeURIComponent(state)}&redirect_uri=${encodeURIComponent(back)}`;
   if (!here) {
     window.open(address, "_blank", "noopener,noreferrer");

@@ -37,6 +37,7 @@ function put(object, [first, ...rest], value) {
 export function pageOf(template, values) {
   let address = template ?? "";
   const all = { hostname: remembered("hostname", ""), ...values };
-  for (const [name, value] of Object.entries(all)) address = address.replaceAll(`{${name}}`, encodeURIComponent(value ?? "").replaceAll("%3A", ":"));
+  for (const [name, value] of Object.entries(all))
+    address = address.replaceAll(`{${name}}`, encodeURIComponent(value ?? "").replaceAll("%3A", ":"));
   return /^https?:\/\//.test(address) ? address : "";
 }

@@ -28,18 +28,38 @@ export async function showSettings(view) {
     if (!tellReply(reply, `Saved: ${name}.`)) return;
     await showEffect(body, id, value);
   };
-  fill(view, h("h3", {}, "Settings"),
-    h("fieldset", {}, h("legend", {}, "What stands in the log of a call"),
-      LINES.map(([id, name, otherwise]) => toggle({ id, name, defaultValue: otherwise }, saved))),
-    (platform().settings ?? []).filter((section) => section.items?.length).map((section) =>
-      h("fieldset", {}, h("legend", {}, section.name), section.items.map((item) => control(item, saved)))),
-    h("h4", {}, "The log with these settings"), body);
+  fill(
+    view,
+    h("h3", {}, "Settings"),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, "What stands in the log of a call"),
+      LINES.map(([id, name, otherwise]) => toggle({ id, name, defaultValue: otherwise }, saved)),
+    ),
+    (platform().settings ?? [])
+      .filter((section) => section.items?.length)
+      .map((section) =>
+        h(
+          "fieldset",
+          {},
+          h("legend", {}, section.name),
+          section.items.map((item) => control(item, saved)),
+        ),
+      ),
+    h("h4", {}, "The log with these settings"),
+    body,
+  );
   showEffect(body);
 }
 
 function toggle(item, saved) {
-  const input = h("input", { type: "checkbox", checked: Boolean(settingOf(item.id, item.defaultValue)),
-    disabled: entryOf(item.id)?.customizable === false, onchange: () => saved(item.id, input.checked, item.name) });
+  const input = h("input", {
+    type: "checkbox",
+    checked: Boolean(settingOf(item.id, item.defaultValue)),
+    disabled: entryOf(item.id)?.customizable === false,
+    onchange: () => saved(item.id, input.checked, item.name),
+  });
   return ticked(item.name, input, item.description);
 }
 
@@ -50,11 +70,21 @@ function control(item, saved) {
   const value = settingOf(item.id, item.defaultValue ?? "");
   if (item.type === "option") {
     const options = entryOf(item.id)?.options ?? item.options ?? [];
-    const select = h("select", { disabled: locked, onchange: () => saved(item.id, options[select.value].id, item.name) },
-      options.map((option, index) => h("option", { value: index, selected: String(option.id) === String(value) }, option.name)));
+    const select = h(
+      "select",
+      { disabled: locked, onchange: () => saved(item.id, options[select.value].id, item.name) },
+      options.map((option, index) =>
+        h("option", { value: index, selected: String(option.id) === String(value) }, option.name),
+      ),
+    );
     return labelled(item.name, select, item.description);
   }
-  const input = h("input", { type: "text", value: value ?? "", disabled: locked, onchange: () => saved(item.id, input.value.trim(), item.name) });
+  const input = h("input", {
+    type: "text",
+    value: value ?? "",
+    disabled: locked,
+    onchange: () => saved(item.id, input.value.trim(), item.name),
+  });
   return labelled(item.name, input, item.description);
 }
 
@@ -63,13 +93,26 @@ const lastLogged = () => list().find((call) => call.state === "logged" && call.c
 /** Writes the last logged call anew with the settings of now, and shows what the CRM has then. */
 async function showEffect(place, id, value) {
   const call = lastLogged();
-  if (!call) return fill(place, h("p", { class: "quiet" }, "Log a call first; then each change shows here what it does to the log."));
+  if (!call)
+    return fill(
+      place,
+      h("p", { class: "quiet" }, "Log a call first; then each change shows here what it does to the log."),
+    );
   if (id) await editLog(call, { note: call.note, ...(call.subject ? { subject: call.subject } : {}) });
   const { log } = await readLog(call);
-  fill(place,
+  fill(
+    place,
     log && h("pre", { class: "body", tabindex: "0", "aria-label": "Body of the log" }, log.fullBody || "(empty)"),
-    id && value === false && h("p", { class: "hint" }, "A line that a log has already stays in it: nothing is deleted from the CRM's records. The next log is written without it."),
-    busyButton("Log such a call again", () => logAgain(place, call)));
+    id &&
+      value === false &&
+      h(
+        "p",
+        { class: "hint" },
+        "A line that a log has already stays in it: nothing is deleted from the CRM's records. " +
+          "The next log is written without it.",
+      ),
+    busyButton("Log such a call again", () => logAgain(place, call)),
+  );
 }
 
 async function logAgain(place, like) {
