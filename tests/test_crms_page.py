@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import requests
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 
@@ -13,6 +14,7 @@ from audit.models import AuditEvent
 from connectors.models import CrmUser
 from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
 from tests.factories import CrmUserFactory
+from tests.live_server import live_server
 from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db]
@@ -131,3 +133,34 @@ def test_an_oauth_login_leads_to_the_vendors_page_and_takes_the_address(staff, s
 def test_what_is_unknown_or_not_set_up_is_not_tried(staff, settings, platform):
     settings.ADAPTER_VARIABLES = {}
     assert staff.get(f"/admin/desk/crms/{platform}/").status_code == 404
+
+
+def test_each_step_leaves_the_server_when_it_is_done(sandbox, tmp_path):
+    """Through the web server: the first steps are there before a slow one has ended."""
+    with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url) as running:
+        code = "from django.contrib.auth.models import User; User.objects.create_superuser('kim', password='a' * 12)"
+        running.manage("shell", "--no-imports", "-c", code)
+        session = requests.Session()
+        login = f"{running.url}/admin/login/?next=/admin/desk/crms/testCRM/"
+        form = {"username": "kim", "password": "a" * 12, "csrfmiddlewaretoken": _token(session.get(login))}
+        page = session.post(login, form, headers={"Referer": login})
+        parts = []
+        given = {**GIVEN, "csrfmiddlewaretoken": _token(page)}
+        with session.post(page.url, given, headers={"Referer": page.url}, stream=True, timeout=60) as reply:
+            assert "content-length" not in reply.headers
+            for part in reply.iter_content(None):
+                parts.append(part.decode())
+        assert len(parts) > 3
+        assert not any("Log in</strong>" in part and "is ready" in part for part in parts)
+        assert "is ready" in "".join(parts)
+        exported = session.post(
+            f"{running.url}/admin/desk/export/",
+            {"format": "csv", "csrfmiddlewaretoken": _token(page)},
+            headers={"Referer": page.url},
+        )
+        assert exported.text.splitlines()[0].startswith("id,occurred_at")
+        assert "crm.try" in exported.text
+
+
+def _token(reply):
+    return re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', reply.text)[1]

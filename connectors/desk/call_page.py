@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from connectors.desk.crm_links import contact_url, record_url
 from connectors.desk.names import name_of
 from connectors.desk.page import needs, page
 from connectors.desk.templatetags.desk import day_of, short
-from connectors.desk.timeline import steps_of
+from connectors.desk.timeline import Step, steps_of
 from connectors.desk.waiting import verdict_on, waiting_of
 from connectors.models import LookUp
 
@@ -81,13 +82,19 @@ def _page(
         verdict=verdict_on(log, waiting, crm=crm, agent=agent, noun=noun),
         waiting=waiting,
         steps=steps,
-        said="" if log.is_logged and not waiting else steps[-1].said,
+        said="" if log.is_logged and not waiting else _last_said(steps),
         look_ups=_look_ups(log),
         contact_url=contact_url(log),
         record_url=record_url(log),
         may_read=settings.AUDIT_KEEP_BODIES and request.user.has_perm("audit.view_bodies"),
         **more,
     )
+
+
+def _last_said(steps: Sequence[Step]) -> str:
+    """What the CRM said to the last attempt; what support did since says nothing of it."""
+    tried = [step for step in steps if step.is_attempt]
+    return tried[-1].said if tried else ""
 
 
 def _look_ups(log: CallLog | ConversationLog) -> list[LookUp]:

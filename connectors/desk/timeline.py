@@ -102,6 +102,8 @@ class Step:
     times: int = 1
     until: datetime | None = None
     starts_day: bool = field(default=False)
+    #: Whether something was to be written into the CRM.
+    is_attempt: bool = False
 
 
 def steps_of(log: CallLog | ConversationLog, *, subject: str, crm: str, agent: str) -> list[Step]:
@@ -144,11 +146,12 @@ def _step(event: AuditEvent, *, crm: str, agent: str, names: Mapping[str, str], 
         said=words.get(str(detail.get("said", "")), ""),
         requests=tuple(Request(*item) for item in detail.get("requests", ()) if len(item) == len(Request._fields)),
         reference=event.request_id,
+        is_attempt=event.action in tuple(Kind),
     )
     if event.action == "delivery.decide":
         return replace(step, text=f"Support decided: {detail.get('decision', '')}")
     if event.outcome == "success":
-        text = _DONE.get(event.action, event.action.replace("_", " ").replace(".", ": ")).format(crm=crm)
+        text = _DONE[event.action].format(crm=crm) if event.action in _DONE else words_of(event.action)
         followup = detail.get("followup")
         if followup:
             text += f"; a step after it did not succeed: {meaning_of(followup, crm=crm, agent=agent).happened}"

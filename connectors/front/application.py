@@ -75,7 +75,7 @@ class Front:
 
         def work() -> None:
             try:
-                _answer(self._application, environ, protocol)
+                _answer(self._application, environ, protocol, loop)
             finally:
                 loop.call_soon_threadsafe(_note, answered)
 
@@ -94,7 +94,10 @@ def _note(answered: asyncio.Future[None]) -> None:
         answered.set_result(None)
 
 
-def _answer(application: Callable[..., Any], environ: dict[str, Any], protocol: Any) -> None:
+def _answer(
+    application: Callable[..., Any], environ: dict[str, Any], protocol: Any, loop: asyncio.AbstractEventLoop
+) -> None:
+    """An answer whose length is not known is handed on part by part, any other as a whole."""
     head: list[Any] = [500, []]
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -102,11 +105,21 @@ def _answer(application: Callable[..., Any], environ: dict[str, Any], protocol: 
 
     parts = application(environ, start_response)
     try:
-        content = b"".join(parts)
-        protocol.response_bytes(head[0], head[1], content)
+        if getattr(parts, "streaming", False) and not any(name.lower() == "content-length" for name, _ in head[1]):
+            transport = protocol.response_stream(head[0], head[1])
+            for part in parts:
+                asyncio.run_coroutine_threadsafe(_send(transport, part), loop).result()
+        else:
+            content = b"".join(parts)
+            protocol.response_bytes(head[0], head[1], content)
     finally:
         if close := getattr(parts, "close", None):
             close()
+
+
+async def _send(transport: Any, part: bytes) -> None:
+    """Returns when the connection has taken it: a slow reader slows the answer, and nothing piles up."""
+    await transport.send_bytes(part)
 
 
 def lane_of(environ: dict[str, Any]) -> str:
