@@ -329,6 +329,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["subject"], name="event_by_subject"),
             models.Index(fields=["request_id"], name="event_by_request"),
             models.Index(fields=["actor", "-occurred_at"], name="event_by_actor"),
+            models.Index(fields=["platform", "-occurred_at"], name="event_by_platform"),
             models.Index(fields=["platform", "-id"], name="event_by_failure", condition=Q(outcome="failure")),
         ]
 
