@@ -14,11 +14,11 @@ class ConnectorsConfig(AppConfig):
         from audit import recorder
         from connectors import checks  # noqa: F401 - registers them
         from connectors.observation import metrics
-        from connectors.services.request_counts import starts_granted
+        from connectors.services.vendor_limits import SharedLimits
 
         recorder.tell(metrics.event_recorded)
         waiting.before_waiting(_give_back_connection)
-        pacing.share_through(starts_granted)
+        pacing.share_through(SharedLimits())
         call_count.tell(metrics.crm_request_ended)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
+from django.db import OperationalError
 
 from adapters.contract import RateLimited
 from adapters.contract.manifest import Pace
@@ -52,7 +54,7 @@ def test_what_one_process_needs_not_another_one_has():
 
 
 def test_without_a_store_each_process_keeps_to_the_limit_by_itself(monkeypatch):
-    monkeypatch.setattr("connectors.services.request_counts._share", lambda *args, **named: 0)
+    monkeypatch.setattr("connectors.services.vendor_limits.add_to_count", lambda *args, **named: 0)
     assert starts_of(Limiter("a user"), 10) == 8
 
 
@@ -60,3 +62,33 @@ def test_a_request_without_a_limit_of_starts_is_not_counted():
     with Limiter("a user").turn(Pace(in_flight=2)):
         pass
     assert not RequestCount.objects.exists()
+
+
+def test_a_pause_that_the_vendor_asks_of_one_process_is_kept_by_the_others():
+    first, second, third = Limiter("a user"), Limiter("a user"), Limiter("another user")
+    first.close_for(60)
+    with pytest.raises(RateLimited) as told, second.turn(PACE):
+        pytest.fail("a request within the pause")
+    assert 59 < told.value.retry_after <= 60
+    with third.turn(PACE):
+        pass
+
+
+def test_a_pause_that_is_over_keeps_nobody_back():
+    RequestCount.objects.create(key="closed:x", ends_at=datetime.fromtimestamp(time.time() - 1, UTC))
+    Limiter("a user").close_for(-1)
+    with Limiter("a user").turn(PACE):
+        pass
+
+
+def test_without_a_store_a_pause_binds_the_process_that_was_told(monkeypatch):
+    def refuse(*args, **named):
+        raise OperationalError
+
+    monkeypatch.setattr(RequestCount.objects, "bulk_create", refuse)
+    first, second = Limiter("a user"), Limiter("a user")
+    first.close_for(60)
+    with pytest.raises(RateLimited), first.turn(PACE):
+        pytest.fail("a request within the pause")
+    with second.turn(PACE):
+        pass

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from adapters.contract import waiting
 from adapters.contract.errors import RateLimited
@@ -24,21 +24,32 @@ LONGEST_CLOSED = 900.0
 _KEPT_LIMITERS = 4096
 
 
-#: Asks for starts of one limit in the present window of ``pace.seconds``: key, how many, pace -> how many it may be.
-Share = Callable[[str, int, "Pace"], int]
+class Share(Protocol):
+    """What all processes know of a vendor's limits, by the limiter's key."""
+
+    def granted(self, key: str, wanted: int, pace: Pace, /) -> tuple[int, float]:
+        """How many of ``wanted`` starts it may be in the present window of ``pace.seconds``.
+
+        And the seconds for which the vendor wants a pause, 0 for none.
+        """
+
+    def close(self, key: str, seconds: float, /) -> None:
+        """The vendor wants a pause: tells the others."""
+
+
 _shares: list[Share] = []
 
 
 def share_through(share: Share) -> None:
-    """From now on all processes that have the same ``share`` keep to a vendor's starts together."""
+    """From now on all processes that have the same ``share`` keep to a vendor's starts and pauses together."""
     _shares[:] = [share]
 
 
 class Limiter:
     """One connected user's share of a vendor's limit.
 
-    Starts are counted over all processes, see ``share_through``: a few are asked for at a time. How many requests are
-    in flight, and that the vendor wants a pause, this process knows of itself only.
+    Starts are counted over all processes, see ``share_through``: a few are asked for at a time. Whoever asks learns of
+    a pause that the vendor wants, too. How many requests are in flight this process knows of itself only.
     """
 
     def __init__(self, key: str = "") -> None:
@@ -75,9 +86,14 @@ class Limiter:
 
         For ``LONGEST_CLOSED`` at most.
         """
-        until = time.monotonic() + min(seconds, LONGEST_CLOSED)
+        seconds = min(seconds, LONGEST_CLOSED)
+        self._close(seconds)
+        if self._key and _shares:
+            _shares[0].close(self._key, seconds)
+
+    def _close(self, seconds: float) -> None:
         with self._condition:
-            self._closed_until = max(self._closed_until, until)
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
             self._changes += 1
             self._condition.notify_all()
 
@@ -102,7 +118,9 @@ class Limiter:
     def _ask(self, pace: Pace) -> None:
         """Asks all processes' share for a few starts; without the lock, since others go on meanwhile."""
         window = _window_of(pace)
-        granted = _shares[0](self._key, max(1, pace.starts // 4), pace)
+        granted, closed_for = _shares[0].granted(self._key, max(1, pace.starts // 4), pace)
+        if closed_for > 0:
+            self._close(min(closed_for, LONGEST_CLOSED))
         with self._condition:
             if window == self._window:
                 self._granted = max(0, self._granted) + granted if granted else -1

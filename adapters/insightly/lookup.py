@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -47,10 +48,24 @@ CREATED_MAX_AGE = timedelta(minutes=2)
 #: Set while the day's quota runs low or bursts are refused: numbers are then tried one by one, until one hits.
 CAREFUL_KEY = "careful"
 CAREFUL_MAX_AGE = timedelta(minutes=15)
+#: How often numbers of each notation have hit while groups were asked one after the other.
+NOTATIONS_KEY = "notations that hit"
+NOTATIONS_MAX_AGE = timedelta(days=7)
+_NOTATIONS_KEPT = 20
 #: The share of the daily quota below which it counts as low.
 _LOW_SHARE = 0.1
 
 Target = tuple[str, Id]
+
+
+def _notation(number: str) -> str:
+    """The way a number is written: ``(###) ###-####``."""
+    return re.sub(r"[0-9]", "#", number)
+
+
+def _with_one_more(hit_by: Mapping[str, int], notation: str) -> dict[str, int]:
+    counts = {**hit_by, notation: hit_by.get(notation, 0) + 1}
+    return dict(sorted(counts.items(), key=lambda item: -item[1])[:_NOTATIONS_KEPT])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +110,15 @@ class Lookup:
     ) -> list[Hit]:
         """People who have one of these texts in one of ``(kind, field, is_extra)``, by number, then by field.
 
-        All numbers together where they fit, else in groups until one hits. Searches lag behind: somebody created here a
+        All numbers together where they fit, else in groups until one hits, those in the notation that has hit most in
+        this account first; nobody is found only after all have been asked. Searches lag behind: somebody created here a
         moment ago whom they do not show yet is read by id.
         """
         careful = self.cache.get(CAREFUL_KEY, max_age=CAREFUL_MAX_AGE) is True
         size = 1 if careful else max(1, SEARCHES_TOGETHER // len(fields))
+        is_tight = len(numbers) > size
+        hit_by: dict[str, int] = (is_tight and self.cache.get(NOTATIONS_KEY, max_age=NOTATIONS_MAX_AGE)) or {}
+        numbers = sorted(numbers, key=lambda number: -hit_by.get(_notation(number), 0))
         hits: list[Hit] = []
         for start in range(0, len(numbers), size):
             searches = [
@@ -109,6 +128,8 @@ class Lookup:
             ]
             hits = self._verified(phone, self.search(searches, careful=careful))
             if hits:
+                if is_tight:
+                    self.cache.put(NOTATIONS_KEY, _with_one_more(hit_by, _notation(hits[0].phone)))
                 break
         return [*hits, *self._verified(phone, self._created_here(phone, hits))]
 

@@ -1,4 +1,4 @@
-"""Counts requests per caller, and those to a vendor, in windows of time, over all processes.
+"""Counts requests per caller in windows of time, over all processes.
 
 In Redis where there is one, else in the database.
 
@@ -20,7 +20,6 @@ from django.core.cache import cache
 from django.db import DatabaseError
 from django.db.models import F
 
-from adapters.contract.manifest import Pace
 from audit.durability import unflushed
 from connectors.models import RequestCount
 from connectors.observation import metrics
@@ -62,7 +61,7 @@ def seconds_to_wait(scope: str, caller: str, *, now: float | None = None) -> flo
         count = window.shared.get(key, 0) + window.pending[key]
         hits = window.pending.pop(key) if window.pending[key] >= batch else 0
     if hits:
-        count = max(count, _share(f"throttle:{scope}:{number}:{key}", hits, ends=(number + 1) * seconds))
+        count = max(count, add_to_count(f"throttle:{scope}:{number}:{key}", hits, ends=(number + 1) * seconds))
         with _lock:
             if window.number == number:
                 window.shared[key] = max(count, window.shared.get(key, 0))
@@ -72,36 +71,26 @@ def seconds_to_wait(scope: str, caller: str, *, now: float | None = None) -> flo
     return (number + 1) * seconds - now
 
 
-def starts_granted(key: str, wanted: int, pace: Pace) -> int:
-    """How many of ``wanted`` requests may start in the present window of a vendor's limit, over all processes.
-
-    All of them when the store is out of reach: each process then keeps to the limit by itself.
-    """
-    number = int(time.time() // pace.seconds)
-    name = hashlib.sha256(key.encode()).hexdigest()[:32]
-    count = _share(f"pace:{number}:{name}", wanted, ends=(number + 1) * pace.seconds)
-    return max(0, min(wanted, pace.starts - count + wanted)) if count else wanted
-
-
 def forget_counts() -> None:
     """Starts this process's own counts anew, for tests."""
     with _lock:
         _windows.clear()
 
 
-def _share(key: str, hits: int, *, ends: float) -> int:
+def add_to_count(key: str, hits: int, *, ends: float) -> int:
     """Adds to the shared count and returns it; 0 when the store is out of reach."""
     try:
         if settings.REDIS_URL:
             cache.add(key, 0, timeout=ends - time.time() + 60)
             return int(cache.incr(key, hits))
         return _share_in_database(key, hits, ends)
-    except _store_errors() as error:  # a limit that cannot be counted must not stop the service
+    except store_errors() as error:  # a limit that cannot be counted must not stop the service
         log.warning("requests not counted", extra={"error": type(error).__name__})
         return 0
 
 
-def _store_errors() -> tuple[type[Exception], ...]:
+def store_errors() -> tuple[type[Exception], ...]:
+    """What a store that is out of reach raises."""
     if not settings.REDIS_URL:
         return (DatabaseError,)
     from redis.exceptions import RedisError  # a tenth of the start, and some megabytes, where there is no Redis
