@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from audit.middleware import current_request_id
 from audit.models import CallLog, ConversationLog
@@ -67,6 +67,18 @@ def accept(
 
 def next_position(record: CallLog | ConversationLog) -> int:
     """The place behind everything accepted for a record; locks its row until the transaction ends."""
+    rows = _counted_up(record)
+    return int(rows.values_list("last_position", flat=True).get())
+
+
+def lock(record: ConversationLog) -> int:
+    """``next_position``, and the row as it stands from then on: others may have changed it since it was read."""
+    _counted_up(record)
+    record.refresh_from_db()
+    return record.last_position
+
+
+def _counted_up(record: CallLog | ConversationLog) -> QuerySet[Any]:
     rows = type(record)._default_manager.filter(pk=record.pk)
     rows.update(last_position=F("last_position") + 1)
-    return int(rows.values_list("last_position", flat=True).get())
+    return rows

@@ -22,8 +22,8 @@ from adapters.contract import (
 )
 from audit.models import ConversationLog, MessageLog
 from audit.prepared import PreparedQuery
-from connectors.deliveries import clock
-from connectors.deliveries.accepting import accept, next_position
+from connectors.deliveries import clock, logged_elsewhere
+from connectors.deliveries.accepting import accept, lock
 from connectors.deliveries.calls import begin, settled, wait_until_settled
 from connectors.deliveries.changes import Conversation
 from connectors.deliveries.models import Delivery, Restoration
@@ -47,28 +47,17 @@ class MessageNotStored(Exception):
 def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, Conversation | None] | None:
     """The delivery of what is new, and the conversation reduced to that; None when nothing is.
 
-    The conversation is None where an earlier delivery of the same texts is taken up again.
+    The conversation is None where an earlier delivery of the same texts is taken up again. Messages that a record of
+    another contact holds are not new, unless the CRM says that the record was deleted.
     """
     fresh = _new_messages(user, conversation.messages, or_stuck=True)
+    if len(fresh) < len(conversation.messages) and logged_elsewhere.forget_deleted(user, conversation):
+        fresh = _new_messages(user, conversation.messages, or_stuck=True)
     if not conversation.shared and not fresh:
         return None  # without a lock: the usual answer to a client that asks again
     with transaction.atomic():
-        row, is_new = ConversationLog.objects.get_or_create(
-            platform=user.platform,
-            owner=user.owner,
-            conversation_log_id=conversation.conversation_log_id,
-            defaults={
-                "user": user,
-                "conversation_id": conversation.conversation_id,
-                "contact_id": str(conversation.contact.id),
-                "contact_type": conversation.contact.type,
-                "state": ConversationLog.UNWRITTEN,
-                "last_position": 1,
-                **columns_of_text(user, conversation.contact.phone),
-            },
-        )
-        position = 1 if is_new else next_position(row)  # from here on no other request adds to this day
-        if not is_new:
+        row, is_new, position = _locked_day(user, conversation)
+        if not is_new or row.conversation_log_id != conversation.conversation_log_id:
             _forget_stuck(user, row, conversation)
             fresh = _new_messages(user, conversation.messages)
         if not fresh and not conversation.shared:
@@ -95,6 +84,50 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
             return delivery, change
         transaction.set_rollback(True)
     return None
+
+
+def _locked_day(user: CrmUser, conversation: Conversation) -> tuple[ConversationLog, bool, int]:
+    """The row that serialises the day's messages for this contact, whether it is new, and the place of a delivery.
+
+    Locked until the transaction ends. A day that is logged for another contact has a further row, and a record, for
+    this one: named as those of a group are, ``<day>-<contact id>``.
+    """
+    contact = conversation.contact
+    columns = {
+        "user": user,
+        "contact_id": str(contact.id),
+        "contact_type": contact.type,
+        **columns_of_text(user, contact.phone),
+    }
+    days = ConversationLog.objects.filter(platform=user.platform, owner=user.owner)
+    own_key = f"{conversation.conversation_log_id}-{contact.id}"
+    for key in (conversation.conversation_log_id, own_key):
+        row, is_new = days.get_or_create(
+            platform=user.platform,
+            owner=user.owner,
+            conversation_log_id=key,
+            defaults={
+                "conversation_id": conversation.conversation_id,
+                "state": ConversationLog.UNWRITTEN,
+                "last_position": 1,
+                **columns,
+            },
+        )
+        position = 1 if is_new else lock(row)  # from here on no other request adds to this day
+        if is_new or logged_elsewhere.is_about(row, contact):
+            break
+        _forget_stuck(user, row, conversation)
+        if _is_empty(row) and not days.filter(conversation_log_id=own_key).exists():
+            days.filter(pk=row.pk).update(**columns)
+            row.refresh_from_db()
+            break
+    return row, is_new, position
+
+
+def _is_empty(row: ConversationLog) -> bool:
+    """Whether nothing of the day is in the CRM, or may come there."""
+    is_written = bool(row.crm_log_id) or row.may_be_there or row.messages.exists()
+    return not is_written and not Delivery.objects.of(row).exists()
 
 
 def _stuck(user: CrmUser) -> Q:

@@ -27,8 +27,11 @@ _DONE: dict[str, str] = {
     Kind.LOOK_AGAIN: "Looked in {crm} for a second record of it",
     "call_log.gone": "Found deleted in {crm}: it counts as not logged, and can be logged again",
     "call_log.read": "Read in {crm}",
+    "message_log.gone": "Record found deleted in {crm}: its messages can be logged again",
+    "message_log.read": "Looked in {crm} whether the record is still there",
     "delivery.decide": "Decided by support",
 }
+_FOUND_GONE = ("call_log.gone", "message_log.gone")
 _TRIED: dict[str, str] = {
     Kind.CREATE: "Tried to log it",
     Kind.EDIT: "Tried to edit the log",
@@ -56,6 +59,8 @@ _ACTIONS: dict[str, str] = {
     "audit.export": "Export of the trail",
     "call_log.gone": "Log found deleted in the CRM",
     "call_log.read": "Reading call logs",
+    "message_log.gone": "Record of messages found deleted in the CRM",
+    "message_log.read": "Looking whether a record of messages is there",
     "contact.create": "Creating a contact",
     "contact.decide": "Decision of support about contacts",
     "contact.find": "Look-up of a number",
@@ -156,7 +161,7 @@ def _step(event: AuditEvent, *, crm: str, agent: str, names: Mapping[str, str], 
         if followup:
             text += f"; a step after it did not succeed: {meaning_of(followup, crm=crm, agent=agent).happened}"
         is_good = event.action in tuple(Kind) and event.action != Kind.LOOK_AGAIN
-        return replace(step, text=text, mark="bad" if event.action == "call_log.gone" else "good" if is_good else "")
+        return replace(step, text=text, mark="bad" if event.action in _FOUND_GONE else "good" if is_good else "")
     meaning = meaning_of(event.error, crm=crm, agent=agent)
     becomes = str(detail.get("next", ""))
     happened = meaning.happened[:1].upper() + meaning.happened[1:]

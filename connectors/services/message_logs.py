@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.contract import LogResult
+from adapters import registry
+from adapters.contract import LogResult, Notice, NoticeLevel
 from connectors.deliveries.changes import Conversation
+from connectors.deliveries.logged_elsewhere import are_elsewhere
 from connectors.deliveries.messages import accept_texts
 from connectors.deliveries.notices import kept_notice
 from connectors.deliveries.sending import send_now
@@ -14,7 +16,11 @@ from connectors.models import CrmUser
 
 @dataclass(frozen=True, kw_only=True)
 class MessagesLogged:
-    """Ids of the message rows written by this request, and the adapter's result (None: nothing new)."""
+    """Ids of the message rows written by this request, and the adapter's result (None: nothing new).
+
+    Where all of the messages are logged for another contact: their ids, and a result that says so. The client shows a
+    notice only beside ids.
+    """
 
     ids: tuple[str, ...]
     result: LogResult | None
@@ -28,6 +34,9 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
     """
     accepted = accept_texts(user, conversation)
     if accepted is None:
+        if are_elsewhere(user, conversation):
+            ids = tuple(message.id for message in conversation.messages)
+            return MessagesLogged(ids=ids, result=LogResult(log_id="", notice=_elsewhere(user, conversation)))
         return MessagesLogged(ids=(), result=None)
     delivery, change = accepted
     ids = tuple(message.id for message in (change or conversation).messages)
@@ -35,3 +44,16 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
     if outcome.waits:
         return MessagesLogged(ids=ids, result=LogResult(log_id="", notice=kept_notice(user, "Messages", outcome)))
     return MessagesLogged(ids=ids, result=outcome.result or LogResult(log_id=""))
+
+
+def _elsewhere(user: CrmUser, conversation: Conversation) -> Notice:
+    contact = conversation.contact.name or "this contact"
+    return Notice(
+        message="Existing log: these messages are logged for another contact.",
+        level=NoticeLevel.WARNING,
+        ttl=5000,
+        details=(
+            f"To log them for {contact}, delete that record in {registry.display_name(user.platform)}, "
+            "then log the messages again.",
+        ),
+    )
