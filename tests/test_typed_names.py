@@ -112,6 +112,20 @@ def test_a_plus_is_a_blank_where_nobody_has_it_in_the_name(search):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("typed", ["Smith,%20John", "Smith,+John"])
+def test_a_person_is_found_by_the_last_name_first(search, typed):
+    assert search(typed, "John Smith", "Smith and Sons", "John Smithers") == ["John Smith", "John Smithers"]
+    assert search.book.asked[-1] == "John Smith"
+
+
+@pytest.mark.django_db
+def test_a_name_with_a_comma_that_is_there_is_not_turned(search):
+    assert search("Smith,%20John", "Smith, John", "John Smith") == ["Smith, John"]
+    assert search("Acme,%20Inc.", "Inc. Acme") == []
+    assert search.book.asked == ["Acme, Inc."]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("platform", sorted(CRMS))
 def test_every_crm_is_asked_for_exactly_what_was_typed(client, platform):
     with stored(platform) as crm:

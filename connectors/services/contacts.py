@@ -23,6 +23,7 @@ from adapters.contract import (
     NewContactOffer,
     PhoneNumber,
     UnsupportedOperation,
+    natural_name,
 )
 from adapters.contract.write_fence import writes_until
 from audit.prepared import PreparedQuery
@@ -118,8 +119,10 @@ def _key(phone: PhoneNumber) -> str:
 def find_contacts_by_name(*, user: CrmUser, names: Sequence[str]) -> ContactMatches:
     """The contacts with a name; none where the CRM offers no search by name.
 
-    ``names``: what the user may have typed; each further one is tried only where nobody has the one before.
+    ``names``: what the user may have typed; each further one is tried only where nobody has the one before. The last
+    ones are those with the first name in front: ``Smith, John``.
     """
+    names = tuple(dict.fromkeys((*names, *map(natural_name, names))))
     with audited_at_crm("contact.search", user=user) as event:
         matches = ContactMatches()
         for name in names:
