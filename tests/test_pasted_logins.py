@@ -35,6 +35,19 @@ PASTED_KEYS = (
     f"apiKey={KEY}",
     f'"{KEY}",',
     f"<{KEY}>",
+    f"{KEY}\x08",
+    f"\x1b[200~{KEY}\x1b[201~",
+    f"[200~{KEY}[201~",
+    f"\x1b[0m{KEY}",
+    *(f"{KEY}{sign}" for sign in "\ufe0f\u3164\u2800\u034f"),
+    "\uff10\uff46\uff13\uff43-example-key",
+    f"X-Api-Key: {KEY}",
+    f"x-auth-token:{KEY}",
+    f"Token {KEY}",
+    "Basic " + base64.b64encode(f"{KEY}:".encode()).decode(),
+    "Authorization: Basic " + base64.b64encode(f"{KEY}:x".encode()).decode(),
+    f"({KEY})",
+    f"**{KEY}**",
 )
 
 
@@ -75,6 +88,11 @@ def test_a_password_loses_only_what_nobody_sees_at_its_ends(typed, sent):
         ("api.na1.insightly.com:443/v3.1", "https://api.na1.insightly.com:443/v3.1"),
         ("http://api.na1.insightly.com", "http://api.na1.insightly.com"),
         ("", ""),
+        ("URL: https://api.na1.insightly.com/v3.1", "https://api.na1.insightly.com/v3.1"),
+        ("https%3A%2F%2Fapi.na1.insightly.com%2Fv3.1", "https://api.na1.insightly.com/v3.1"),
+        ("https//api.na1.insightly.com", "https://api.na1.insightly.com"),
+        (r"https:\\api.na1.insightly.com", "https://api.na1.insightly.com"),
+        ("(api.na1.insightly.com)", "https://api.na1.insightly.com"),
     ],
 )
 def test_an_address_without_a_scheme_gets_one(pasted, address):
@@ -184,3 +202,44 @@ def test_a_pasted_key_is_stored_clean(client, platform):
         reply = client.post("/apiKeyLogin", body, content_type="application/json")
         assert reply.status_code == 200, reply.json()
     assert CrmUser.objects.get().access_token == "key-1"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "//app.clio.com/x",
+        "https//app.clio.com/x",
+        r"https:\\app.clio.com\x",
+        "https:app.clio.com",
+        "https%3A%2F%2Fapp.clio.com%2Fx",
+        "URL: https://app.clio.com",
+        "Host: app.clio.com",
+        "(app.clio.com)",
+        "[Clio](https://app.clio.com/nc)",
+        "app\u3002clio\u3002com",
+        "*app.clio.com*",
+    ],
+)
+def test_a_host_is_read_out_of_what_is_pasted_with_it(pasted):
+    assert clean_host(pasted) == "app.clio.com"
+
+
+@pytest.mark.parametrize("host", ["host:8443", "urls.example.com", "httpsrv.example.com", "domain.example.com"])
+def test_a_host_that_begins_like_a_label_stays(host):
+    assert clean_host(host) == host.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "name"),
+    [
+        ("mailto:kim@example.com", "kim@example.com"),
+        ('"kim@example.com"', "kim@example.com"),
+        ("Kim Agent <kim@example.com>", "kim@example.com"),
+        ("<kim@example.com>", "kim@example.com"),
+        ("kim\x08", "kim"),
+        ("o'neil", "o'neil"),
+        ("ACME\\kim", "ACME\\kim"),
+    ],
+)
+def test_a_user_name_loses_what_is_around_it(pasted, name):
+    assert _cleaned("redtail", username=pasted) == {"username": name}
