@@ -18,6 +18,7 @@ _NOT_A_DIGIT = re.compile(r"[^0-9]")
 _SERVICE_CODE = re.compile(r"^(?:[*#][0-9]{2}[*#]|\*[0-9]{2}) *")
 #: libphonenumber's "region" of numbers that belong to no country (+800, +882 ...).
 _NO_COUNTRY = "001"
+_COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 #: Digits without a plus sign that are fewer are a short code or an extension, not a number of a country.
 _SHORTEST_WITHOUT_PLUS = 7
 
@@ -37,6 +38,8 @@ def parse(
     had_blank = raw[:1] == " " and raw.strip()[:1].isdigit()
     text = _without_code(dialled(f"+{raw.strip()}" if had_blank else raw))
     digits = digits_of(text)
+    if not is_extension and _is_a_beginning(text, digits):
+        text = digits = ""
     if is_extension or not text:
         return PhoneNumber(raw=text, is_extension=is_extension, national=digits, home_region=home_region)
     found = _number_and_line(text, home_region)
@@ -88,6 +91,11 @@ def fill_format(template: str, digits: str) -> str | None:
 def digits_of(text: str) -> str:
     """The ASCII digits of a text, nothing else."""
     return _NOT_A_DIGIT.sub("", text)
+
+
+def _is_a_beginning(text: str, digits: str) -> bool:
+    """Whether it is a country code with nothing behind it, or a single digit: nobody has such a number."""
+    return len(digits) == 1 or (text.startswith("+") and digits in _COUNTRY_CODES)
 
 
 def _without_code(text: str) -> str:

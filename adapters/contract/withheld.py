@@ -17,6 +17,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _SIP = re.compile(r"(?:.*<)?\s*(?:sips?:)?([^@<>]*)@.*|(?:.*<)?\s*sips?:.*", re.IGNORECASE | re.DOTALL)
+#: Of the digits, with a plus sign where one stands before them.
 _ZEROS = re.compile(r"\+?0+|\+[1-9][0-9]{0,2}0{6,}")
 #: Signs that stand for those of ASCII between the digits of a number, each for one.
 _SIGNS = str.maketrans(
@@ -69,8 +70,9 @@ def dialled(text: str) -> str:
         if any(char.isalpha() for char in text):
             return ""
     digits = re.sub("[^0-9]", "", text)
-    spelt = text.startswith("+") and digits in _SPELT
-    return "" if not digits or spelt or _ZEROS.fullmatch(text) or _WORDS.search(text) else text
+    plus = "+" if text.lstrip("( ").startswith("+") else ""
+    spelt = plus and digits in _SPELT
+    return "" if not digits or spelt or _ZEROS.fullmatch(plus + digits) or _WORDS.search(text) else text
 
 
 def is_spelt_word(digits: str) -> bool:
