@@ -41,13 +41,25 @@ _ASIDE = re.compile(
     r"|\btoestel|\bwew)[ .:=]{0,3}[0-9]{1,7}(?![0-9])"
     r"|(?<![0-9*#])[*#][0-9]{2}(?:[*#]|(?= |[0-9]{10}(?![0-9])))"
     r"|(?<![0-9/])[0-9]{1,2}/[0-9]{1,2}/(?:[0-9]{2}|[0-9]{4})(?![0-9/])"
-    r"|(?<![0-9])[0-9]{1,2}:[0-9]{2}(?![0-9])",
+    r"|(?<![0-9])[0-9]{1,2}:[0-9]{2}(?![0-9])"
+    r"|(?<![0-9/])24 ?/ ?7(?![0-9/])",
     re.IGNORECASE,
 )
+#: A number that a spreadsheet has written with decimals, and a trunk zero where North America has none.
+_DECIMALS = re.compile(r"(?<![0-9.])([0-9]{8,15})(\.00?)(?![0-9.])")
+_NO_TRUNK = re.compile(r"(?<![0-9])((?:\+|00)1\)? ?)(\(0\))")
+#: A word right before digits: ``after 5``, ``Apt 12``.
+_WORD = re.compile(r"[^\W0-9_] {1,2}\(?$")
+#: A remark among digits has no more groups, and no more digits in one.
+_MOST_GROUPS, _LONGEST_GROUP = 2, 3
+#: The countries where a hyphen and a zero behind a number lead to its switchboard.
+_WITH_SWITCHBOARD = (43, 49)
 #: Brazil's trunk zero with a place for the digits of a carrier: 0xx11.
 _CARRIER = re.compile(r"(?<![0-9A-Za-z])0[xX]{2}(?=[1-9][0-9](?![0-9]))")
 #: 1-800-FLOWERS: area code, then letters among the last seven places, of which there may be more.
 _VANITY = re.compile(r"(?<![0-9A-Za-z])(?:\+?1[ .-]?)?\(?([2-9][0-9]{2})\)?[ .-]?([0-9A-Za-z][0-9A-Za-z-]{6,19})")
+#: 1300 FLOWERS: outside North America.
+_VANITY_ABROAD = re.compile(r"(?<![0-9A-Za-z+])(\+?[0-9]{2,6})[ .-]?([A-Za-z][A-Za-z-]{4,19})")
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 
 
@@ -112,7 +124,7 @@ _REASONS = (_INSIDE, _OTHER, _NO_NUMBER)
 
 
 def _judge(phone: PhoneNumber, stored: str) -> Match | str:
-    text = _CARRIER.sub("0--", plain(stored[:MOST_READ]))
+    text = _without_decimals(_CARRIER.sub("0--", plain(stored[:MOST_READ])))
     spans = list(_spans(text))
     bare = list(_spans(_ASIDE.sub(_blank_out, text)))
     if not phone.is_valid:
@@ -167,6 +179,7 @@ class _Span:
     offsets: list[int] = field(default_factory=list)
     #: What stands before each group.
     gaps: list[str] = field(default_factory=list)
+    follows_word: bool = False
 
     def add(self, group: re.Match[str], gap: str) -> None:
         self.offsets.append(len(self.digits))
@@ -188,7 +201,7 @@ def _spans(text: str) -> Iterator[_Span]:
         if span is None or has_plus or opened < 0 or not _JOINT.fullmatch(gap):
             if span:
                 yield span
-            span, opened = _Span(has_plus), before.count("(")
+            span, opened = _Span(has_plus, follows_word=bool(_WORD.search(gap[-6:]))), before.count("(")
         span.add(group, gap)
         end = group.end()
     if span:
@@ -224,7 +237,9 @@ def _first_group(asked: _Asked, span: _Span, begin: int, last: int) -> int | Non
 def _stands_alone(asked: _Asked, span: _Span, start: int, last: int, end: int) -> bool:
     """Whether what is written before and behind a number are other numbers or, behind it, an extension."""
     has_plus = span.has_plus
-    if start and (start < _SHORTEST_ENDING or asked.readings(span.digits[:end], has_plus)):
+    if start and asked.readings(span.digits[:end], has_plus):
+        return False
+    if 0 < start < _SHORTEST_ENDING and not _is_remark(span, start, end):
         return False
     behind = len(span.digits) - end
     if not behind:
@@ -232,20 +247,51 @@ def _stands_alone(asked: _Asked, span: _Span, start: int, last: int, end: int) -
     gap = span.gaps[last + 1]
     if "/" in gap:  # 030 1234567/68
         return True
+    if gap == "-" and span.digits[end:] == "0" and asked.line.country_code in _WITH_SWITCHBOARD:  # 030 123456-0
+        return True
     if behind <= _LONGEST_EXTENSION and " " not in gap:
         return False
     return not asked.readings(span.digits[start:], has_plus and not start)
 
 
+def _is_remark(span: _Span, start: int, end: int) -> bool:
+    """Whether the few digits before a number are none of its own: ``Apt 12 415-555-0133``, ``2 - 415-555-0133``.
+
+    Never what may be a country code, or another prefix.
+    """
+    first = bisect_left(span.offsets, start)
+    groups = [span.digits[span.offsets[index] : span.offsets[index + 1]] for index in range(first)]
+    is_listed = first == 1 and span.gaps[1] == " - "
+    if span.has_plus or end < len(span.digits) or not (is_listed or (span.follows_word and " " in span.gaps[first])):
+        return False
+    if first > _MOST_GROUPS or any(group[0] == "0" or len(group) > _LONGEST_GROUP for group in groups):
+        return False
+    # A plus sign makes the first digits a country code, also where it is longer or shorter than the group.
+    lines = readings(groups[-1] + span.digits[start:end], has_plus=True, regions=())
+    return not any(str(line.country_code) == groups[-1] for line in lines)
+
+
 def _vanity(asked: _Asked, text: str) -> str:
-    """The text in which letters stand for digits of the number asked for, in North America; "" where there is none."""
+    """The text in which letters stand for digits of the number asked for; "" where there is none."""
     if asked.line.country_code != 1:
-        return ""
+        return _vanity_abroad(asked, text)
     for found in _VANITY.finditer(text):
         places = found[2].replace("-", "").upper()
         digits = places.translate(_KEYPAD)[:7]
         if not places[:7].isdigit() and f"{found[1]}{digits}" == asked.line.national:
             return found[0]
+    return ""
+
+
+def _vanity_abroad(asked: _Asked, text: str) -> str:
+    """Letters behind an area code or prefix, in whatever places; letters beyond the number's last place are skipped."""
+    for found in _VANITY_ABROAD.finditer(text):
+        digits = digits_of(found[1]) + found[2].replace("-", "").upper().translate(_KEYPAD)
+        for ending in asked.endings:
+            begin = digits.find(ending)
+            number = digits[: begin + len(ending)]
+            if 0 <= begin <= _LONGEST_PREFIX and asked.line in asked.readings(number, found[1][0] == "+"):
+                return found[0]
     return ""
 
 
@@ -257,6 +303,12 @@ def _has_ending(asked: _Asked, spans: Sequence[_Span]) -> bool:
     return not any(asked.readings(span.digits, span.has_plus) for span in spans)
 
 
+def _without_decimals(text: str) -> str:
+    """Without ``.0`` behind a number, and ``(0)`` behind North America's country code, in a text of the same length."""
+    text = _DECIMALS.sub(lambda found: found[1] + " " * len(found[2]), text)
+    return _NO_TRUNK.sub(lambda found: found[1] + "   ", text)
+
+
 def _blank_out(found: re.Match[str]) -> str:
     """Keeps the length of the text, in which places are counted."""
     return "|" * len(found[0])
@@ -264,7 +316,8 @@ def _blank_out(found: re.Match[str]) -> str:
 
 def _shown(stored: str, text: str, spans: Sequence[_Span], start: int, end: int) -> str:
     """The text as stored where it holds one number, else the part of it that is the number."""
-    if len(spans) == 1 and len(spans[0].digits) < 2 * _SHORTEST_ENDING:
+    is_alone = len(spans) == 1 and len(spans[0].digits) < 2 * _SHORTEST_ENDING and spans[0].starts[0] == start
+    if is_alone and not _DECIMALS.search(stored):
         return stored.strip()
     while start and text[start - 1] in "+(":
         start -= 1
