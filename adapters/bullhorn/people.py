@@ -22,6 +22,7 @@ from adapters.contract import (
     last_first,
     offset_name,
     precondition,
+    readable,
     require_id,
 )
 
@@ -136,7 +137,7 @@ def read_users(http: HttpClient) -> tuple[DirectoryUser, ...]:
         users += page
         if len(page) < PAGE or len(users) >= dig(reply, "total", int, len(users) + 1):
             break
-    return tuple(directory_user(row) for row in users)
+    return tuple(readable(users, directory_user)[0])
 
 
 def directory_user(row: Mapping[str, Any]) -> DirectoryUser:

@@ -47,6 +47,7 @@ from adapters.contract import (
     log_written,
     natural_name,
     precondition,
+    readable,
     require,
     require_id,
     send_without_gone,
@@ -266,15 +267,14 @@ class Adapter(CrmAdapter):
             "limit": _MOST_USERS,
             "fields": "id,name,email,first_name,last_name",
         }
-        return tuple(
-            DirectoryUser(
-                id=require_id(row, "id"),
-                name=dig(row, "name", str, "")
-                or f"{dig(row, 'first_name', str, '')} {dig(row, 'last_name', str, '')}".strip(),
-                email=dig(row, "email", str, ""),
-            )
-            for row in replies.all_rows(self.http, self._hostname(), "users.json", params)
-        )
+
+        def user_of(row: dict[str, Any]) -> DirectoryUser:
+            parts = f"{dig(row, 'first_name', str, '')} {dig(row, 'last_name', str, '')}".strip()
+            name = dig(row, "name", str, "") or parts
+            return DirectoryUser(id=require_id(row, "id"), name=name, email=dig(row, "email", str, ""))
+
+        found = list(replies.all_rows(self.http, self._hostname(), "users.json", params))
+        return tuple(readable(found, user_of)[0])
 
     # --- requests ----------------------------------------------------------------------------------
 

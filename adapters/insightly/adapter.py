@@ -44,6 +44,7 @@ from adapters.contract import (
     log_written,
     natural_name,
     precondition,
+    readable,
     require_id,
     rows,
     send_without_gone,
@@ -247,13 +248,13 @@ class Adapter(CrmAdapter):
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
         """Needs the key of an Insightly administrator."""
-        return tuple(
-            DirectoryUser(
-                id=require_id(row, "USER_ID"), name=people.name_of(row), email=dig(row, "EMAIL_ADDRESS", str, "")
-            )
-            for row in self._pages("Users", {}, most=_USER_PAGES)
-            if dig(row, "ACTIVE", bool, True)
-        )
+
+        def user_of(row: dict[str, Any]) -> DirectoryUser:
+            name = people.name_of(row)
+            return DirectoryUser(id=require_id(row, "USER_ID"), name=name, email=dig(row, "EMAIL_ADDRESS", str, ""))
+
+        active = [row for row in self._pages("Users", {}, most=_USER_PAGES) if dig(row, "ACTIVE", bool, True)]
+        return tuple(readable(active, user_of)[0])
 
     # --- requests ----------------------------------------------------------------------------------
 

@@ -49,7 +49,6 @@ from adapters.contract import (
     precondition,
     require,
     require_id,
-    rows,
     run_together,
     send_without_gone,
     sort_hits,
@@ -280,12 +279,7 @@ class Adapter(CrmAdapter):
     # --- the rest ----------------------------------------------------------------------------------
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
-        payload = self.http.get("/v1/users")
-        return tuple(
-            DirectoryUser(id=require_id(row, "id"), name=dig(row, "name", str, ""), email=dig(row, "email", str, ""))
-            for row in rows(payload, "data")
-            if not dig(row, "is_deleted", bool, False) and dig(row, "active_flag", bool, True)
-        )
+        return records.users(self.http)
 
     def account_data(self, key: str) -> Any:
         if key != activity_types.CACHE_KEY:

@@ -8,12 +8,14 @@ from typing import Any
 
 from adapters.contract import (
     AccessDenied,
+    DirectoryUser,
     HttpClient,
     Id,
     RecordNotFound,
     RequestRejected,
     dig,
     is_deleted,
+    readable,
     require,
     require_id,
     rows,
@@ -43,6 +45,17 @@ def activities(http: HttpClient, log_ids: Sequence[Id]) -> dict[int, Mapping[str
     """Up to 100 by their numbers; deleted ones are missing."""
     payload = http.get("/api/v2/activities", params=_by_ids(log_ids))
     return {require(row, "id", int): row for row in rows(payload, "data") if not is_deleted(row)}
+
+
+def users(http: HttpClient) -> tuple[DirectoryUser, ...]:
+    """Those that are active."""
+
+    def user_of(row: Mapping[str, Any]) -> DirectoryUser:
+        return DirectoryUser(id=require_id(row, "id"), name=dig(row, "name", str, ""), email=dig(row, "email", str, ""))
+
+    found = rows(http.get("/v1/users"), "data")
+    active = [row for row in found if not dig(row, "is_deleted", bool, False) and dig(row, "active_flag", bool, True)]
+    return tuple(readable(active, user_of)[0])
 
 
 def written_since(http: HttpClient, moment: datetime, *, person: Id, owner: Id) -> Iterator[Mapping[str, Any]]:

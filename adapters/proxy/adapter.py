@@ -7,9 +7,10 @@ What cannot be said in a definition (several dependent requests, a refresh of it
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 from adapters.contract import (
     AdapterContext,
@@ -51,6 +52,7 @@ from adapters.contract import (
     log_written,
     parse_phone,
     precondition,
+    readable,
     require,
     require_id,
     send_without_gone,
@@ -67,9 +69,11 @@ from adapters.proxy.profile import (
     profile_of,
     welcome_of,
 )
-from adapters.proxy.reading import moment, name_at, number, place, table, text, written_text
+from adapters.proxy.reading import moment, name_at, number, optional, place, table, text, written_text
 from adapters.proxy.refusals import CHOICE
 from adapters.proxy.sending import Sender
+
+T = TypeVar("T")
 
 #: All that was chosen in the form: the code of a refusal does not say which choice is gone.
 _CHOICE = Dispensable(
@@ -233,12 +237,12 @@ class DeclarativeAdapter(CrmAdapter):
         note_path = mapping.get("notePath", body_path)
         is_apart = note_path != body_path or self.log_format is LogFormat.CUSTOM
         return LoggedCall(
-            subject=text(answer, mapping.get("subjectPath", "body.subject")),
+            subject=optional(lambda: text(answer, mapping.get("subjectPath", "body.subject")), ""),
             body=_body_of_living(answer, body_path),
             note=text(answer, note_path) if is_apart else None,
-            contact_name=name_at(answer, mapping, key="contactNamePath"),
-            started_at=moment(answer, mapping["startTimePath"]) if "startTimePath" in mapping else None,
-            duration=number(answer, mapping["durationPath"]) if "durationPath" in mapping else None,
+            contact_name=optional(lambda: name_at(answer, mapping, key="contactNamePath"), ""),
+            started_at=_at(mapping, "startTimePath", partial(moment, answer)),
+            duration=_at(mapping, "durationPath", partial(number, answer)),
             dispositions={field: _choice(answer, path) for field, path in mapping.get("dispositions", {}).items()},
             raw=body,
         )
@@ -313,14 +317,15 @@ class DeclarativeAdapter(CrmAdapter):
     def list_users(self) -> tuple[DirectoryUser, ...]:
         operation = self._operation("getUserList")
         mapping = operation.mapping
-        return tuple(
-            DirectoryUser(
+
+        def user_of(row: dict[str, Any]) -> DirectoryUser:
+            return DirectoryUser(
                 id=require_id(row, place(mapping.get("idPath", "id"))),
-                name=name_at(row, {"namePath": ["name"], **mapping}),
-                email=text(row, mapping.get("emailPath", "email")),
+                name=optional(lambda: name_at(row, {"namePath": ["name"], **mapping}), ""),
+                email=optional(lambda: text(row, mapping.get("emailPath", "email")), ""),
             )
-            for row in self._sender.list(operation, {}).rows
-        )
+
+        return tuple(readable(self._sender.list(operation, {}).rows, user_of)[0])
 
     def license_status(self) -> LicenseStatus:
         """Valid and ``Basic`` where the definition asks nobody: what the published server answers for one."""
@@ -350,6 +355,11 @@ def _body_of_living(answer: dict[str, Any], path: str) -> str:
     if any(is_deleted(holder) for holder in holders):
         raise RecordNotFound("This record was deleted in the CRM.")
     return written_text(answer, path)
+
+
+def _at(mapping: Mapping[str, Any], key: str, read: Callable[[str], T]) -> T | None:
+    """What stands at the mapping's path; None where it names none, or what is there cannot be read."""
+    return optional(lambda: read(mapping[key]), None) if key in mapping else None
 
 
 def _choice(answer: dict[str, Any], path: str) -> Any:

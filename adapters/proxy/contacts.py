@@ -20,7 +20,7 @@ from adapters.contract import (
     require_id,
     sort_hits,
 )
-from adapters.proxy.reading import decoded, moment, name_at, numbers, place, table, text
+from adapters.proxy.reading import decoded, moment, numbers, optional, place, text
 
 Row = Mapping[str, Any]
 
@@ -29,8 +29,8 @@ def contact_of(row: Row, item: Mapping[str, Any], *, phone: str = "") -> Contact
     """``item``: where things are in a row. ``phone``: the number to show where the row tells none."""
     return Contact(
         id=require_id(row, place(item.get("idPath", "id"))),
-        name=name_at(row, {"namePath": ["name"], **item}),
-        type=text(row, item.get("typePath", "type"), item.get("type", "Contact")),
+        name=_name(row, item),
+        type=_text(row, item.get("typePath", "type")) or item.get("type", "Contact"),
         phone=_text(row, item.get("phonePath", "phone")) or phone,
         title=decoded(_text(row, item.get("titlePath", "title")), item),
         company=decoded(_text(row, item.get("companyPath", "company")), item),
@@ -76,19 +76,19 @@ def contacts_of(rows: Iterable[Row], item: Mapping[str, Any]) -> ContactMatches:
 
 
 def _moment(row: Row, item: Mapping[str, Any], key: str) -> datetime | None:
-    """A time, None where it cannot be read: nobody is lost for want of a date."""
-    try:
-        return moment(row, item[key]) if key in item else None
-    except UnexpectedResponse:
-        return None
+    """A time, None where it cannot be read."""
+    return optional(lambda: moment(row, item[key]), None) if key in item else None
+
+
+def _name(row: Row, item: Mapping[str, Any]) -> str:
+    """The name as far as it can be read: of two parts, the one that is a text."""
+    paths = item.get("namePath", ["name"])
+    return decoded(" ".join(filter(None, (_text(row, path).strip() for path in paths))), item)
 
 
 def _text(row: Row, path: str) -> str:
     """An optional text, empty where it cannot be read."""
-    try:
-        return text(row, path)
-    except UnexpectedResponse:
-        return ""
+    return optional(lambda: text(row, path), "")
 
 
 def _info(row: Row, item: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,15 +98,23 @@ def _info(row: Row, item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _choices(row: Row, item: Mapping[str, Any]) -> dict[str, tuple[Choice, ...]]:
-    """Form field -> what can be chosen there for this contact."""
+    """Form field -> what can be chosen there for this contact, as far as it can be read."""
     return {
         field: tuple(
-            Choice(
-                const=require_id(choice, place(keys.get("constPath", "id"))),
-                title=decoded(text(choice, keys.get("titlePath", "name")), item),
-                description=text(choice, keys["descriptionPath"]) if "descriptionPath" in keys else "",
-            )
-            for choice in table(row, keys["listPath"])
+            choice
+            for given in dig(row, place(keys["listPath"]), list, [])
+            if isinstance(given, dict) and (choice := _choice(given, keys, item)) is not None
         )
         for field, keys in item.get("choices", {}).items()
     }
+
+
+def _choice(given: Row, keys: Mapping[str, Any], item: Mapping[str, Any]) -> Choice | None:
+    """None for one without an id. One without a title that can be read is told by its id."""
+    try:
+        const = require_id(given, place(keys.get("constPath", "id")))
+    except UnexpectedResponse:
+        return None
+    title = decoded(_text(given, keys.get("titlePath", "name")), item)
+    description = _text(given, keys["descriptionPath"]) if "descriptionPath" in keys else ""
+    return Choice(const=const, title=title or str(const), description=description)

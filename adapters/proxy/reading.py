@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.contract import UnexpectedResponse, dig, require, rows
+
+T = TypeVar("T")
 
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2}))?", re.ASCII)
 _EPOCH = re.compile(r"[0-9]{9,10}|[0-9]{12,13}|[0-9]{15,16}|[0-9]{18,19}", re.ASCII)
@@ -28,6 +30,14 @@ def text(payload: Any, path: str, default: str = "") -> str:
     if isinstance(value, bool | dict | list):
         raise UnexpectedResponse(reason=f"expected a text at '{path}', found {type(value).__name__}")
     return str(value)
+
+
+def optional(read: Callable[[], T], default: T) -> T:
+    """What ``read`` returns, ``default`` where it cannot be read: a record is not lost for want of a date."""
+    try:
+        return read()
+    except (UnexpectedResponse, OverflowError, ValueError):
+        return default
 
 
 def joined(payload: Any, paths: Sequence[str], default: str = "") -> str:
@@ -120,5 +130,7 @@ def _numbers(payload: Any, path: str) -> Iterator[str]:
             yield from _numbers(item, behind.lstrip("."))
     elif isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
+    elif isinstance(value, float) and value.is_integer():
+        yield str(int(value))
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield str(value)

@@ -378,6 +378,41 @@ def test_a_contact_is_read_from_wherever_the_definition_says(adapter, crm):
     assert found.new_contact is None
 
 
+DEALS = {"choices": {"deals": {"listPath": "deals", "descriptionPath": "state"}}}
+
+
+@pytest.mark.parametrize(
+    ("row", "deals"),
+    [
+        ({}, []),
+        ({"deals": None}, []),
+        ({"deals": {}}, []),
+        ({"deals": [{"id": None, "name": "x"}, {"id": 3, "name": "ok"}, "no row"]}, [(3, "ok")]),
+        ({"deals": [{"id": 4, "name": ["x"], "state": {}}]}, [(4, "4")]),
+        ({"deals": [{"id": 4, "name": None}]}, [(4, "4")]),
+    ],
+)
+def test_choices_that_cannot_be_read_hide_no_contact(adapter, crm, row, deals):
+    crm.will_answer({"items": [{"id": 1, "name": "Ann", **row}]})
+    mapping = {"listPath": "body.items", "item": DEALS}
+    (contact,) = adapter({"findContact": {**FIND, "responseMapping": mapping}}).find_contacts(PHONE).contacts
+    assert [(deal.const, deal.title) for deal in contact.additional_info["deals"]] == deals
+
+
+@pytest.mark.parametrize("odd", [["Person"], {"first": "Ann"}, True])
+def test_an_odd_type_or_name_hides_no_contact(adapter, crm, odd):
+    crm.will_answer({"items": [{"id": 1, "name": odd, "type": odd}]})
+    (contact,) = adapter({"findContact": FIND}).find_contacts(PHONE).contacts
+    assert (contact.id, contact.name, contact.type) == (1, "", "Contact")
+
+
+def test_a_number_that_is_a_decimal_is_read(adapter, crm):
+    crm.will_answer({"items": [{"id": 1, "name": "Ann", "phone": 16505550112.0}]})
+    mapping = {"listPath": "body.items", "item": {"phonePaths": ["phone"]}}
+    found = adapter({"findContact": {**FIND, "responseMapping": mapping}}).find_contacts(PHONE)
+    assert [contact.phone for contact in found.contacts] == ["16505550112"]
+
+
 def test_what_a_contact_lacks_is_empty_and_the_number_is_the_one_looked_up(adapter, crm):
     crm.will_answer({"items": [{"id": "a"}]})
     (contact,) = adapter({"findContact": FIND}).find_contacts(PHONE).contacts
@@ -467,9 +502,24 @@ def test_success_false_is_a_refusal_without_a_word_in_the_definition(adapter, cr
     assert raised.value.reason == "Permission is denied"
 
 
-@pytest.mark.parametrize("status", [200, 400])
-def test_a_code_of_a_session_that_ended_asks_to_connect_again(adapter, crm, status):
-    crm.will_answer({"success": False, "error": {"code": "INVALID_SESSIONID", "message": "Invalid"}}, status=status)
+@pytest.mark.parametrize("key", ["success", "Success", "SUCCESS"])
+@pytest.mark.parametrize("value", [False, 0, "0", "no", " false ", "FALSE"])
+def test_success_is_denied_in_whatever_way_it_is_written(adapter, crm, key, value):
+    crm.will_answer({"id": 7, key: value})
+    with pytest.raises(RequestRejected):
+        adapter(create_call(x=1)).create_call_log(ENTRY)
+
+
+@pytest.mark.parametrize("value", [True, "true", 1, None, "", "none"])
+def test_anything_else_at_success_is_no_refusal(adapter, crm, value):
+    crm.will_answer({"id": 7, "success": value})
+    assert adapter(create_call(x=1)).create_call_log(ENTRY).log_id == 7
+
+
+@pytest.mark.parametrize("code", ["INVALID_SESSIONID", "invalid_sessionid", " Invalid_SessionId "])
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_code_of_a_session_that_ended_asks_to_connect_again(adapter, crm, status, code):
+    crm.will_answer({"success": False, "error": {"code": code, "message": "Invalid"}}, status=status)
     with pytest.raises(CredentialsRejected):
         adapter(create_call(x=1), defaults=DEFAULTS).create_call_log(ENTRY)
 
@@ -503,6 +553,13 @@ def test_a_definition_says_what_an_error_code_means(adapter, crm, code, kind, st
         adapter(create_call(x=1), defaults={**DEFAULTS, **CODES}).create_call_log(ENTRY)
     assert type(raised.value) is kind
     assert (raised.value.reason, raised.value.maybe_applied) == ("Not now", False)
+
+
+def test_with_a_500_a_code_of_a_crm_that_is_down_leaves_the_doubt(adapter, crm):
+    crm.will_answer({"success": False, "error": {"code": "MAINTENANCE", "message": "Not now"}}, status=500)
+    with pytest.raises(CrmUnavailable) as raised:
+        adapter(create_call(x=1), defaults={**DEFAULTS, **CODES}).create_call_log(ENTRY)
+    assert raised.value.maybe_applied
 
 
 DEAL_GONE = {"success": False, "error": {"code": "NO_DEAL", "message": "Deal 7 not found"}}
@@ -546,7 +603,6 @@ def test_an_answer_that_says_yes_is_none(adapter, crm):
         ({"items": {}}, "body.items"),
         ({"items": ["a"]}, "body.items"),
         ({"items": [{}]}, "id"),
-        ({"items": [{"id": 1, "name": {}}]}, "name"),
     ],
 )
 def test_a_surprise_in_an_answer_names_its_place(adapter, crm, answer, place):
@@ -757,6 +813,21 @@ def test_choices_keep_their_type_and_an_empty_one_is_none(adapter, crm):
     assert (found.duration, found.started_at) == (90, START)
 
 
+@pytest.mark.parametrize("odd", ["0000-00-00", "soon", ["a"], {}, True, "1e400"])
+def test_a_log_is_read_though_its_time_or_duration_is_odd(adapter, crm, odd):
+    crm.will_answer({"text": "- Note: x\n", "secs": odd, "at": odd, "who": {}, "subject": []})
+    operations = edits()
+    operations["getCallLog"]["responseMapping"] |= {
+        "durationPath": "body.secs",
+        "startTimePath": "body.at",
+        "contactNamePath": ["body.who"],
+        "subjectPath": "body.subject",
+    }
+    found = adapter(operations).get_call_log(REF)
+    assert (found.body, found.subject, found.contact_name) == ("- Note: x\n", "", "")
+    assert (found.duration, found.started_at) == (None, None)
+
+
 def test_a_choice_that_is_taken_back_is_sent_as_null_and_no_choice_not_at_all(adapter, crm):
     crm.will_answer({})
     put = {"method": "PUT", "url": "/calls/{{thirdPartyLogId}}", "body": {"deal": "{{dispositions.deals}}"}}
@@ -858,6 +929,9 @@ def test_users_and_licence_are_read(adapter, crm):
     )
     users = adapter({"getUserList": {"url": "/staff", "responseMapping": {"listPath": "body.staff"}}}).list_users()
     assert [(user.id, user.name, user.email) for user in users] == [(1, "A", ""), ("2", "B", "b@x.example")]
+    crm.replies = [(200, {"staff": [{"id": None}, {"id": 3, "name": {}, "email": []}, {"name": "C"}]}, {})]
+    users = adapter({"getUserList": {"url": "/staff", "responseMapping": {"listPath": "body.staff"}}}).list_users()
+    assert [(user.id, user.name, user.email) for user in users] == [(3, "", "")]
     crm.replies = [(200, {"isLicenseValid": True, "licenseStatus": "Pro"}, {})]
     licence = adapter({"getLicenseStatus": {"url": "/licence/{{userId}}"}}).license_status()
     assert (licence.is_valid, licence.status, licence.description) == (True, "Pro", "")

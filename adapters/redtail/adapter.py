@@ -43,6 +43,7 @@ from adapters.contract import (
     is_deleted,
     log_written,
     precondition,
+    readable,
     require,
     require_id,
     send_without_gone,
@@ -245,11 +246,8 @@ class Adapter(CrmAdapter):
     # --- the rest ----------------------------------------------------------------------------------
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
-        return tuple(
-            DirectoryUser(id=require_id(row, "id"), name=full_name(row))
-            for row in _USERS.all(self.http, most_pages=_MOST_USER_PAGES)
-            if not is_deleted(row)
-        )
+        living = [row for row in _USERS.all(self.http, most_pages=_MOST_USER_PAGES) if not is_deleted(row)]
+        return tuple(readable(living, lambda row: DirectoryUser(id=require_id(row, "id"), name=full_name(row)))[0])
 
     def setting_options(self) -> dict[str, Any]:
         """The categories that forms offer now: a look-up that reads them anew renews this choice too."""

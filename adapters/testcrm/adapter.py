@@ -62,6 +62,7 @@ from adapters.contract import (
     is_deleted,
     log_written,
     precondition,
+    readable,
     reference_gone,
     require,
     require_id,
@@ -288,10 +289,12 @@ class Adapter(CrmAdapter):
     # --- the rest ----------------------------------------------------------------------------------
 
     def list_users(self) -> tuple[DirectoryUser, ...]:
-        return tuple(
-            DirectoryUser(id=require_id(row, "id"), name=require(row, "name", str), email=dig(row, "email", str, ""))
-            for row in rows(self.http.get("/api/users"), "users")
-        )
+
+        def user_of(row: dict[str, Any]) -> DirectoryUser:
+            name, email = require(row, "name", str), dig(row, "email", str, "")
+            return DirectoryUser(id=require_id(row, "id"), name=name, email=email)
+
+        return tuple(readable(rows(self.http.get("/api/users"), "users"), user_of)[0])
 
     def license_status(self) -> LicenseStatus:
         reply = self.http.get("/api/license")
