@@ -12,8 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from adapters import registry
-from adapters.contract import ContactMatches
-from adapters.readiness import checklist
+from adapters.contract import ContactMatches, Manifest
+from adapters.contract.manifest import Auth, ServerHalf
+from adapters.readiness import checklist, login
 from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket]
@@ -268,3 +269,19 @@ def test_recorded_exchanges_hold_neither_secrets_nor_people(sandbox, capsys, tmp
 def _exchanges(texts, step):
     (document,) = [document for document in map(json.loads, texts) if document["step"] == step]
     return document["exchanges"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "auth", "token_url", "base_url", "asks"),
+    [
+        ("dynamic", "oauth", "https://{hostname}/token", "https://{hostname}", True),
+        ("dynamic", "oauth", "https://login.example/token", "https://{hostname}", False),
+        ("dynamic", "api_key", "", "https://{hostname}/api", True),
+        ("dynamic", "api_key", "", "https://api.example", False),
+        ("fixed", "api_key", "", "https://{hostname}/api", False),
+    ],
+)
+def test_a_host_is_asked_for_only_where_the_login_goes_to_it(type_, auth, token_url, base_url, asks):
+    server = ServerHalf(auth=Auth(type=auth, token_url=token_url), base_url=base_url)
+    manifest = Manifest(name="x", client={"environment": {"type": type_}}, server=server)
+    assert login.asks_for_host(manifest) is asks

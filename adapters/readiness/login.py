@@ -61,8 +61,10 @@ def hosts_of(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def asks_for_host(manifest: Manifest) -> bool:
-    """Whether a login needs the address of the account's own CRM."""
-    return (manifest.client.get("environment") or {}).get("type") == "dynamic"
+    """Whether the login goes to the account's own host, which nothing else tells."""
+    server = manifest.server
+    login_url = server.auth.token_url if uses_oauth(manifest) else server.base_url
+    return (manifest.client.get("environment") or {}).get("type") == "dynamic" and "{hostname}" in login_url
 
 
 def authorisation(manifest: Manifest, hostname: str = "") -> tuple[str, str, str]:
