@@ -16,7 +16,16 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from adapters import registry
-from adapters.contract import Contact, ContactMatches, CrmUnavailable, LoggedCall, LogResult, RecordNotFound
+from adapters.contract import (
+    Contact,
+    ContactDraft,
+    ContactMatches,
+    CrmUnavailable,
+    LoggedCall,
+    LogResult,
+    RecordNotFound,
+    parse_phone,
+)
 from adapters.contract.errors import ReferenceGone, UnsupportedOperation
 from audit.models import AuditEvent, CallLog, LogState
 from audit.sealing import seal_all
@@ -27,6 +36,7 @@ from connectors.deliveries.worker import Worker
 from connectors.desk import decision_page
 from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.roles import AUDITOR, SUPPORT_ACT, SUPPORT_VIEW, make_roles
+from connectors.services import placeholder_contacts
 from tests.factories import CrmUserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -420,8 +430,25 @@ def test_neither_pages_nor_trail_exports_and_log_lines_tell_number_name_note_or_
             crm.record = FITS
             shown += client.get(f"/admin/desk/mark/{remaining.pk}/").content.decode()
             shown += client.post(f"/admin/desk/mark/{remaining.pk}/", {"crm_id": f"id-{key}"}).content.decode()
-    shown += client.get("/admin/").content.decode()
+    draft = ContactDraft(name="Quirk +1 415-555-0133", phone=parse_phone("+14155550133"), type="Contact")
+    placeholder_contacts.note(user, draft, Contact(id="c-9", name=draft.name, type="Contact"))
+    pages = (
+        "",
+        "desk/contacts/",
+        "desk/crms/",
+        "desk/crms/testCRM/",
+        "desk/queue/?platform=testCRM",
+        "audit/auditevent/",
+    )
+    for address in (*pages, f"desk/user/{user.pk}/", "desk/search/?q=0133", "audit/calllog/", "deliveries/delivery/"):
+        reply = client.get(f"/admin/{address}", follow=True)
+        assert reply.status_code == 200, address
+        shown += reply.content.decode()
+    assert "c-9" in shown
     seal_all()
+    auditor = _as(client, AUDITOR)
+    for name in ("csv", "jsonl"):
+        shown += b"".join(auditor.post("/admin/desk/export/", {"format": name}).streaming_content).decode()
     for name in ("csv", "jsonl"):
         out = io.StringIO()
         call_command("export_audit", "--format", name, stdout=out, stderr=io.StringIO())
