@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import responses
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -106,6 +108,12 @@ def test_it_says_what_unconfigured_crms_lack_and_no_secret(client, settings):
     assert lacking["clio"] == ["CLIO_CLIENT_SECRET"]
     assert "redtail" not in lacking
     assert "a-secret-key" not in reply.text
+
+
+def test_each_script_of_the_page_is_short():
+    scripts = list((Path(settings.BASE_DIR) / "connectors/console/static/console").glob("*.js"))
+    assert len(scripts) > 15
+    assert {script.name for script in scripts if len(script.read_text().splitlines()) > 300} == set()
 
 
 # --- the requests to the CRM behind a request ----------------------------------------------------

@@ -50,6 +50,7 @@ def page(tmp_path_factory):
 @pytest.fixture
 def visitor(page, server):
     page.complaints.clear()
+    page.requested.clear()
     visitor = Visitor(page, server.url)
     visitor.come()
     yield visitor
@@ -57,7 +58,7 @@ def visitor(page, server):
     assert [line for line in page.complaints if "Failed to load resource" not in line] == []
 
 
-def test_a_call_is_logged_and_read_back(visitor, sandbox):
+def test_a_call_is_logged_and_read_back(visitor, sandbox, server):
     visitor.log_in("key-of-a-first-call")
     visitor.press("+16505551212")
     visitor.sees("Associations: Spring order, Service contract")
@@ -75,6 +76,8 @@ def test_a_call_is_logged_and_read_back(visitor, sandbox):
     visitor.press("Save the changes")
     visitor.sees("Call log updated")
     assert sandbox.activities("key-of-a-first-call")[0]["subject"] == "About the tractor"
+    loaded = {url for url in visitor.page.requested if not url.startswith("data:")}
+    assert {url for url in loaded if not url.startswith(f"{server.url}/")} == set()  # nothing from elsewhere
 
 
 def test_every_request_is_listed_with_the_crm_calls_behind_it_and_without_secrets(visitor):
