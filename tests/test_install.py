@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from config import install
+from tests import matrix
 from tests.live_server import ROOT
 
 
@@ -86,3 +87,7 @@ def test_make_alone_prints_the_targets():
     listed = [line.split()[1] for line in done.stdout.splitlines()]
     assert listed[:3] == ["help", "run", "dev"]
     assert all(line.startswith("  make ") and len(line.split()) > 3 for line in done.stdout.splitlines())
+
+
+def test_the_short_run_of_the_matrix_names_files_that_are_there():
+    assert [name for name in matrix.SHORT if not (ROOT / name).exists()] == []
