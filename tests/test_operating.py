@@ -232,3 +232,14 @@ def test_the_figures_of_the_scale_page_follow_from_its_assumptions():
     for agents, a_day, a_year in growth:
         megabytes = agents * (40 * 1.7 + 20 * 0.8) / 1000
         assert (a_day, a_year) == (round(megabytes), round(megabytes * 250 / 1000))
+
+
+def test_the_cores_of_the_scale_page_follow_from_what_requests_cost():
+    page = (ROOT / "docs" / "scale.md").read_text()
+    assert round((46 * 2.7 + 8 * 19 + 16 * 16 + 4 * 20) / 74) == 8
+    cores = {
+        int(agents.replace(",", "")): int(found)
+        for agents, found in re.findall(r"\| ([\d,]+) \| (\d+) \| \d+ \| 32", page)
+    }
+    assert cores == {agents: max(1, round(agents * 74 / 3600 * 3 * 0.008 / 0.5)) for agents in cores}
+    assert len(cores) == 4
