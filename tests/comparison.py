@@ -23,12 +23,12 @@ def body_of(request: requests.PreparedRequest) -> str:
 
 def difference(expected: Mapping[str, Any], request: requests.PreparedRequest) -> str:
     """The first way in which a request is not the expected one; empty when it is."""
-    url = urlsplit(str(request.url))
-    body = body_of(request)
     if request.method != expected["method"]:
         return f"method {request.method}"
+    url = urlsplit(str(request.url))
     if f"{url.scheme}://{url.netloc}{url.path}" != expected["url"]:
         return f"url {url.scheme}://{url.netloc}{url.path}"
+    body = body_of(request)
     if (query := parse_qs(url.query, keep_blank_values=True)) != _texts(expected.get("query", {})):
         return f"query {query}"
     if "json" not in expected and "form" not in expected and body:

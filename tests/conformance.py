@@ -346,18 +346,18 @@ def leak_faults(private: Private, outcome: Outcome, records: list[logging.LogRec
 
 @contextmanager
 def log_records() -> Iterator[list[logging.LogRecord]]:
-    """Everything logged meanwhile, by whatever logger and at whatever level."""
+    """Everything logged meanwhile, by whatever logger and at whatever level; it is not printed."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign]
     root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
+    level, handlers = root.level, root.handlers
+    root.handlers = [handler]
     root.setLevel(logging.DEBUG)
     try:
         yield records
     finally:
-        root.removeHandler(handler)
+        root.handlers = handlers
         root.setLevel(level)
 
 

@@ -262,6 +262,6 @@ def test_a_declined_authorisation_is_told_apart_from_a_broken_one():
     assert take_apart(query, server_url="https://switchboard.example") == ("testCRM", None)
 
 
-@pytest.mark.parametrize("path", ["/", "/admin"])
-def test_who_opens_the_servers_address_is_led_to_the_admin(client, path):
-    assert client.get(path).headers["Location"] == "/admin/"
+@pytest.mark.parametrize(("path", "leads_to"), [("/", "/admin/login/?next=/"), ("/admin", "/admin/")])
+def test_who_opens_the_servers_address_is_led_to_the_sign_in_or_the_admin(client, path, leads_to):
+    assert client.get(path).headers["Location"] == leads_to
