@@ -179,6 +179,24 @@ def test_a_proxy_passes_on_who_asked_and_nothing_that_only_it_may_say(proxy, beh
 
 
 @pytest.mark.enable_socket
+def test_a_proxy_passes_on_addresses_with_thousands_of_ids(proxy, behind):
+    url, authority, _ = proxy
+    path = "/callLog?sessionIds=" + ",".join(str(5900000000000 + number) for number in range(4600))
+    assert requests.get(f"{url}{path}", verify=authority, timeout=20).text == "ok"
+    assert [seen["path"] for seen in behind.seen] == [path]
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("length", [65_600, 90_000])
+def test_a_longer_address_is_refused_with_a_sentence(nginx, length):
+    url, authority, _ = nginx
+    reply = requests.get(f"{url}/callLog?sessionIds={'1' * length}", verify=authority, timeout=20)
+    assert (reply.status_code, reply.text) == (414, "Invalid request: the address is too long.")
+    assert reply.headers["Content-Type"].startswith("text/plain")
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.enable_socket
 def test_a_proxy_keeps_a_body_until_it_is_whole(proxy, behind):
     url, authority, _ = proxy
     port = int(url.rsplit(":", 1)[1])
