@@ -396,6 +396,15 @@ def test_a_decision_is_in_the_history_of_its_call_and_among_recent_actions(clien
     assert (entry.user.username, entry.object_id) == ("lee", str(log.pk))
 
 
+def test_a_recent_action_leads_to_the_page_of_what_it_was_about(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "770")
+    _confirm(staff, "give-up", delivery)
+    page = staff.get("/admin/").content.decode()
+    (address,) = re.findall(r'<a href="([^"]+)">call 770</a>', page)
+    reply = staff.get(address, follow=True)
+    assert reply.redirect_chain[-1][0] == f"/admin/desk/call/{delivery.call_log_id}/"
+
+
 @pytest.mark.parametrize("role", [SUPPORT_VIEW, AUDITOR])
 def test_who_may_not_act_neither_sees_nor_does_it(client, crm, user, role):
     (delivery,) = _kept(client, crm, user, "1")

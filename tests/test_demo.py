@@ -42,6 +42,8 @@ def test_it_holds_a_month_of_four_crms_with_all_kinds_of_trouble_and_verifies():
     assert CrmUser.objects.filter(access_token="").count() == 1
     text = str(list(AuditEvent.objects.values_list("detail", "subject", "target")))
     assert "Holloway" not in text, "events hold no names"
+    failures = AuditEvent.objects.filter(outcome="failure")
+    assert all(event.detail["next"] for event in failures), "what became of each is told"
     call_command("verify_audit", stdout=io.StringIO(), stderr=io.StringIO())
     with pytest.raises(CommandError, match="already"):
         _demo()

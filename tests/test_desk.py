@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import AuditEvent, CallLog, ConversationLog, LogReason
+from audit.recorder import record
 from connectors.deliveries import circuit
 from connectors.deliveries.models import Delivery, State
 from connectors.models import AccountSettings, CrmUser, LookUp
@@ -206,7 +207,11 @@ def test_a_refused_call_shows_the_crms_own_words_and_what_to_do(me, luke, sessio
     assert "This call is not in Test CRM: Test CRM refused it." in text_seen
     assert "This failure was ordered." in text_seen
     assert "RequestRejected" not in text_seen
-    event = AuditEvent.objects.get(subject=session)
+    record("staff.read_text", actor="staff:kim", platform=log.platform, owner=log.owner, subject=session)
+    text_seen = seen(staff.get(page_of(log)))
+    assert "Test CRM said: This failure was ordered." in text_seen, "what support did since says nothing of it"
+    assert "Support read a kept text" in text_seen
+    event = AuditEvent.objects.get(subject=session, action="call_log.create")
     assert "ordered" not in str(event.detail)
     with connection.cursor() as cursor:
         cursor.execute("SELECT text FROM audit_logreason")
