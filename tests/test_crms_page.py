@@ -145,7 +145,7 @@ def test_each_step_leaves_the_server_when_it_is_done(sandbox, tmp_path):
         form = {"username": "kim", "password": "a" * 12, "csrfmiddlewaretoken": _token(session.get(login))}
         page = session.post(login, form, headers={"Referer": login})
         parts = []
-        given = {**GIVEN, "csrfmiddlewaretoken": _token(page)}
+        given = {**GIVEN, "login_apiKey": "watched-key", "csrfmiddlewaretoken": _token(page)}
         with session.post(page.url, given, headers={"Referer": page.url}, stream=True, timeout=60) as reply:
             assert "content-length" not in reply.headers
             for part in reply.iter_content(None):
