@@ -33,16 +33,18 @@ def compose(log_format, **members):
 
 def read(body, log_format):
     """What a person sees, roughly."""
-    if log_format is HTML:
-        body = re.sub(r"</?(?:br|p|li|div|ul|t[drh]|h\d)\b[^>]*>", "\n", body, flags=re.IGNORECASE)
+    if log_format is HTML and not re.search("</?[A-Za-z]", body):
+        body = html.unescape(body)
+    if log_format is HTML or re.search("<(?:br|p|h2|b)", body):
+        body = re.sub(r"</?(?:br|p|li|div|ul|t[drh]|d[tdl]|h\d)\b[^>]*>", "\n", body, flags=re.IGNORECASE)
         body = html.unescape(re.sub(r"<[^>]*>", "", body)).replace("\xa0", " ")
-    return body.replace("\\", "")
+    return re.sub("[\u200b\ufeff\u200f]", "", body.replace("\\", "")).replace("：", ":")
 
 
 def count(body, log_format, label):
     """How often a label stands in a body, in whatever dress."""
     lines = re.split("\r\n|[\n\r\u2028\u2029\x85]", read(body, log_format))
-    bare = [re.sub(r"^[\s\-•·–—*_#]+|[\s*_#:]+$", "", line.split(":")[0]) for line in lines]
+    bare = [re.sub(r"^[\s\-•·–—−○>*_#]*(?:1\. )?[\s*_]*|[\s*_#:]+$", "", re.split(":| – ", line)[0]) for line in lines]
     return sum(" ".join(text.split()).casefold() == label.casefold() for text in bare)
 
 

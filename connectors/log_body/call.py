@@ -50,7 +50,7 @@ def update_call(
     def updated(body: str) -> str:
         places = places_in(body, log_format)
         edits = [*_note_edits(places, note, log_format), *_section_edits(body, places, wanted, log_format)]
-        return applied(body, edits)
+        return applied(body, [*places.repairs, *edits])
 
     body = with_its_newlines(body, log_format, updated)
     return body if limit is None else fitted(body, limit, log_format)

@@ -22,10 +22,7 @@ _PARAGRAPHS = ("p", "div")
 
 def html_places(body: str) -> Places:
     """The places of a call log's body. Sections are looked for outside the note."""
-    html = HtmlBody(body, _is_label)
-    if not _has_details(html):  # what showed bold may have been taken off
-        plain = HtmlBody(body, _is_label, all_bold=True)
-        html = plain if _has_details(plain) else html
+    html = _labelled(body)
     page = next((block for block in html.blocks if block.name == "body"), None)
     places = Places(start=page.inner_start, end=page.inner_end) if page else Places(end=len(body))
     note = next((label for label in html.labels if label.name == _NOTE), None)
@@ -46,6 +43,25 @@ def html_places(body: str) -> Places:
     lists = [block for block in html.blocks if block.name in ("ul", "ol") and block.start not in within]
     places.end_of_list = min((block.inner_end for block in lists if block.end > block.inner_end), default=-1)
     return places
+
+
+def _labelled(body: str) -> HtmlBody:
+    """The body with its labels, where these are not written as ours also by what they all have in common."""
+    html = HtmlBody(body, _is_label)
+    all_bold = not _has_details(html)
+    if all_bold:  # what showed bold may have been taken off
+        plain = HtmlBody(body, _is_label, all_bold=True)
+        all_bold = _has_details(plain)
+        html = plain if all_bold else html
+    if not _lines_in(html):
+        without_colons = HtmlBody(body, _is_label, all_bold=all_bold, no_colons=True)
+        html = without_colons if len(_lines_in(without_colons)) > 1 else html
+    return html
+
+
+def _lines_in(html: HtmlBody) -> set[str]:
+    sections = {label.name: _SECTIONS.get(label.name) for label in html.labels}
+    return {name for name, section in sections.items() if section and section.kind in (Kind.LINE, Kind.LINK)}
 
 
 def _has_details(html: HtmlBody) -> bool:
@@ -97,7 +113,7 @@ def _note_alone(html: HtmlBody, note: Label) -> Place:
     limit = _start_of(following, note) if following else len(html.body)
     own = _own_block(html, note)
     if own is None:
-        return _place(html, note.end, _end_of_lines(html, note, limit), "<br>", f"<br><br>{put_back}")
+        return _place(html, note.end, _end_of_lines(html, note.end, limit), "<br>", f"<br><br>{put_back}")
     paragraphs = _paragraphs_behind(html, own, limit)
     start, stop = _tags_like(own)
     return _place(html, own.end, paragraphs[-1].end if paragraphs else own.end, start, stop + put_back)
@@ -130,6 +146,8 @@ def _line(html: HtmlBody, label: Label, section: Section) -> Place:
         ends.append(following.start)
     end = min(ends)
     element = label.element
+    if cell := _cell_behind(html, label):
+        return _place(html, cell.inner_start, cell.inner_end)
     if element is None:
         newline = html.body.find("\n", label.end, end)
         end = end if newline < 0 else newline
@@ -143,18 +161,31 @@ def _line(html: HtmlBody, label: Label, section: Section) -> Place:
     return _place(html, label.end, end, " ", "</li>")
 
 
+def _cell_behind(html: HtmlBody, label: Label) -> Element | None:
+    """What a label in a cell of its own is the label of: the cell behind it."""
+    own = _own_block(html, label)
+    cell = html.next_block(own.end) if own is not None and own.name in ("td", "th", "dt") else None
+    if own is None or cell is None or cell.name not in ("td", "dd"):
+        return None
+    word, following = html.next_word(own.end), html.next_label(own.end)
+    is_next = (word is None or word.start >= cell.start) and (following is None or following.start >= cell.end)
+    return cell if is_next else None
+
+
 def _block(html: HtmlBody, label: Label, section: Section) -> Place:
     """The rest of the label's own block, else the paragraphs behind it, else the lines up to an empty one."""
     element = label.element
     following = html.next_label(label.end)
     limit = _start_of(following, label) if following else len(html.body)
     if element is None or not label.is_first:
-        return _place(html, label.end, _end_of_lines(html, label, limit), "<br>")
+        return _place(html, label.end, _end_of_lines(html, label.end, limit), "<br>")
     if _own_block(html, label) is None:
         return _place(html, label.end, min(element.inner_end, limit), "<br>")
     paragraphs = _paragraphs_behind(html, element, limit)
     if paragraphs:
         return _place(html, paragraphs[0].inner_start, paragraphs[-1].inner_end)
+    if found := _lines_behind(html, element, limit):
+        return _place(html, *found)
     return _place(html, element.end, element.end, *_tags_like(element))
 
 
@@ -172,9 +203,21 @@ def _paragraphs_behind(html: HtmlBody, element: Element, limit: int) -> list[Ele
     return found
 
 
-def _end_of_lines(html: HtmlBody, label: Label, limit: int) -> int:
-    """Where the lines behind a label's own end: at an empty one, at a block, or at the limit."""
-    end = label.end
+def _lines_behind(html: HtmlBody, element: Element, limit: int) -> tuple[int, int] | None:
+    """Start and end of the lines that follow a heading, in no paragraph of their own; the first may be empty."""
+    start = element.end
+    line_end = html.next_break(start)
+    if line_end is not None and line_end.name == "br" and not text_of(html.body, start, line_end.start).strip():
+        start = line_end.end
+        line_end = html.next_break(start)
+    end = min(limit, line_end.start if line_end else len(html.body))
+    if not text_of(html.body, start, end).strip():
+        return None
+    return start, _end_of_lines(html, end, limit)
+
+
+def _end_of_lines(html: HtmlBody, end: int, limit: int) -> int:
+    """Where the lines end that follow the one at ``end``: at an empty one, at a block, or at the limit."""
     line_end = html.next_break(end)
     while line_end is not None and line_end.name == "br" and line_end.end < limit:
         start = line_end.end

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from connectors.log_body.html_tokens import MAY_BE_BOLD, Token, decoded, tokens
+from connectors.log_body.html_tokens import MAY_BE_BOLD, Token, decoded, is_empty, tokens
+from connectors.log_body.signs import DASHES, bare
 
 _Found = TypeVar("_Found")
 _LONGEST_LABEL = 200  # characters, blanks included
+_COLON = re.compile("[:：]|&(?:#58|#[xX]3[aA]|colon);")
+#: What may stand for the colon of each label in a body: a dash, or the border between two cells.
+_DASH = re.compile(rf"[{re.escape(DASHES)}](?=\s|&nbsp;|$)")
+_LABEL_CELLS = ("td", "th", "dt")
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +101,7 @@ class _Reader:
 
     def _text(self, token: Token) -> None:
         text = self.body[token.start : token.end]
-        is_blank = not (text.strip() and decoded(text).strip())
+        is_blank = is_empty(text)
         if not is_blank:
             self.words.append(token)
             for element in reversed(self._open):
@@ -165,10 +171,17 @@ class _Reader:
 class HtmlBody:
     """A body with its blocks, line breaks, words and labels, each in order."""
 
-    def __init__(self, body: str, is_label: Callable[[Label], bool], *, all_bold: bool = False) -> None:
-        """``is_label``: whether words in bold are a label at all. ``all_bold``: labels may have lost their dress."""
+    def __init__(
+        self, body: str, is_label: Callable[[Label], bool], *, all_bold: bool = False, no_colons: bool = False
+    ) -> None:
+        """``is_label``: whether words in bold are a label at all. ``all_bold``: labels may have lost their dress.
+
+        ``no_colons``: they may have lost their colons: a dash stands there, or what they are the label of has a cell of
+        its own.
+        """
         reader = _Reader(body, all_bold=all_bold)
         self.body = body
+        self._no_colons = no_colons
         self.blocks = reader.blocks
         #: ``br`` and the tags of blocks.
         self.breaks = reader.breaks
@@ -208,25 +221,29 @@ class HtmlBody:
 
     def _label(self, line: BoldLine) -> Label | None:
         first = line.texts[0]
-        head, colon, _ = decoded("".join(self.body[token.start : token.end] for token in line.texts)).partition(":")
+        head, colon, _ = bare(decoded("".join(self.body[token.start : token.end] for token in line.texts))).partition(
+            ":"
+        )
         if not head.strip() or len(head) > _LONGEST_LABEL:
             return None
         end, text = line.end, None
         if colon:
-            at, text = self._colon_in(line.texts)
+            found, text = self._colon_in(line.texts)
         else:
-            at, text = self._colon_after(line.end)
-        if at >= 0:
-            end = at + 1
+            found, text = self._colon_after(line.end)
+        if found:
+            end = found.end()
+        ends_line = self._ends_line(end, text.end if text and found else end)
+        has_cell = self._no_colons and line.element is not None and line.element.name in _LABEL_CELLS and ends_line
         return Label(
             name=" ".join(head.split()).casefold(),
             start=line.start,
             end=end,
-            has_colon=at >= 0,
+            has_colon=found is not None or has_cell,
             element=line.element,
             is_first=line.element is not None and line.element.first_word in [token.start for token in line.texts],
             begins_line=self._begins_line(first.start),
-            ends_line=self._ends_line(end, text.end if text and at >= 0 else end),
+            ends_line=ends_line,
         )
 
     def _begins_line(self, position: int) -> bool:
@@ -236,24 +253,27 @@ class HtmlBody:
 
     def _ends_line(self, position: int, text_end: int) -> bool:
         """Whether no word follows in the line; ``text_end`` is where the text around the position ends."""
-        return not decoded(self.body[position:text_end]).strip() and self._next_in_line(text_end) is None
+        return is_empty(self.body[position:text_end]) and self._next_in_line(text_end) is None
 
     def _next_in_line(self, position: int) -> Token | None:
         word, line_end = self.next_word(position), self.next_break(position)
         return None if word is None or (line_end is not None and line_end.start < word.start) else word
 
-    def _colon_in(self, texts: list[Token]) -> tuple[int, Token | None]:
-        """Where the first colon of these texts stands, and the last of them; -1 where it is written as an entity."""
-        places = (self.body.find(":", token.start, token.end) for token in texts)
-        return next((at for at in places if at >= 0), -1), texts[-1]
+    def _colon_in(self, texts: list[Token]) -> tuple[re.Match[str] | None, Token | None]:
+        """The first colon of these texts, and the last of them; None where it is written in some other way."""
+        found = (_COLON.search(self.body, token.start, token.end) for token in texts)
+        return next(filter(None, found), None), texts[-1]
 
-    def _colon_after(self, position: int) -> tuple[int, Token | None]:
-        """Where the colon stands with which the line goes on, and in which text; -1 if it goes on otherwise."""
+    def _colon_after(self, position: int) -> tuple[re.Match[str] | None, Token | None]:
+        """The colon with which the line goes on, and in which text; None if it goes on otherwise."""
         word = self._next_in_line(position)
-        at = self.body.find(":", word.start, word.end) if word else -1
-        if word is None or at < 0 or decoded(self.body[word.start : at]).strip():
-            return -1, None
-        return at, word
+        if word is None:
+            return None, None
+        for sign in (_COLON, _DASH) if self._no_colons else (_COLON,):
+            found = sign.search(self.body, word.start, word.end)
+            if found and is_empty(self.body[word.start : found.start()]):
+                return found, word
+        return None, None
 
 
 def _from(items: list[_Found], starts: list[int], position: int) -> _Found | None:

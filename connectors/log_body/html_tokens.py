@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connectors.log_body.signs import bare
+
 #: Elements that begin and end a line.
 BLOCKS = frozenset((
     "address", "article", "aside", "blockquote", "body", "center", "dd", "div", "dl", "dt", "fieldset", "figure",
@@ -75,6 +77,11 @@ _HARD_BLANK = re.compile("&nbsp;|&#160;")
 def decoded(text: str) -> str:
     """A text without entities; the blank that editors write for one of several is a blank."""
     return html.unescape(_HARD_BLANK.sub(" ", text))
+
+
+def is_empty(text: str) -> bool:
+    """Whether a text shows nothing: blanks, also as entities, and signs that nobody sees."""
+    return not (text.strip() and bare(decoded(text)).strip())
 
 
 def text_of(body: str, start: int = 0, end: int | None = None) -> str:

@@ -47,6 +47,8 @@ class Places:
     before_details: int = -1
     #: Within the list that items stand in.
     end_of_list: int = -1
+    #: Changes after which what an editor did to our own lines no longer matters, made with any other.
+    repairs: list[Edit] = field(default_factory=list)
 
 
 def applied(body: str, edits: Sequence[Edit]) -> str:
