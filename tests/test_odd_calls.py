@@ -210,6 +210,39 @@ def test_the_journey_names_everybody_of_whom_anything_is_known(crm):
     assert crm.bodies["call-1"].count("Transferred") == 1
 
 
+@pytest.mark.parametrize(
+    ("legs", "lines"),
+    [
+        ([_leg(to={})], ["Received call"]),
+        ([{"direction": "Outbound", "duration": 3}], ["Made call"]),
+        ([_leg(to={"name": "\u200b"})], ["Received call"]),
+        (
+            [_leg(to={"name": "\u200b"}), _leg(to={"name": "\u200b", "phoneNumber": "+16505550111"}, duration=0)],
+            ["Received call", "Transferred to +16505550111, duration: 0 seconds"],
+        ),
+    ],
+)
+def test_a_leg_has_nothing_dangling_where_its_party_is_not_known(plain, legs, lines):
+    body = _logged(plain, info={"legs": legs})
+    assert "- Call journey:\n" + "\n".join(lines) + "\n--- JOURNEY END" in body
+
+
+@pytest.mark.parametrize(
+    ("direction", "party", "title"),
+    [
+        ("Inbound", {}, "Inbound Call"),
+        ("Outbound", {"name": "WIRELESS CALLER"}, "Outbound Call"),
+        ("Inbound", {"extensionNumber": "201"}, "Inbound Call from ext 201"),
+        ("Outbound", {"phoneNumber": "+14155550123"}, "Outbound Call to +14155550123"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "\u200b"])
+def test_a_title_has_nothing_dangling_where_nobody_knows_the_other_side(plain, direction, party, title, name):
+    info = {"customSubject": "", "direction": direction, "from" if direction == "Inbound" else "to": party}
+    _logged(plain, info=info, contactName=name)
+    assert plain.entry.subject == title
+
+
 def test_a_long_text_is_cut_and_says_so(crm):
     long = "word " * 60_000
     body = _logged(crm, note=long, aiNote=long, transcript="x" * 200_001, contactName="n" * 300)

@@ -15,6 +15,7 @@ from adapters.contract import (
     ContactRef,
     Direction,
     NoticeLevel,
+    Party,
 )
 from connectors.api.authentication import user_of_token
 from connectors.api.envelope import PlainText, from_error, from_notice, return_message
@@ -33,6 +34,7 @@ from connectors.api.wire import (
 )
 from connectors.deliveries.changes import CallEdit, CallIdentity, CallSubmission
 from connectors.log_body import CallDetails
+from connectors.log_body.signs import bare
 from connectors.models import CrmUser
 from connectors.services import call_logs
 from connectors.services.identity import claim_extension, hashed
@@ -192,6 +194,14 @@ def _assigned_user(user: CrmUser, submission: dict[str, Any]) -> CrmUser | None:
     return found[0]
 
 
+def _default_subject(direction: Direction, contact: ContactRef, other: Party) -> str:
+    """``Inbound Call from Pat Lee``; with nothing behind it where nobody knows whom the call was with."""
+    extension = f"ext {other.extension_number}" if other.extension_number else ""
+    who = next((text for text in (contact.name, other.phone_number, extension) if bare(text).strip()), "")
+    what, where = ("Inbound Call", "from") if direction is Direction.INBOUND else ("Outbound Call", "to")
+    return f"{what} {where} {who}" if who else what
+
+
 class CallLogViewSet(WireViewSet):
     """``/callLog``."""
 
@@ -202,15 +212,15 @@ class CallLogViewSet(WireViewSet):
         info, submission = given["logInfo"], given["additionalSubmission"] or {}
         direction = info["direction"] or Direction.OUTBOUND  # as the client takes it: all that is not inbound
         caller, callee = info["from"], info["to"]
-        phone = (caller if direction is Direction.INBOUND else callee).phone_number
+        other = caller if direction is Direction.INBOUND else callee
+        phone = other.phone_number
         if given["contactId"] in (None, "", 0):
             message = return_message(f"Contact not found for number {phone}")
             return Response({"successful": False, "returnMessage": message})
         contact = ContactRef(
             id=given["contactId"], type=given["contactType"] or "", name=given["contactName"] or "", phone=phone
         )
-        who = contact.name or phone
-        default_subject = f"Inbound Call from {who}" if direction is Direction.INBOUND else f"Outbound Call to {who}"
+        default_subject = _default_subject(direction, contact, other)
         recording, voicemail = info["recording"], given["voicemailLink"] or info["voicemail"]
         session_id = info["sessionId"] or info["telephonySessionId"] or info["id"]
         duration = info["duration"]

@@ -255,7 +255,7 @@ def _message(
         attachments=tuple(
             Attachment(
                 content_type=file.content_type or file.kind,
-                link=reader_link(file.uri),
+                link=without_token(file.link) or reader_link(file.uri),
                 download_url=with_token(file.uri, token),
             )
             for file in rest

@@ -10,6 +10,7 @@ from adapters.contract import Direction, LogFormat, Options, Party
 from connectors.log_body.clock import DEFAULT_PATTERN, format_duration, format_time
 from connectors.log_body.line_breaks import with_newlines
 from connectors.log_body.sections import SECTIONS, Section
+from connectors.log_body.signs import bare
 
 #: What an update adds where a person has written the note.
 _FACTS = {
@@ -118,16 +119,18 @@ def _leg_line(leg: Leg, *, first: bool) -> str:
     """One line; empty for a later leg of which nobody knows where it led."""
     outbound = leg.direction == Direction.OUTBOUND
     if first:
-        text = f"Made call from {_party(leg.caller)}" if outbound else f"Received call at {_party(leg.callee)}"
-        return text.strip()
+        what, where, where_it_began = (
+            ("Made call", "from", leg.caller) if outbound else ("Received call", "at", leg.callee)
+        )
+        return f"{what} {where} {name}" if (name := _party(where_it_began)) else what
     party = _party(leg.caller if outbound and leg.leg_type != "PstnToSip" else leg.callee)
     if not party or leg.duration is None:
         return f"Transferred to {party}" if party else ""
-    unit = "seconds" if leg.duration > 1 else "second"
+    unit = "second" if leg.duration == 1 else "seconds"
     return f"Transferred to {party}, duration: {leg.duration:.15g} {unit}"
 
 
 def _party(party: Party) -> str:
     extension = f"ext {party.extension_number}" if party.extension_number else ""
     parts = (" ".join(text.split()) for text in (party.name, party.phone_number, extension))
-    return ", ".join(text for text in parts if text)
+    return ", ".join(text for text in parts if bare(text).strip())

@@ -9,7 +9,8 @@ from typing import Any
 from adapters.contract import LogFormat
 from connectors.log_body.clock import clock, format_time, long_date, parse_time
 from connectors.log_body.markup import escape
-from connectors.log_body.media import file_line, reader_link
+from connectors.log_body.media import file_line, reader_link, without_token
+from connectors.log_body.signs import bare
 from connectors.log_body.wording import NO_TEXT, failure
 
 
@@ -29,7 +30,8 @@ def compose_shared(
     people = [f"{contact_name} (customer)", *_names(ordered, contact_name)]
     owner, owner_name = _owner(log_info)
     count = _count(entities)
-    entries = [text for item in reversed(ordered) if (text := _entity(item, contact_name, log_format, zone))]
+    customers = _customers(entities)
+    entries = [text for item in reversed(ordered) if (text := _entity(item, contact_name, customers, log_format, zone))]
     if html:
         return subject, (
             f"<div><b>Conversation summary</b><br>{head[0]}<br>{head[1]}<br>{head[2].strip()}<br></div><br>"
@@ -66,9 +68,14 @@ def _message_text(item: Any) -> str:
     """What was said, with a line for each file, and a word where it did not arrive; never empty."""
     files = [file for file in _list(item, "attachments") if isinstance(file, Mapping) and file.get("type") != "Text"]
     lines = [_text(item, "text") or _text(item, "subject")]
-    lines += [file_line(reader_link(_text(file, "uri")), _text(file, "contentType")) for file in files]
+    lines += [file_line(_link(file), _text(file, "contentType")) for file in files]
     text = "\n".join(line for line in lines if line.strip()) or NO_TEXT
     return "\n".join(filter(None, (text, failure(_text(item, "messageStatus")))))
+
+
+def _link(file: Any) -> str:
+    """The page that a file can be read at: the client's own, else the one made from its address."""
+    return without_token(_text(file, "link")) or reader_link(_text(file, "uri"))
 
 
 def escape_if(html: bool) -> Any:
@@ -122,7 +129,32 @@ def _count(entities: list[Any]) -> str:
     return ", ".join(f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n) or "0 messages"
 
 
-def _entity(item: Any, contact_name: str, log_format: LogFormat, zone: tzinfo) -> str:
+def _customers(entities: list[Any]) -> set[str]:
+    """Who wrote to the user: their numbers, or their names where they have none."""
+    return {_identity(item) for item in entities if _is_inbound(item)} - {""}
+
+
+def _is_inbound(item: Any) -> bool:
+    return _text(item, "direction").strip().lower() == "inbound"
+
+
+def _identity(item: Any) -> str:
+    number = _text(item, "from", "phoneNumber") or _text(item, "author", "phoneNumber")
+    return number or _text(item, "author", "name") or _text(item, "from", "name")
+
+
+def _sender(item: Any, contact_name: str, customers: set[str]) -> str:
+    """The one customer is the contact; of several each stands under the own name. Never empty."""
+    name = _text(item, "author", "name") or _text(item, "from", "name")
+    if not _is_inbound(item):
+        return name if bare(name).strip() else _text(item, "from", "phoneNumber") or "Unknown"
+    if len(customers) < 2:
+        return contact_name or name or _identity(item) or "Unknown"
+    number = _text(item, "from", "phoneNumber") or _text(item, "author", "phoneNumber")
+    return (f"{name} ({number})" if name and number else name or number) or "Unknown"
+
+
+def _entity(item: Any, contact_name: str, customers: set[str], log_format: LogFormat, zone: tzinfo) -> str:
     kind, moment = item.get("recordType"), _created(item)
     time = format_time(moment, "YYYY-MM-DD hh:mm A", zone) if moment else "unknown time"
     html = log_format is LogFormat.HTML
@@ -134,8 +166,7 @@ def _entity(item: Any, contact_name: str, log_format: LogFormat, zone: tzinfo) -
         return f"**{name}**" if log_format is LogFormat.MARKDOWN else name
 
     if kind == "AliveMessage":
-        author = _text(item, "author", "name") or _text(item, "from", "name")
-        sender = contact_name if item.get("direction") == "Inbound" else author
+        sender = _sender(item, contact_name, customers)
         line, text = f"{bold(sender)} said on {time}:", _message_text(item)
     elif kind == "AliveNote":
         author = _text(item, "author", "name") or _text(item, "initiator", "name") or "Unknown"
