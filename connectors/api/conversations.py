@@ -207,9 +207,18 @@ def _is_same(one: Party, other: Party) -> bool:
 
 
 def oldest_first(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By time; of one second as they were sent. The client's list is newest first, as its ends tell."""
+    """By time; of one second as they were sent. The client's list is newest first, as its ends tell.
+
+    Where all are of one second, ids that grow tell that the oldest comes first.
+    """
     ordered = list(items)
-    if ordered and ordered[0]["creationTime"] >= ordered[-1]["creationTime"]:
+    first, last = (ordered[0], ordered[-1]) if ordered else ({}, {})
+    if ordered and first["creationTime"] == last["creationTime"]:
+        ids = [str(item["id"]) for item in ordered]
+        is_oldest_first = all(map(str.isdecimal, ids)) and int(ids[0]) < int(ids[-1])
+    else:
+        is_oldest_first = not ordered or first["creationTime"] < last["creationTime"]
+    if not is_oldest_first:
         ordered.reverse()
     return sorted(ordered, key=lambda item: item["creationTime"])
 

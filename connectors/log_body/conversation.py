@@ -52,7 +52,7 @@ def _conversation(
 ) -> str:
     entries = "".join(_entry(message, contact, user_name, log_format, zone) for message in messages)
     day, count = long_date(messages[0].sent_at, zone), len(messages)
-    people = [user_name, contact.name, *(name or "Unknown" for name in correspondents)]
+    people = _each_once([user_name, contact.name, *(name or "Unknown" for name in correspondents)])
     if log_format is LogFormat.HTML:
         first, *others = (escape(name) for name in people)
         rest = "".join(f"<li><b>{name}</b></li>" for name in others)
@@ -73,6 +73,14 @@ def _conversation(
         f"\nConversation summary\n{day}\nParticipants\n{names}\n{gap}Conversation({count} messages)\nBEGIN\n"
         f"{_RULE}\n{entries}{_RULE}\nEND\n\n{FOOTER}"
     )
+
+
+def _each_once(names: Sequence[str]) -> list[str]:
+    """The participants without those who stand there already, as who has two numbers does; each unknown one counts."""
+    known = {"unknown": -1}
+    return [
+        name for index, name in enumerate(names) if known.setdefault(same_words(name).casefold(), index) in (-1, index)
+    ]
 
 
 def _alone(message: Message, title: str, log_format: LogFormat) -> str:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from adapters.contract import LogFormat
 from connectors.log_body.html_labels import Element, HtmlBody
 from connectors.log_body.html_tokens import decoded, tokens
+from connectors.log_body.signs import DASHES, bare
 from connectors.log_body.text_labels import lines_of
 
-_HEADER = re.compile(r"(.+) (\d\d):(\d\d) ([AP]M)")
+_HEADER = re.compile(r"(.+) (\d{1,2}):(\d\d) ((?:[AP]M|[ap]m))")
 #: A speaker that is none of those known: a number, with a name or without.
 _NUMBERED = re.compile(r"(?:.+ )?\(?(?:ext |\+)?\d[\d ().-]*\)?")
-_COUNTER = re.compile(r"Conversation(?:\s|&nbsp;)*\\?\((\d{1,9})(?:\s|&nbsp;)+messages\\?\)")
+_COUNTER = re.compile(r"Conversation(?:\s|&nbsp;)*\\?[(（](\d{1,9})(?:\s|&nbsp;)+messages\\?[)）]")
 _RULES = {
     LogFormat.PLAIN: re.compile(r"[-–—]{4,}\s*"),
     LogFormat.HTML: re.compile(r"[-–—]{4,}\s*"),
     LogFormat.MARKDOWN: re.compile(r"(?:-[- ]*){3,}|(?:\*[* ]*){3,}|(?:_[_ ]*){3,}|[–—]{4,}\s*"),
 }
+#: Any other line between BEGIN or END and the messages, where an editor has rewritten the rule.
+_REWRITTEN_RULE = re.compile(rf"(?:[{re.escape(DASHES)}_=*─━]\s*)+|<hr\s*/?>")
+_MARGIN = re.compile(r"[\s>]+")
 _RULE = "------------"
 _LONGEST_LINE_OF_OURS = 300  # characters
 _SIGNS = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "..."})
@@ -29,7 +33,7 @@ _SIGNS = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "
 
 def same_words(text: str) -> str:
     """A text by which it is known again, whatever an editor made of its blanks, quotation marks and dashes."""
-    return " ".join(text.translate(_SIGNS).split())
+    return " ".join(bare(text).translate(_SIGNS).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,13 @@ def find_day(body: str, log_format: LogFormat, speakers: Sequence[str]) -> Day |
     html = HtmlBody(body, lambda label: False) if log_format is LogFormat.HTML else None
     lines = _html_lines(html) if html else _text_lines(body, log_format)
     rules = [not line.inside and is_rule(line.text, log_format) for line in lines]
-    last = next((i for i in range(len(lines) - 1, 0, -1) if lines[i].text == "END" and rules[i - 1]), None)
+    last = _end_of(lines, rules)
+    if last is None:
+        lines, rules = _as_rewritten(lines, quoted=False)
+        last = _end_of(lines, rules)
+    if last is None and html is None:
+        lines, rules = _as_rewritten(lines, quoted=True, is_markdown=log_format is LogFormat.MARKDOWN)
+        last = _end_of(lines, rules)
     if last is None:
         return None
     rule = last - 1
@@ -118,6 +128,32 @@ def find_day(body: str, log_format: LogFormat, speakers: Sequence[str]) -> Day |
     day.counter = _counter(body, lines, rule if begin is None else begin)
     day.entries = list(_entries(html, lines[first:rule], {same_words(name) for name in speakers}))
     return day
+
+
+def _end_of(lines: Sequence[Line], rules: Sequence[bool]) -> int | None:
+    """The last line END with a rule before it."""
+    return next((i for i in range(len(lines) - 1, 0, -1) if lines[i].text == "END" and rules[i - 1]), None)
+
+
+def _as_rewritten(lines: Sequence[Line], *, quoted: bool, is_markdown: bool = False) -> tuple[list[Line], list[bool]]:
+    """The lines as an editor may have left them that rewrote the rule; ``quoted``: and put something before each."""
+    if quoted:
+        lines = list(_without_margin(lines, is_markdown=is_markdown))
+    return list(lines), [
+        not line.inside and bool(_REWRITTEN_RULE.fullmatch(line.text[:_LONGEST_LINE_OF_OURS])) for line in lines
+    ]
+
+
+def _without_margin(lines: Sequence[Line], *, is_markdown: bool) -> Iterator[Line]:
+    is_first = True
+    for line in lines:
+        margin = _MARGIN.match(line.text)
+        text = line.text[margin.end() :] if margin else line.text
+        if margin and is_markdown:
+            text = _without_marks(text)
+        if text:
+            yield replace(line, text=text, is_first_of_paragraph=is_first or line.is_first_of_paragraph)
+        is_first = not text or bool(_REWRITTEN_RULE.fullmatch(text[:_LONGEST_LINE_OF_OURS]))
 
 
 def _counter(body: str, lines: Sequence[Line], before: int) -> tuple[int, int, int] | None:
@@ -137,7 +173,7 @@ def _entries(html: HtmlBody | None, lines: Sequence[Line], speakers: set[str]) -
         line = lines[index]
         found = _HEADER.fullmatch(line.text)
         assert found is not None
-        minute = int(found[2]) % 12 * 60 + int(found[3]) + (720 if found[4] == "PM" else 0)
+        minute = int(found[2]) % 12 * 60 + int(found[3]) + (720 if found[4].upper() == "PM" else 0)
         words = same_words(" ".join(item.text for item in lines[index:following]))
         block = _block(html, line.start)
         yield Entry(block.start if block else line.start, minute, words, block.name if block else "")
@@ -159,7 +195,7 @@ def _is_header(html: HtmlBody | None, line: Line, speakers: set[str]) -> bool:
 def _text_lines(body: str, log_format: LogFormat) -> list[Line]:
     found, is_first = [], True
     for line in lines_of(body):
-        text = line.text
+        text = bare(line.text)
         if not text.strip():
             is_first = True
             continue
@@ -202,13 +238,13 @@ def _html_lines(html: HtmlBody) -> list[Line]:
     for token in [*tokens(html.body), None]:
         if token is None or token.name == "br" or token.is_block:
             if start >= 0:
-                found.append(Line(start, end, " ".join("".join(parts).split()), is_inside(start)))
+                found.append(Line(start, end, " ".join(bare("".join(parts)).split()), is_inside(start)))
             parts, start = [], -1
             if token is not None and token.name == "hr":  # what an editor made of a rule
                 found.append(Line(token.start, token.end, _RULE, is_inside(token.start)))
         elif token.name == "":
             parts.append(decoded(html.body[token.start : token.end]))
-            if parts[-1].strip():
+            if bare(parts[-1]).strip():
                 start, end = (token.start if start < 0 else start), token.end
     return found
 
