@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind, Party
+from connectors.deliveries.changes import Conversation
+from connectors.deliveries.messages import _ends_day
 from connectors.log_body import append_messages, compose_conversation
 from tests import editors
 from tests.test_edited_bodies import _seconds as seconds
@@ -43,6 +45,37 @@ def test_a_late_text_goes_before_the_first_later_one_and_is_counted(log_format):
     assert append(day(log_format, TEN, ELEVEN), log_format, NINE) == day(log_format, NINE, TEN, ELEVEN)
     assert append(day(log_format, TEN), log_format, NINE, ELEVEN) == day(log_format, NINE, TEN, ELEVEN)
     assert append(day(log_format, ELEVEN), log_format, NINE, TEN) == day(log_format, NINE, TEN, ELEVEN)
+
+
+@ALL
+def test_the_latest_text_comes_last_also_where_the_user_has_gone_to_another_zone(log_format):
+    there = timezone(timedelta(hours=-3))
+    body = day(log_format, NINE, TEN)
+    after = append(body, log_format, ELEVEN, zone=there, ends_day=True)
+    assert after.index(NINE.text) < after.index(TEN.text) < after.index(ELEVEN.text)
+    late = message(4, 9, "09 late", 30)  # only the last of them is known to be the latest
+    after = append(day(log_format, NINE, TEN), log_format, late, ELEVEN, ends_day=True)
+    assert after == day(log_format, NINE, late, TEN, ELEVEN)
+
+
+@pytest.mark.parametrize(
+    ("sent", "new", "ends_day"),
+    [
+        ((NINE, TEN, ELEVEN), (ELEVEN,), True),
+        ((NINE, TEN, ELEVEN), (TEN, ELEVEN), True),
+        ((NINE, TEN, ELEVEN), (TEN,), False),
+        ((TEN, ELEVEN), (TEN,), False),
+        ((TEN,), (TEN,), False),  # a request with nothing but what is new tells nothing of the others
+        ((), (), False),
+    ],
+)
+def test_what_a_request_held_tells_whether_its_last_text_is_the_latest(sent, new, ends_day):
+    times = [text.sent_at for text in sent] or [NINE.sent_at]
+    conversation = Conversation(
+        conversation_id="c", conversation_log_id="c/1", contact=INES, messages=new, started_at=times[0],
+        ended_at=times[-1], submission={}, wire={},
+    )  # fmt: skip
+    assert _ends_day(conversation) is ends_day
 
 
 @ALL

@@ -220,7 +220,9 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
             return adapter.create_message_log(entry)
         ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
         before = _logged_before(row, delivery, conversation) if may_be_present else None
-        return adapter.update_message_log(ref, _change(adapter, delivery, entry, may_be_present, before))
+        return adapter.update_message_log(
+            ref, _change(adapter, delivery, entry, may_be_present, before, _ends_day(conversation))
+        )
 
     was_in_crm, delivery.texts = bool(row.crm_log_id), len(conversation.messages)
     return write_about(
@@ -326,8 +328,23 @@ def _entry(
     )
 
 
+def _ends_day(conversation: Conversation) -> bool:
+    """Whether the last new message is the latest of the day: the request held earlier ones, and none that is later."""
+    messages = conversation.messages
+    return (
+        bool(messages)
+        and conversation.started_at < messages[0].sent_at
+        and conversation.ended_at == messages[-1].sent_at
+    )
+
+
 def _change(
-    adapter: CrmAdapter, delivery: Delivery, entry: MessageLogEntry, may_be_present: bool, logged_before: int | None
+    adapter: CrmAdapter,
+    delivery: Delivery,
+    entry: MessageLogEntry,
+    may_be_present: bool,
+    logged_before: int | None,
+    ends_day: bool,
 ) -> MessageLogChange:
     """``logged_before``: for another attempt, how many messages the record held before the first one, if known."""
 
@@ -343,6 +360,7 @@ def _change(
             correspondents=entry.correspondents,
             skip_present=may_be_present,
             logged_before=logged_before,
+            ends_day=ends_day,
         )
         _measure(adapter, delivery, whole)
         return whole

@@ -112,6 +112,7 @@ def append_messages(
     correspondents: tuple[str, ...] = (),
     skip_present: bool = False,
     logged_before: int | None = None,
+    ends_day: bool = False,
 ) -> str:
     """The body with the messages added before its end marker, and counted.
 
@@ -120,6 +121,8 @@ def append_messages(
     ``skip_present``: messages that stand there already, from an attempt whose answer was lost, are left out.
     ``logged_before``: how many messages the record held before these; it tells a text that was sent twice from one
     that was written once.
+    ``ends_day``: the last of the messages is known to be the latest of the day. It comes last then: the minutes that
+    stand in the record may be those of another zone, where the user was before.
     """
 
     def appended(body: str) -> str:
@@ -130,7 +133,8 @@ def append_messages(
         if not fresh:
             return body
         if day is not None:
-            return _grown(body, day, fresh, contact, user_name, log_format, zone)
+            last = messages[-1] if ends_day else None
+            return _grown(body, day, fresh, contact, user_name, log_format, zone, last)
         if title and not body.strip():
             return _conversation(fresh, title, contact, user_name, correspondents, log_format, zone)
         return _with_new_block(body, [_entry(m, contact, user_name, log_format, zone) for m in fresh], log_format)
@@ -146,13 +150,14 @@ def _grown(
     user_name: str,
     log_format: LogFormat,
     zone: tzinfo,
+    latest: Message | None,
 ) -> str:
-    """The body with the messages in their place by time, and counted."""
+    """The body with the messages in their place by time, and counted; ``latest``, where it is known, comes last."""
     edits: list[Edit] = []
     late: dict[int, list[str]] = {}
     last = ""
     for message in messages:
-        place = _place(day, message, zone)
+        place = None if message is latest else _place(day, message, zone)
         entry = _entry(message, contact, user_name, log_format, zone)
         if place is None:
             last += entry
