@@ -167,6 +167,11 @@ else:
     _database["CONN_HEALTH_CHECKS"] = True  # connections that a restart of PostgreSQL broke are replaced, not used
     _database["OPTIONS"].setdefault("connect_timeout", 4)
 
+#: Database of a reference server, for the command import_reference; None: not set.
+REFERENCE_DATABASE = (
+    env.database("REFERENCE_DATABASE_URL", f"sqlite:///{VAR_DIR}") if env.text("REFERENCE_DATABASE_URL") else None
+)
+
 REDIS_URL = env.redis("REDIS_URL")
 if REDIS_URL:
     CACHES: dict[str, Any] = {

@@ -67,6 +67,7 @@ WRONG = [
     ("CREDENTIAL_KEYS", KEY, f"{_KEYS}; number 1 is not."),
     ("CREDENTIAL_KEYS", f"k1:{KEY},k2:abc", f"{_KEYS}; number 2 is not."),
     ("CREDENTIAL_KEYS", f"k1:{KEY},k1:{KEY}", "names the key id k1 twice; each key needs an id of its own."),
+    ("REFERENCE_DATABASE_URL", "garbage", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
     ("DATABASE_URL", "garbage", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
     ("DATABASE_URL", "mysql://u:secret@host/name", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
     ("DATABASE_URL", "postgres://u:secret@host", f"names no database; {_DATABASE}"),

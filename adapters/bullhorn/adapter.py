@@ -13,6 +13,7 @@ from adapters.bullhorn.account_data import ACTIONS, AccountLists
 from adapters.bullhorn.refusals import explain
 from adapters.contract import (
     AdapterContext,
+    AdoptedLogin,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -25,12 +26,14 @@ from adapters.contract import (
     CrmAdapter,
     DirectoryUser,
     Disposition,
+    FormerLogin,
     Id,
     LogFormat,
     LoggedCall,
     LogMarker,
     LogRef,
     LogResult,
+    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -140,6 +143,10 @@ class Adapter(CrmAdapter):
             return self._as_api_user(credentials, api_user)
         except ConnectorError:  # the user's own login is good, and the API user is kept for the next renewal
             return service_user.with_user(credentials, api_user)
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        return sign_in.adopted(former)
 
     def user_profile(self) -> UserProfile:
         """The user of the session. The caller's user name decides nothing while Bullhorn says who signed in."""

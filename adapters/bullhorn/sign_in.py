@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 from adapters.bullhorn.search import found_rows, jpql_text
 from adapters.contract import (
     AccessDenied,
+    AdoptedLogin,
     Credentials,
     CredentialsRejected,
+    FormerLogin,
     HttpClient,
     OAuthApp,
     OAuthCallback,
@@ -27,7 +29,9 @@ from adapters.contract import (
     Reply,
     RequestRejected,
     UnexpectedResponse,
+    UserProfile,
     dig,
+    id_of,
     require,
 )
 
@@ -96,6 +100,39 @@ def data_centre(http: HttpClient, callback: OAuthCallback) -> DataCentre:
     if not (is_service(token_url, TOKEN_PATH) and is_service(login_url, LOGIN_PATH)):
         raise UnexpectedResponse(reason="loginInfo names hosts outside Bullhorn")
     return DataCentre(token_url=token_url, login_url=login_url)
+
+
+def adopted(former: FormerLogin) -> AdoptedLogin:
+    """A login of another server: OAuth tokens, and among the facts the session and the data centre's addresses.
+
+    The tokens are posted to these, so they are used only if they are Bullhorn's.
+    """
+    rest_url, token_url, login_url = (dig(former.facts, name, str, "") for name in ("restUrl", "tokenUrl", "loginUrl"))
+    tokens = former.credentials
+    is_sound = (
+        bool(corporation_of(rest_url)) and is_service(token_url, TOKEN_PATH) and is_service(login_url, LOGIN_PATH)
+    )
+    credentials = Credentials()
+    if is_sound and tokens.refresh_token:
+        credentials = replace(
+            tokens,
+            access_token=dig(former.facts, "bhRestToken", str, "") or tokens.access_token,
+            hostname="",
+            extra={"rest_url": rest_url, "token_url": token_url, "login_url": login_url},
+        )
+    user_id = dig(former.facts, "id", int, None)
+    return AdoptedLogin(
+        profile=UserProfile(
+            id=id_of(former.user_id),
+            name="",
+            timezone=former.timezone,
+            hostname=former.hostname if is_service(f"https://{former.hostname}", "") else "",
+            account_id=corporation_of(rest_url),
+            extra={} if user_id is None else {"corporate_user_id": user_id},
+        ),
+        credentials=credentials,
+        used=frozenset({"restUrl", "tokenUrl", "loginUrl", "bhRestToken", "id"}),
+    )
 
 
 def request_tokens(

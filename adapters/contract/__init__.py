@@ -21,6 +21,7 @@ from adapters.contract.errors import (
     UnsupportedOperation,
 )
 from adapters.contract.fan_out import fan_out, fan_out_outcomes, run_together
+from adapters.contract.former import AdoptedLogin, FormerLogin, id_of
 from adapters.contract.http import HttpClient, OutboundPolicy
 from adapters.contract.manifest import Manifest, ManifestError, Pace
 from adapters.contract.oauth import OAuthApp, OAuthClient
@@ -87,6 +88,7 @@ __all__ = [
     "AccountCache",
     "AdapterContext",
     "AddressNotPublic",
+    "AdoptedLogin",
     "AlreadyLogged",
     "Assignee",
     "Attachment",
@@ -109,6 +111,7 @@ __all__ = [
     "Disposition",
     "DroppedHit",
     "ErrorKind",
+    "FormerLogin",
     "HttpClient",
     "Id",
     "LicenseStatus",
@@ -154,6 +157,7 @@ __all__ = [
     "fan_out",
     "fan_out_outcomes",
     "fill_format",
+    "id_of",
     "is_deleted",
     "last_first",
     "log_written",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from adapters.contract.errors import ConnectorError, UnsupportedOperation
 from adapters.contract.fan_out import fan_out_outcomes
+from adapters.contract.former import AdoptedLogin, FormerLogin, id_of
+from adapters.contract.outbound_guard import refusal
 from adapters.contract.types import (
     AccountCache,
     CallLogChange,
@@ -154,6 +156,23 @@ class CrmAdapter(ABC):
     def after_login(self, credentials: Credentials, previous: Credentials) -> Credentials:
         """What a new login keeps of the user's previous one, which is empty after a logout; default: nothing."""
         return credentials
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        """What a login of another server with the same API is here; no request is made.
+
+        ``allowed``: the hosts that the manifest allows. The default takes the tokens as they are, none of the further
+        facts, and no token whose host is not allowed. Raises ``ConnectorError`` where nothing can be made of it.
+        """
+        is_allowed = not former.hostname or not refusal(f"https://{former.hostname}/", allowed)
+        hostname = former.hostname if is_allowed else ""
+        needs_host = "{hostname}" in manifest.server.base_url + manifest.server.auth.token_url
+        return AdoptedLogin(
+            profile=UserProfile(id=id_of(former.user_id), name="", timezone=former.timezone, hostname=hostname),
+            credentials=replace(former.credentials, hostname=hostname)
+            if is_allowed or not needs_host
+            else Credentials(),
+        )
 
     @abstractmethod
     def user_profile(self) -> UserProfile:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from adapters.contract import (
     AdapterContext,
+    AdoptedLogin,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -22,6 +23,7 @@ from adapters.contract import (
     DirectoryUser,
     Dispensable,
     Disposition,
+    FormerLogin,
     Id,
     LogFormat,
     LoggedCall,
@@ -29,6 +31,7 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     LogResult,
+    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -40,6 +43,7 @@ from adapters.contract import (
     UserProfile,
     dig,
     fan_out_outcomes,
+    id_of,
     is_deleted,
     log_written,
     natural_name,
@@ -98,6 +102,24 @@ class Adapter(CrmAdapter):
         if not key:
             raise RequestRejected("Enter the API key shown in your Insightly user settings.")
         return Credentials(access_token=key, extra={"apiUrl": hosts.api_origin(str(form.fields.get("apiUrl") or ""))})
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        """The key belongs to a pod, which the facts name."""
+        api_url = hosts.api_origin(dig(former.facts, "apiUrl", str, ""))
+        api_host = urlsplit(api_url).hostname or ""
+        return AdoptedLogin(
+            profile=UserProfile(
+                id=id_of(former.user_id),
+                name="",
+                timezone=former.timezone,
+                hostname=hosts.page_host(former.hostname) or hosts.pages_of(api_host),
+                identity_host=api_host,
+                extra={"apiUrl": api_url},
+            ),
+            credentials=Credentials(access_token=former.credentials.access_token, extra={"apiUrl": api_url}),
+            used=frozenset({"apiUrl", "apiKey"}),  # the key is the access token
+        )
 
     def user_profile(self) -> UserProfile:
         """``GET /Users/Me``. Identity rests on the API host, which the key proves; the page host is a claim."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.contract import (
     AdapterContext,
+    AdoptedLogin,
     Assignee,
     CallLogChange,
     CallLogEntry,
@@ -23,12 +24,14 @@ from adapters.contract import (
     DirectoryUser,
     Dispensable,
     Disposition,
+    FormerLogin,
     Id,
     LogFormat,
     LoggedCall,
     LogMarker,
     LogRef,
     LogResult,
+    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -94,6 +97,10 @@ class Adapter(CrmAdapter):
 
     def refresh(self, credentials: Credentials, *, keep: Callable[[Credentials], None]) -> Credentials:
         return login.with_own_host(super().refresh(credentials, keep=keep))
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        return login.adopted(former)
 
     def revoke(self) -> None:
         """One call: revoking the refresh token ends its access tokens too, and uninstalls the app for the user."""

@@ -9,7 +9,17 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from adapters.contract import Credentials, UnexpectedResponse, UserProfile, dig, require, require_id
+from adapters.contract import (
+    AdoptedLogin,
+    Credentials,
+    FormerLogin,
+    UnexpectedResponse,
+    UserProfile,
+    dig,
+    id_of,
+    require,
+    require_id,
+)
 
 _COMPANY_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.pipedrive\.com", re.ASCII)
 
@@ -48,6 +58,26 @@ def profile(payload: Any) -> UserProfile:
             "companyName": dig(user, "company_name", str, ""),
             "companyDomain": domain,
         },
+    )
+
+
+def adopted(former: FormerLogin) -> AdoptedLogin:
+    """A login of another server. A stored host that is not a company's gets no token, but the domain may name it."""
+    domain = dig(former.facts, "companyDomain", str, "")
+    host = next(filter(is_company_host, (former.hostname.lower(), f"{domain.lower()}.pipedrive.com")), "")
+    company = dig(former.facts, "companyId", int, 0) or dig(former.facts, "companyId", str, "")
+    names = ("companyId", "companyName", "companyDomain")
+    return AdoptedLogin(
+        profile=UserProfile(
+            id=id_of(former.user_id),
+            name="",
+            timezone=former.timezone,
+            hostname=host,
+            account_id=str(company or ""),
+            extra={name: former.facts[name] for name in names if name in former.facts},
+        ),
+        credentials=replace(former.credentials, hostname=host) if host else Credentials(),
+        used=frozenset(names),
     )
 
 

@@ -7,13 +7,14 @@ What cannot be said in a definition (several dependent requests, a refresh of it
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from adapters.contract import (
     AdapterContext,
+    AdoptedLogin,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -26,6 +27,7 @@ from adapters.contract import (
     DirectoryUser,
     Dispensable,
     Disposition,
+    FormerLogin,
     HttpClient,
     Id,
     LicenseStatus,
@@ -35,6 +37,7 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     LogResult,
+    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -149,6 +152,13 @@ class DeclarativeAdapter(CrmAdapter):
             credentials = replace(credentials, access_token=_key_at(answer, path))
         profile = profile_of(answer, operation.mapping, url=url)
         return replace(credentials, extra=kept_profile(profile, welcome_of(answer, operation.mapping)))
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        """Templates may name any of the facts (``user.platformAdditionalInfo``), so all are kept."""
+        found = super().adopt(former, manifest=manifest, allowed=allowed)
+        profile = replace(found.profile, extra=dict(former.facts))
+        return replace(found, profile=profile, used=frozenset(former.facts))
 
     def user_profile(self) -> UserProfile:
         """Read at sign-in where that needs the form, else now."""

@@ -6,13 +6,14 @@ size and what comes along are request headers; an activity is created open; ther
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from typing import Any
 
 from adapters.contract import (
     AdapterContext,
+    AdoptedLogin,
     CallLogChange,
     CallLogEntry,
     ConnectorError,
@@ -25,6 +26,7 @@ from adapters.contract import (
     DirectoryUser,
     Dispensable,
     Disposition,
+    FormerLogin,
     Id,
     LogFormat,
     LoggedCall,
@@ -32,6 +34,7 @@ from adapters.contract import (
     LogMarker,
     LogRef,
     LogResult,
+    Manifest,
     MessageLogChange,
     MessageLogEntry,
     NewContactOffer,
@@ -87,6 +90,10 @@ class Adapter(CrmAdapter):
 
     def login(self, form: LoginForm) -> Credentials:
         return sign_in.exchange(self.http, api_key=self.secrets["REDTAIL_API_KEY"], form=form)
+
+    @classmethod
+    def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
+        return sign_in.adopted(former)
 
     def user_profile(self) -> UserProfile:
         """Who logged in. Asks for the person's name only where the login did not tell it."""

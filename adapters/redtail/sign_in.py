@@ -11,7 +11,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.contract import Credentials, HttpClient, LoginForm, RequestRejected, UnexpectedResponse, dig
+from adapters.contract import (
+    AdoptedLogin,
+    Credentials,
+    FormerLogin,
+    HttpClient,
+    LoginForm,
+    RequestRejected,
+    UnexpectedResponse,
+    UserProfile,
+    dig,
+)
 from adapters.redtail.replies import number_of
 
 #: Where the pages of contacts and activities are; nothing else is taken from the caller.
@@ -46,6 +56,28 @@ def exchange(http: HttpClient, *, api_key: str, form: LoginForm) -> Credentials:
             "database_id": _database(user) or _database(reply),
             **{key: dig(user, key, str, "") for key in ("first_name", "last_name")},
         },
+    )
+
+
+def adopted(former: FormerLogin) -> AdoptedLogin:
+    """A login of another server, which keeps the answer to it (``userResponse``) beside the user key."""
+    user = dig(former.facts, "userResponse", dict, {})
+    user_id = number_of(user.get("id", user.get("redtail_user_id")))
+    key = former.credentials.access_token and (dig(user, "user_key", str, "") or former.credentials.access_token)
+    host = page_host(former.hostname)
+    names = {name: dig(user, name, str, "") for name in ("first_name", "last_name")}
+    facts = {"username": former.user_id, "user_id": user_id, "database_id": _database(user), **names}
+    return AdoptedLogin(
+        profile=UserProfile(
+            id=former.user_id,
+            id_ignores_case=True,
+            name=" ".join(filter(None, names.values())),
+            hostname=host,
+            account_id=_database(user),
+            extra={"redtail_user_id": user_id},
+        ),
+        credentials=Credentials(access_token=key, hostname=host, extra=facts) if key else Credentials(),
+        used=frozenset({"userResponse", "username"}),
     )
 
 

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit.models import AuditEvent, CallLog, ConversationLog, LogReason, MessageLog
+from audit.past_rows import insert
 from audit.states import LogState
 from connectors.deliveries.policy import Next
 from connectors.demo.people import Company, Contact
-from connectors.demo.rows import insert
 from connectors.models import CrmUser, LookUp
 
 DAYS = 30

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from adapters.contract import CallLogEntry, Direction, Party
 from audit.models import AuditEvent, CallLog, LogReason
+from audit.past_rows import insert
 from audit.states import LogState
 from connectors.deliveries.changes import CallIdentity, CallSubmission, stored
 from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.deliveries.policy import Kind, Next
 from connectors.deliveries.queue import State
 from connectors.demo.people import Company, Contact
-from connectors.demo.rows import insert
 from connectors.log_body import CallDetails
 from connectors.models import CallDownEntry, CrmUser, NoteDraft, PlaceholderContact
 

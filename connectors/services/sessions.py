@@ -33,6 +33,7 @@ from connectors.models import ContactMatch, CrmUser, NoteDraft
 from connectors.services import ringcentral_login
 from connectors.services.crm_access import build_adapter, with_adapter
 from connectors.services.pasted import clean_fields, clean_host
+from connectors.services.tenant import move_to_tenant
 
 log = logging.getLogger("switchboard.sessions")
 
@@ -101,7 +102,8 @@ def _connected(
     if not str(profile.id):
         raise CredentialsRejected("The CRM did not say who you are.")
     user = _row_of(platform, profile)
-    previous = _previous_login(user)
+    previous, owner = _previous_login(user), user.owner
+    was_alone = not user.crm_account_id
     if user.crm_account_id != profile.account_id:  # one person in two companies has one wire id
         _drop_what_was_kept(user)
         previous = Credentials()
@@ -123,6 +125,8 @@ def _connected(
     with transaction.atomic():
         user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
         drop_revocations(user)
+        if was_alone and user.crm_account_id:
+            move_to_tenant(user, former=owner)
         waiting = wake(user)
     return user, _with_waiting(adapter.connected_notice(), waiting, given_up(user))
 
