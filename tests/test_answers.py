@@ -16,6 +16,30 @@ SAID = {"message": "No.", "error": "No."}
 TOO_LONG = {"message": "'body' must be a text of at most 100000 characters."}
 LATER = {"Retry-After": "2"}
 
+#: JSON in which no CRM speaks: of a gateway, or empty. A 404 of these says nothing of a record.
+GATEWAYS = {
+    "404 Kong": {"status": 404, "json": {"message": "no Route matched with those values"}},
+    "404 Apigee": {"status": 404, "json": {"fault": {"faultstring": "Unable to identify proxy"}}},
+    "404 Azure": {"status": 404, "json": {"statusCode": 404, "message": "Resource not found"}},
+    "404 application server": {"status": 404, "json": {"timestamp": "x", "status": 404, "error": "x", "path": "/x"}},
+    "403 AWS": {"status": 403, "json": {"message": "Forbidden"}},
+    "403 Cloudflare": {"status": 403, "json": {"title": "Access denied", "cloudflare_error": True}},
+    "404 empty": {"status": 404, "json": {}},
+    "410 empty list": {"status": 410, "json": []},
+    "404 text": {"status": 404, "json": "Not found"},
+    "422 number": {"status": 422, "json": 7},
+}
+#: Refusals that pass by themselves, and say so in words.
+PASSING = {
+    "400 locked": {"status": 400, "json": {"message": "Record is locked by another user, please try again later"}},
+    "400 maintenance": {"status": 400, "json": {"error": "We are down for maintenance"}},
+    "403 limit": {"status": 403, "json": {"message": "API rate limit exceeded"}},
+    "400 limit": {"status": 400, "json": {"error": {"type": "RateLimit", "message": "Too many requests"}}},
+    "403 code": {"status": 403, "json": [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "No."}]},
+    "422 database": {"status": 422, "json": {"message": "Lock wait timeout exceeded; try restarting transaction"}},
+    "401 quota": {"status": 401, "json": {"message": "quota exceeded"}},
+    "404 limit": {"status": 404, "json": {"message": "Too many requests"}},
+}
 #: Answer to the request that makes or changes a log -> kind.
 WRITES = {
     "408": ({"status": 408, "json": SAID}, ErrorKind.IN_DOUBT),
@@ -66,6 +90,8 @@ WRITES = {
     "520 page": ({"status": 520, "text": PAGE}, ErrorKind.IN_DOUBT),
     "time-out": ({"error": "timeout"}, ErrorKind.IN_DOUBT),
     "no connection": ({"error": "connect"}, ErrorKind.DOWN),
+    **{name: (answer, ErrorKind.NOT_UNDERSTOOD) for name, answer in GATEWAYS.items()},
+    **{name: (answer, ErrorKind.LIMIT) for name, answer in PASSING.items()},
 }
 #: Answer to a look at the record before it is changed -> kind.
 LOOKS = {
@@ -88,6 +114,8 @@ LOOKS = {
     "500": ({"status": 500, "json": SAID}, ErrorKind.DOWN),
     "503 page": ({"status": 503, "text": PAGE}, ErrorKind.DOWN),
     "time-out": ({"error": "timeout"}, ErrorKind.DOWN),
+    **{name: (answer, ErrorKind.DOWN) for name, answer in GATEWAYS.items()},
+    **{name: (answer, ErrorKind.LIMIT) for name, answer in PASSING.items()},
 }
 #: The same where the look is all that is asked for.
 READS = {
@@ -101,6 +129,7 @@ READS = {
     "404 page": (LOOKS["404 page"][0], ErrorKind.NOT_UNDERSTOOD),
     "410 page": (LOOKS["410 page"][0], ErrorKind.NOT_UNDERSTOOD),
     "413 page": (LOOKS["413 page"][0], ErrorKind.TOO_LONG),
+    **{name: (answer, ErrorKind.NOT_UNDERSTOOD) for name, answer in GATEWAYS.items()},
 }
 #: A write that makes a record names none: what is not there is something else.
 CREATES = {**WRITES, "404": ({"status": 404, "json": SAID}, ErrorKind.REFUSED)}
@@ -118,6 +147,12 @@ REFRESHES = {
     "429": ({"status": 429, "json": SAID, "headers": LATER}, ErrorKind.LIMIT),
     "400 with Retry-After": ({"status": 400, "json": SAID, "headers": LATER}, ErrorKind.LIMIT),
     "unavailable": ({"status": 400, "json": {"error": "temporarily_unavailable"}}, ErrorKind.DOWN),
+    "423 locked": ({"status": 423, "json": {"message": "Account is locked for maintenance"}}, ErrorKind.LIMIT),
+    "409 reused": ({"status": 409, "json": {"message": "refresh token already used"}}, ErrorKind.IN_DOUBT),
+    "400 attempts": (
+        {"status": 400, "json": {"message": "Too many login attempts; user is blocked for 5 minutes"}},
+        ErrorKind.DOWN,
+    ),
     "400": ({"status": 400, "json": SAID}, ErrorKind.REFUSED),
     "missing parameter": (
         {"status": 400, "json": {"error": "invalid_request", "error_description": "Missing parameter: refresh_token"}},
@@ -163,6 +198,10 @@ _DEAD = [
     {"status": 400, "json": {"error": "interaction_required"}},
     {"status": 400, "text": "error=invalid_grant&error_description=expired"},
     {"status": 400, "text": "<OAuth><error>invalid_grant</error></OAuth>"},
+    {"status": 400, "json": {"error": "invalid_token"}},
+    {"status": 400, "json": {"message": "Refresh token has timed out"}},
+    {"status": 400, "json": {"message": "User deactivated"}},
+    {"status": 400, "json": {"refresh_token": ["This token is not valid."]}},
 ]
 REFRESHES |= {f"dead {number}": (answer, ErrorKind.LOGIN_OVER) for number, answer in enumerate(_DEAD)}
 #: What an adapter knows better than the table, by the vendor's documentation.
@@ -177,6 +216,12 @@ KNOWN_BETTER = {
     ("redtail", "404 of a new contact"): ErrorKind.MISCONFIGURED,
     # It may mean the activity type; the types are then read anew, which fails here.
     ("pipedrive", "404 of a new log"): ErrorKind.DOWN,
+    **{
+        ("redtail", f"{name} of a new {new}"): ErrorKind.MISCONFIGURED
+        for name in GATEWAYS
+        if name.startswith(("404", "410"))
+        for new in ("log", "contact")
+    },
 }
 
 
@@ -201,7 +246,7 @@ def _faults(case, table, index, *, new=""):
     document = case.load()
     for name, (answer, kind) in table.items():
         error = run(case, document, Failure(name, lambda recorded, answer=answer: answer, index)).error
-        key = f"{name} of a new {new}" if new and name == "404" else name
+        key = f"{name} of a new {new}" if new and (name == "404" or name in GATEWAYS) else name
         expected = KNOWN_BETTER.get((case.platform, key), kind)
         found = error.kind if isinstance(error, ConnectorError) else repr(error)
         if found != expected:

@@ -9,7 +9,13 @@ import responses
 
 from adapters.contract import HttpClient, is_deleted
 from adapters.contract.references import said_gone
-from adapters.contract.wording import says_login_over, says_too_long
+from adapters.contract.wording import (
+    says_client_refused,
+    says_login_over,
+    says_passing,
+    says_too_long,
+    says_user_closed,
+)
 
 NAMES = {"deal": "deal", "owner": "owner"}
 
@@ -47,20 +53,53 @@ def test_what_a_sentence_or_a_code_says_is_gone(said, what):
         "The refresh_token parameter is invalid",
         "The user has revoked access",
         "Grant expired",
-        "Your session has expired",
-        "Session is no longer valid",
-        "Invalid session",
-        "User account is disabled",
-        "The account has been suspended",
-        "This user is not active",
-        "Please sign in again",
+        "no valid refresh token",
+        "Unable to find refresh token",
+        "Cannot decrypt the refresh token",
+        "The refresh token was superseded",
+        "Refresh token reuse detected",
+        "The app was uninstalled by the user",
         "Re-authentication required",
-        "You need to reauthorize the application",
     ],
 )
 def test_a_login_is_over_in_further_words(said):
     assert says_login_over({"error": "invalid_request", "error_description": said})
     assert says_login_over(None, said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Your session has expired",
+        "Session is no longer valid",
+        "Invalid session",
+        "User account is disabled",
+        "The account has been suspended",
+        "account_suspended",
+        "inactive user",
+        "This user is not active",
+        "Please sign in again",
+        "You need to reauthorize the application",
+    ],
+)
+def test_a_user_or_session_is_closed(said):
+    assert says_user_closed({"error": said})
+    assert not says_passing({"error": said})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Client not found",
+        "client does not exist",
+        "Unknown application",
+        "invalid_app",
+        "client_id mismatch",
+        "AADSTS7000222: The provided client secret keys for app 'x' are expired.",
+    ],
+)
+def test_the_application_is_refused_in_further_words(said):
+    assert says_client_refused({"error": said})
 
 
 @pytest.mark.parametrize(
@@ -76,6 +115,8 @@ def test_a_login_is_over_in_further_words(said):
 )
 def test_a_login_is_not_over_for_other_reasons(said):
     assert not says_login_over({"error": said})
+    assert not says_user_closed({"error": said})
+    assert not says_client_refused({"error": said})
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from adapters.contract.types import (
     RouteRequest,
     UserProfile,
 )
+from adapters.contract.wording import says_nothing_of_its_own
 from adapters.contract.zones import zone_of
 
 if TYPE_CHECKING:
@@ -126,8 +127,11 @@ class CrmAdapter(ABC):
         return None
 
     def is_own(self, reply: Reply) -> bool:
-        """Whether the CRM itself wrote an answer, not a proxy, firewall or status page before it; default: JSON."""
-        return reply.is_json
+        """Whether the CRM itself wrote an answer, not a proxy, firewall or status page before it.
+
+        Default: JSON that says something, and is no gateway's.
+        """
+        return reply.is_json and not says_nothing_of_its_own(reply.body)
 
     # --- login and logout --------------------------------------------------------------------------
 

@@ -25,10 +25,12 @@ from adapters.contract.errors import (
 )
 from adapters.contract.types import Reply
 from adapters.contract.url_template import ends_in_id
-from adapters.contract.wording import says_too_long
+from adapters.contract.wording import says_passing, says_too_long
 
 #: Kinds of errors that are the CRM's word on the request itself.
 _VERDICTS = frozenset({ErrorKind.REFUSED, ErrorKind.GONE, ErrorKind.TOO_LONG, ErrorKind.UNSUPPORTED})
+#: What the CRM's words may turn into "later".
+_MAY_PASS = _VERDICTS | {ErrorKind.LOGIN_OVER, ErrorKind.MISCONFIGURED}
 #: Request time-out, conflict (a lock, a second request at once): it may have been carried out.
 _MAYBE_APPLIED = (408, 409)
 #: Locked, too early, too many requests, a migration in progress: nothing was done.
@@ -55,6 +57,8 @@ def error_of(reply: Reply, said: ConnectorError | None, *, is_read: bool, is_own
     """
     is_verdict = said is not None and said.kind in _VERDICTS
     is_exact = said is not None and said.kind in (ErrorKind.LIMIT, ErrorKind.LOGIN_OVER)
+    if (later := _said_later(reply, said)) is not None:
+        return later
     if 200 <= reply.status < 300 and (said is None or (is_verdict and not is_own)):
         return None
     error = said if is_exact else passing(reply, is_read=is_read)
@@ -65,6 +69,18 @@ def error_of(reply: Reply, said: ConnectorError | None, *, is_read: bool, is_own
     if type(error) is RequestRejected and not is_read and says_too_long(reply.body):
         return BodyTooLong(error.message if said else "", reason=error.reason, status=error.status, advice=error.advice)
     return error
+
+
+def _said_later(reply: Reply, said: ConnectorError | None) -> RateLimited | None:
+    """The error of a refusal that passes by itself, in the CRM's words: a lock, a limit, maintenance; else None."""
+    is_refusal = said is not None if 200 <= reply.status < 300 else reply.status in (400, 401, 403, 404, 422)
+    if not is_refusal or (said is not None and said.kind not in _MAY_PASS):
+        return None
+    if not reply.is_json or says_too_long(reply.body) or not says_passing(reply.body):
+        return None
+    message = "The CRM asks to try again later."
+    wait = retry_after_of(reply)
+    return RateLimited(message, retry_after=wait, reason=reason_of(reply.body), status=reply.status)
 
 
 def passing(reply: Reply, *, is_read: bool) -> CrmUnavailable | RateLimited | None:

@@ -16,7 +16,7 @@ from adapters.contract.errors import (
 from adapters.contract.payload import dig
 from adapters.contract.reply_errors import passing, retry_after_of
 from adapters.contract.types import Reply
-from adapters.contract.wording import says_client_refused, says_login_over, says_passing
+from adapters.contract.wording import says_client_refused, says_login_over, says_passing, says_user_closed
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
 
@@ -50,14 +50,16 @@ def _meaning(reply: Reply) -> ConnectorError | None:
     is_success = 200 <= status < 300
     if is_success and dig(reply.body, "access_token", str, ""):
         return None
+    if (error := passing(reply, is_read=False)) is not None:
+        return error
     if says_client_refused(reply.body, reply.text):
         return ServerMisconfigured(reason=reason, status=status)
     if says_login_over(reply.body, reply.text):
         return CredentialsRejected(final=True, reason=reason, status=status)
-    if (error := passing(reply, is_read=False)) is not None:
-        return error
     if says_passing(reply.body):
         return CrmUnavailable(reason=reason, status=status)
+    if says_user_closed(reply.body, reply.text):
+        return CredentialsRejected(final=True, reason=reason, status=status)
     if is_success and not dig(reply.body, "error", object, None):
         return None
     return RequestRejected(reason=reason, status=status) if reply.is_json else UnexpectedResponse(status=status)

@@ -16,6 +16,7 @@ from adapters.contract import (
     said_gone,
 )
 from adapters.contract.reply_errors import names_a_record, reason_of, retry_after_of
+from adapters.contract.wording import says_nothing_of_its_own
 
 #: A burst is over after a second; the daily quota returns at a time no header names: ask again in an hour.
 BURST_WAIT = 1.0
@@ -67,7 +68,7 @@ def explain(reply: Reply) -> ConnectorError | None:
 
 def is_own(reply: Reply) -> bool:
     """Whether the API wrote an answer: its refusals are JSON or have no body at all (API help, "Errors")."""
-    return reply.is_json or not reply.text
+    return not reply.text or (reply.is_json and not says_nothing_of_its_own(reply.body))
 
 
 def _gone_reference(reply: Reply, reason: str) -> str | None:
