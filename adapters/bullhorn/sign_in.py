@@ -20,7 +20,6 @@ from adapters.contract import (
     AccessDenied,
     AdoptedLogin,
     Credentials,
-    CredentialsRejected,
     FormerLogin,
     HttpClient,
     OAuthApp,
@@ -151,7 +150,7 @@ def request_tokens(
         raise UnexpectedResponse(reason="the token reply is not JSON", status=reply.status)
     access_token = dig(reply.body, "access_token", str, "")
     if not access_token:
-        raise CredentialsRejected(reason="the token reply holds no access token")
+        raise UnexpectedResponse(reason="the token reply holds no access token", status=reply.status)
     lifetime = min(max(dig(reply.body, "expires_in", float, _TOKEN_LIFE), 0.0), _LONGEST_TOKEN_LIFE)
     return Credentials(
         # Single use: every refresh returns a new one; a reply without one leaves the old one valid.

@@ -81,8 +81,8 @@ _GATEWAYS_WORDS = re.compile(
     r"no (?:route|api) (?:matched|found) with those values|missing authentication token|forbidden"
     r"|user is not authorized to access this resource.*|no healthy upstream|(?:upstream|backend) .*"
 )
-#: Members that only gateways have: Apigee, Cloudflare, Imperva.
-_GATEWAYS_MEMBERS = ({"fault"}, {"cloudflare_error"}, {"incidentId"})
+#: Members that only gateways have: Cloudflare, Imperva.
+_GATEWAYS_MEMBERS = ({"cloudflare_error"}, {"incidentId"})
 #: Members of a gateway's answer that is but one sentence.
 _ONE_SENTENCE = {"message", "Message", "request_id", "requestId", "code"}
 _NUMBER = r"[0-9]+(?: [0-9]{3})*"
@@ -131,8 +131,11 @@ def says_nothing_of_its_own(body: Any) -> bool:
         return not body
     if not isinstance(body, dict) or not body:
         return True
-    if any(members <= body.keys() for members in _GATEWAYS_MEMBERS):
-        return True
+    fault = body.get("fault")
+    if any(members <= body.keys() for members in _GATEWAYS_MEMBERS) or (
+        isinstance(fault, dict) and "faultstring" in fault
+    ):
+        return True  # the second is Apigee's
     message = body.get("message", body.get("Message"))
     if {"timestamp", "status", "path"} <= body.keys() and not message:  # an application server without such a page
         return True

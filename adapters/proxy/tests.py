@@ -330,7 +330,7 @@ def test_a_session_is_over_only_when_the_crm_says_so(adapter, crm):
     assert one.validate_session() is True
     crm.replies = [(401, {}, {})]
     assert one.validate_session() is False
-    crm.replies = [(403, {}, {})]
+    crm.replies = [(403, {"error": "no"}, {})]
     with pytest.raises(Exception, match="permission"):
         one.validate_session()
 
@@ -848,7 +848,7 @@ def test_only_a_row_with_the_marker_counts_as_found(adapter, crm):
     one = adapter({"findCallLog": search, "findMessageLog": search})
     assert one.find_call_log(LogMarker(marker="s1", contact=PIA)) == 2
     assert one.find_message_log(LogMarker(marker="s9", contact=PIA)) is None
-    crm.replies = [(404, {}, {})]
+    crm.replies = [(404, {"error": "none"}, {})]
     assert one.find_call_log(LogMarker(marker="s1", contact=PIA)) is None
 
 
