@@ -81,7 +81,7 @@ simulate: environment ## production code of deliveries in SCHEDULES from SEED on
 	@$(BIN)/python -m simulation $(SIMULATED) --jobs $(JOBS) $(if $(TRACE),--trace)
 
 simulate-bugs: environment ## the same with small faults planted one at a time: the schedule at which each is found
-	@$(BIN)/python -m simulation.bugs $(SIMULATED)
+	@$(BIN)/python -m simulation.bugs $(SIMULATED) --jobs $(JOBS)
 
 bench: environment ## how fast it is, beside a bare Django view: writes docs/bench.md (ten minutes; BENCH="--help")
 	@$(BIN)/python -m bench $(BENCH)

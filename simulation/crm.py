@@ -143,7 +143,7 @@ class Crm:
         said = self._carry_out(request, at=world.now)
         if request.method == "GET" and request.path.startswith("/api/activities/") and world.actor:
             self._open.add((request.path.rpartition("/")[2], world.actor.name))
-        if self.lags and request.method == "GET" and request.path == "/api/activities":
+        if self.lags and said.status == 200 and request.method == "GET" and request.path == "/api/activities":
             found = json.loads(said.body)
             rows = found.get("activities", [])
             found["activities"] = [row for row in rows if self._made_at.get(row["id"], 0) + _LAG <= world.now]

@@ -16,6 +16,8 @@ from types import CodeType, ModuleType
 
 _ROOT = Path(__file__).resolve().parent.parent
 _MARKS = "_reached_by_simulation"
+#: What a module of this kind has worked out once holds for all schedules after it.
+_KEEPS_RESULTS = "@functools.cache"
 Fault = tuple[str, str, str]
 
 
@@ -63,7 +65,7 @@ class _Marking(importlib.machinery.SourceFileLoader):
         tree = ast.parse(text)
         for words, fault in self._faults.items():
             for line in changed_lines(text, fault):
-                if not mark(tree, line, words):
+                if not mark(tree, line, words) or _KEEPS_RESULTS in text:
                     self._reached.always.add(words)
         return compile(ast.fix_missing_locations(tree), self.path, "exec")
 

@@ -26,7 +26,8 @@ _COMPANIES = ((ANN, BOB), (ANN, BOB), (ANN, CLEO), (CLEO, BOB), (EVE,), (DORA,))
 _LIMITS = ((413, 40_000), (422, 40_000), (413, 20_000), (422, 20_000))
 #: What a schedule has more of than others: rare events need several others before them.
 _THEMES = (
-    *["anything"] * 10,
+    *["anything"] * 6,
+    *("late effects", "late effects", "slow processes", "slow processes"),
     *("long", "long", "answers of others", "credentials of the application"),
     *("logins", "support", "operator", "back-up", "refusals", "old"),
 )
@@ -109,6 +110,7 @@ class _Plan:
         world.clock_jumps_left = rng.choice((0, 0, 1))
         world.failing_statements_left = rng.choice((0, 0, 0, 1))
         self.rounds, self.is_token_old = 3, _happens(0.1)
+        self.windows: tuple[int, ...] = (1, 2, 2, 3)
         if _happens(0.25):
             world.allow_long_leaps()
         habits = {
@@ -142,6 +144,15 @@ class _Plan:
             self.kind, self.rounds = rng.choice(("calls", "calls", "texts")), 6
             crm.rate, world.jumps_left = 0.8, 8
             world.allow_long_leaps()
+        elif self.theme == "late effects":
+            self.kind = rng.choice(("calls", "texts", "texts", "contacts"))
+            crm.rate, crm.lags = 0.6, _happens(0.7)
+            crm.faults = ("carried out late", "carried out late", "504 after")
+            self.windows, self.rounds = (2, 3), 6
+        elif self.theme == "slow processes":
+            self.kind = rng.choice(("calls", "texts", "contacts"))
+            world.leaps, world.leap_share, world.jumps_left = (31.0, 140.0, 140.0, 400.0), 0.06, 8
+            self.windows, self.rounds = (2, 3), 6
         elif self.theme == "logins":
             self.habits.add("end logins")
         elif self.theme == "credentials of the application":
@@ -177,7 +188,7 @@ class _Plan:
         servers = [world.new_process("server"), world.new_process("server")]
         running = [
             Actor(f"window {number + 1}", rng.choice(servers), Window(expected, self._requests()))
-            for number in range(rng.choice((1, 2, 2, 3)))
+            for number in range(rng.choice(self.windows))
         ]
         for number in range(rng.choice((1, 1, 2))):
             work = Rounds(expected, actors.send_due, rounds=rng.randint(1, self.rounds))

@@ -68,6 +68,8 @@ class World:
         self.kills_left = self.jumps_left = self.clock_jumps_left = self.failing_statements_left = 0
         #: Seconds of the leaps that this schedule may contain.
         self.leaps: tuple[float, ...] = _LEAPS
+        #: How likely one is at a switch.
+        self.leap_share = 0.02
         self.processes = 0
         #: Held while nothing may run but the operator.
         self.gate = threading.Lock()
@@ -236,7 +238,7 @@ class World:
         rng = self.rng
         self.steps += 1
         self.now += rng.random() * 0.02
-        if self.jumps_left and rng.random() < 0.02:
+        if self.jumps_left and rng.random() < self.leap_share:
             self.jumps_left -= 1
             self.count("time passes")
             self.now += rng.choice(self.leaps)
