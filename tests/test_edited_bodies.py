@@ -35,7 +35,10 @@ def read(body, log_format):
     """What a person sees, roughly."""
     if log_format is HTML and not re.search("</?[A-Za-z]", body):
         body = html.unescape(body)
-    if log_format is HTML or re.search("<(?:br|p|h2|b)", body):
+    if log_format is not HTML:  # the tags that a CRM or an editor puts there, and no others of people's
+        body = re.sub(r"</?(?:br(?: /)?|p|div|h2)>", "\n", body)
+        body = re.sub("</?b>", "", body)
+    else:
         body = re.sub(r"</?(?:br|p|li|div|ul|t[drh]|d[tdl]|h\d)\b[^>]*>", "\n", body, flags=re.IGNORECASE)
         body = html.unescape(re.sub(r"<[^>]*>", "", body)).replace("\xa0", " ")
     return re.sub("[\u200b\ufeff\u200f]", "", body.replace("\\", "")).replace("：", ":")
