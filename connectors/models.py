@@ -55,6 +55,8 @@ class CrmUser(models.Model):
     refreshed_at = models.DateTimeField("renewed", null=True, blank=True)
     refresh_error = models.CharField(max_length=64, blank=True, default="", db_default="")
     refresh_failed_at = models.DateTimeField(null=True, blank=True)
+    #: Taken over from another server, which did not know the tenant: the next login tells.
+    tenant_is_unknown = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = "connected user"

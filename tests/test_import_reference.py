@@ -258,8 +258,9 @@ def test_the_next_login_gives_the_logs_to_the_company(reference, capsys, connect
     assert set(MessageLog.objects.filter(owner=owner).values_list("message_id", flat=True)) == {"951", "952"}
 
 
-def test_a_user_of_another_company_takes_no_logs_along(connect):
-    user = CrmUserFactory(wire_id="u1-testCRM", crm_user_id="u1", crm_account_id="other")
+@pytest.mark.parametrize("company", ["other", ""])
+def test_a_user_who_comes_from_elsewhere_takes_no_logs_along(connect, company):
+    user = CrmUserFactory(wire_id="u1-testCRM", crm_user_id="u1", crm_account_id=company)
     CallLog.objects.create(platform="testCRM", owner=user.owner, session_id="1", crm_log_id="5")
     assert connect("u1").owner != user.owner
     assert CallLog.objects.get().owner == user.owner

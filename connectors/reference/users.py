@@ -93,6 +93,7 @@ def _fill(takeover: Takeover, user: CrmUser, row: Row, former: FormerLogin, logi
     profile, report = login.profile, takeover.report
     user.crm_user_id, user.crm_user_id_is_number = str(profile.id), isinstance(profile.id, int)
     user.host, user.crm_account_id = profile.hostname[:255], profile.account_id[:255]
+    user.tenant_is_unknown = not profile.account_id
     for column, value in CrmUser.facts_of(profile).items():
         setattr(user, column, value)
     user.settings = _settings(takeover, row)

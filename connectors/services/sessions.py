@@ -103,7 +103,7 @@ def _connected(
         raise CredentialsRejected("The CRM did not say who you are.")
     user = _row_of(platform, profile)
     previous, owner = _previous_login(user), user.owner
-    was_alone = not user.crm_account_id
+    was_unknown, user.tenant_is_unknown = user.tenant_is_unknown, False
     if user.crm_account_id != profile.account_id:  # one person in two companies has one wire id
         _drop_what_was_kept(user)
         previous = Credentials()
@@ -125,7 +125,7 @@ def _connected(
     with transaction.atomic():
         user.save(update_fields=[field.name for field in user._meta.fields if field.name not in others])
         drop_revocations(user)
-        if was_alone and user.crm_account_id:
+        if was_unknown and user.owner != owner:
             move_to_tenant(user, former=owner)
         waiting = wake(user)
     return user, _with_waiting(adapter.connected_notice(), waiting, given_up(user))

@@ -1,4 +1,4 @@
-"""What becomes of a user's own logs when the CRM names a tenant for the first time: colleagues share them then."""
+"""What becomes of logs taken over from another server when their user's tenant is known: colleagues share them then."""
 
 from __future__ import annotations
 
