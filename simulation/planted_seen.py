@@ -53,7 +53,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a text may belong to two requests": (
         f"{_DELIVERIES}messages.py",
-        "return tuple(message for message in messages if message.id not in known)",
+        "return tuple(message for message in messages if message.id not in holders or holders[message.id] in stuck)",
         "return tuple(messages)",
     ),
     "a newer version replaces one that may be in the CRM": (
@@ -73,8 +73,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "whoever answers does not open the CRM again": (
         f"{_DELIVERIES}circuit.py",
-        "    return bool(Circuit.objects.filter(pk=crm).delete()[0])",
-        "    return bool(Circuit.objects.filter(pk=crm).update(open_until=clock.now() + timedelta(days=30)))",
+        "    if not Circuit.objects.filter(pk=crm).delete()[0]:",
+        "    if not Circuit.objects.filter(pk=crm).update(open_until=clock.now() + timedelta(days=30)):",
     ),
     "a probe is not let through": (
         f"{_DELIVERIES}circuit.py",

@@ -175,8 +175,9 @@ def test_the_work_grows_with_the_length_of_a_record_and_not_with_its_square(log_
         body = (unit * (length // len(unit) + 1))[:length]
         return lambda: append(body, log_format, TEN, ELEVEN, skip_present=True)
 
-    few, many = seconds(work(10_000)), seconds(work(80_000))
-    assert many < 24 * max(few, 0.002)  # eight times the length; the square would be sixty-four times the work
+    few = max(0.002, min(seconds(work(10_000)) for _ in range(3)))
+    tries = (seconds(work(80_000)) / few for _ in range(3))  # one that something disturbed is taken again
+    assert any(share < 24 for share in tries)  # eight times the length; the square would be sixty-four times the work
 
 
 def test_texts_go_on_in_the_block_whose_rules_an_editor_drew_as_lines():
