@@ -53,3 +53,26 @@ def test_a_message_never_stands_without_a_speaker(members, speaker):
 def test_a_file_leaves_the_clients_own_link_where_it_has_no_address():
     file = {"type": "MmsAttachment", "contentType": "image/png", "link": "https://reader.example.com/1?access_token=s"}
     assert "[Link]: https://reader.example.com/1\n" in _said(_message("", attachments=[file]))
+
+
+@pytest.mark.parametrize("log_format", [LogFormat.PLAIN, LogFormat.HTML, LogFormat.MARKDOWN])
+def test_a_conversation_longer_than_its_crm_takes_keeps_the_newest_entries(log_format):
+    entities = [
+        {
+            "recordType": "AliveMessage",
+            "direction": "Inbound",
+            "author": {"name": "Ines Pardo"},
+            "creationTime": f"2026-01-14T18:{minute:02d}:00Z",
+            "text": f"message {minute} {'x' * 1000}",
+        }
+        for minute in range(60)
+    ]
+    _, whole = compose_shared({"entities": entities}, contact_name="Ines", log_format=log_format, zone=UTC)
+    assert "shortened" not in whole
+    _, body = compose_shared({"entities": entities}, contact_name="Ines", log_format=log_format, zone=UTC, most=20_000)
+    assert 17_000 < len(body) <= 20_000
+    left_out = 60 - body.count("x" * 1000)
+    assert f"[shortened: {left_out} older entries left out]" in body
+    assert "message 59 " in body
+    assert "message 0 " not in body
+    assert body.endswith("END" if log_format is not LogFormat.HTML else "<div>END</div>")

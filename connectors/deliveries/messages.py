@@ -289,7 +289,11 @@ def _entry(
     zone, contact = adapter.zone(), conversation.contact
     if conversation.shared is not None:
         subject, body = compose_shared(
-            conversation.shared, contact_name=contact.name, log_format=_format(adapter), zone=zone
+            conversation.shared,
+            contact_name=contact.name,
+            log_format=_format(adapter),
+            zone=zone,
+            most=adapter.manifest.server.body_length,
         )
         messages: tuple[Message, ...] = ()
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -15,9 +15,12 @@ from connectors.log_body.wording import NO_TEXT, failure
 
 
 def compose_shared(
-    log_info: Mapping[str, Any], *, contact_name: str, log_format: LogFormat, zone: tzinfo
+    log_info: Mapping[str, Any], *, contact_name: str, log_format: LogFormat, zone: tzinfo, most: int | None = None
 ) -> tuple[str, str]:
-    """Subject and body from the client's ``logInfo``; members of another type than expected count as absent."""
+    """Subject and body from the client's ``logInfo``; members of another type than expected count as absent.
+
+    ``most``: how many characters the body may have; the oldest entries are left out, and a line says so.
+    """
     entities = [item for item in _list(log_info, "entities") if isinstance(item, Mapping)]
     ordered = _oldest_first(entities)
     started = _time(log_info, "creationTime") or next((t for t in map(_created, ordered) if t), None)
@@ -32,26 +35,46 @@ def compose_shared(
     count = _count(entities)
     customers = _customers(entities)
     entries = [text for item in reversed(ordered) if (text := _entity(item, contact_name, customers, log_format, zone))]
-    if html:
-        return subject, (
-            f"<div><b>Conversation summary</b><br>{head[0]}<br>{head[1]}<br>{head[2].strip()}<br></div><br>"
-            f"<div><b>Participants</b><ul>{''.join(f'<li>{said(name)}</li>' for name in people)}</ul></div>"
-            + (f"<div>{owner}: <b>{said(owner_name)}</b></div><br>" if owner else "")
-            + f"<div><b>Conversation ({count})</b></div><div>BEGIN</div><hr>{''.join(entries)}<hr><div>END</div>"
-        )
-    names = "\n".join(f"* {name}" for name in people)
-    rule = "---" if markdown else "------------"
-    shown_owner = f"**{owner_name}**" if markdown else owner_name
-    blocks = [
-        ("## " if markdown else "") + "Conversation summary\n" + "\n".join(head),
-        ("### " if markdown else "") + f"Participants\n{names}",
-        *([f"{owner}: {shown_owner}"] if owner else []),
-        ("### " if markdown else "")
-        + f"Conversation ({count})\nBEGIN\n{rule}\n"
-        + "".join(f"{entry}\n\n" for entry in entries)
-        + f"{rule}\nEND",
-    ]
-    return (f"**{subject}**" if markdown else subject), "\n\n".join(blocks)
+    subject = f"**{subject}**" if markdown else subject
+
+    def compose(kept: list[str]) -> str:
+        left_out = len(entries) - len(kept)
+        note = f"[shortened: {left_out} older entr{'y' if left_out == 1 else 'ies'} left out]"
+        shown = [*kept, *([f"<p>{note}</p>" if html else note] if left_out else [])]
+        if html:
+            return (
+                f"<div><b>Conversation summary</b><br>{head[0]}<br>{head[1]}<br>{head[2].strip()}<br></div><br>"
+                f"<div><b>Participants</b><ul>{''.join(f'<li>{said(name)}</li>' for name in people)}</ul></div>"
+                + (f"<div>{owner}: <b>{said(owner_name)}</b></div><br>" if owner else "")
+                + f"<div><b>Conversation ({count})</b></div><div>BEGIN</div><hr>{''.join(shown)}<hr><div>END</div>"
+            )
+        names = "\n".join(f"* {name}" for name in people)
+        rule = "---" if markdown else "------------"
+        shown_owner = f"**{owner_name}**" if markdown else owner_name
+        blocks = [
+            ("## " if markdown else "") + "Conversation summary\n" + "\n".join(head),
+            ("### " if markdown else "") + f"Participants\n{names}",
+            *([f"{owner}: {shown_owner}"] if owner else []),
+            ("### " if markdown else "")
+            + f"Conversation ({count})\nBEGIN\n{rule}\n"
+            + "".join(f"{entry}\n\n" for entry in shown)
+            + f"{rule}\nEND",
+        ]
+        return "\n\n".join(blocks)
+
+    return subject, _within(most, entries, compose)
+
+
+def _within(most: int | None, entries: list[str], compose: Callable[[list[str]], str]) -> str:
+    """The body with as many of the entries, newest first, as fit into ``most`` characters; at least the first one."""
+    body, kept = compose(entries), len(entries)
+    while most is not None and len(body) > most and kept > 1:
+        excess = len(body) - most
+        while kept > 1 and excess > 0:
+            kept -= 1
+            excess -= len(entries[kept])
+        body = compose(entries[:kept])
+    return body
 
 
 def _oldest_first(entities: list[Any]) -> list[Any]:
