@@ -19,6 +19,7 @@ from adapters.contract import (
     CallLogChange,
     ContactRef,
     Credentials,
+    CredentialsRejected,
     CrmUnavailable,
     LoggedCall,
     LogResult,
@@ -494,13 +495,14 @@ def test_nobody_at_the_phone_is_shut_out_for_long_nor_after_a_new_login(crm, use
     assert log_call(user).log_id == "id-1"
 
 
-def test_a_reply_that_says_saved_leads_to_the_delivery(client, crm, user):  # noqa: F811
+@pytest.mark.parametrize("error", [CrmUnavailable(), CredentialsRejected()])
+def test_a_reply_that_says_saved_leads_to_the_delivery(client, crm, user, error):  # noqa: F811
     from connectors.api.authentication import issue_token
     from tests.extension import call
 
-    crm.on_create = Crm.raising(CrmUnavailable())
+    crm.on_create = Crm.raising(error)
     body = call("s1", {"id": 1, "name": "Luke", "type": "Contact"})
     reply = client.post(f"/callLog?jwtToken={issue_token(user)}", body, content_type="application/json").json()
     reference = Delivery.objects.get().request_id
     assert reference
-    assert f"Reference: {reference}" in str(reply["returnMessage"]["details"])
+    assert str(reply["returnMessage"]["details"]).count(f"Reference: {reference}") == 1

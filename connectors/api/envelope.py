@@ -157,7 +157,8 @@ def from_error(error: ConnectorError, *, operation: str, crm: str) -> dict[str, 
         message, lines = f"Not supported by {crm}", []
     elif isinstance(error, UnexpectedResponse):
         lines.append("Please report this to your administrator.")
-    if request_id := current_request_id():
+    request_id = current_request_id()
+    if request_id and not any(request_id in line for line in lines):
         lines.append(f"Reference: {request_id}")
     return return_message(message, ttl=ttl, details={"Details": lines})
 
