@@ -197,14 +197,14 @@ def _errors_for(sent: Sent, outcome: Outcome, *, is_login: bool) -> set[type[Con
         return {error}
     if said is not None and said.kind is ErrorKind.NOT_UNDERSTOOD:
         return {UnexpectedResponse}
+    login = {CredentialsRejected} if is_login and status < 300 else set()
     if not is_own and status not in (401, 413):
-        return {_elsewhere(status) or UnexpectedResponse}
+        return {_elsewhere(status) or UnexpectedResponse, *login}
     if said is not None and is_own:
         return {type(said), BodyTooLong} if type(said) is RequestRejected else {type(said)}
     found = _elsewhere(status) or _BY_STATUS.get(status, UnexpectedResponse)
     if found is RecordNotFound and sent.method == "POST":  # a collection: no record is named
         found = RequestRejected if status == 404 else UnexpectedResponse
-    login = {CredentialsRejected} if is_login and status < 300 else set()
     return {found, *login, *({BodyTooLong} if found is RequestRejected else ())}
 
 

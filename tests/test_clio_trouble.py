@@ -64,13 +64,13 @@ def test_many_requests_at_once_refresh_an_ending_token_once(clio, rotation):
     def look_up(number):
         one = Extension(me.url, "clio")
         one.token = me.token
-        return one.look_up(number, "")["successful"]
+        return one.look_up(number, "")
 
     with ThreadPoolExecutor(6) as pool:
-        assert all(pool.map(look_up, numbers))
+        assert [reply for reply in pool.map(look_up, numbers) if not reply["successful"]] == []
     assert clio.vendor.spent() == [*["GET /api/v4/contacts.json"] * 6, "POST /oauth/token"]
     clio.vendor.call("expire_access", user)  # what is stored now must serve for the next refresh
-    assert look_up("+16505550299")
+    assert look_up("+16505550299")["successful"]
     assert clio.vendor.spent() == [*["GET /api/v4/contacts.json"] * 2, "POST /oauth/token"]
 
 

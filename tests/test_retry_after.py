@@ -87,6 +87,7 @@ def test_nobody_at_the_phone_is_kept_out_longer_than_a_quarter_of_an_hour(text):
     assert closed_for <= 900
 
 
+@pytest.mark.django_db  # other processes are told of it
 @pytest.mark.parametrize("status", [429, 477, 403])
 def test_a_long_wait_is_told_in_full_and_keeps_requests_out_for_a_quarter_of_an_hour(status):
     sent = HttpClient(base_url="https://crm.example", hosts=["crm.example"], pace_key=f"test:{status}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError
 
-from adapters.contract import RateLimited
+from adapters.contract import RateLimited, pacing
 from adapters.contract.manifest import Pace
 from adapters.contract.pacing import Limiter
 from connectors.models import RequestCount
@@ -41,6 +43,33 @@ def test_processes_start_no_more_together_than_one_may():
     with pytest.raises(RateLimited) as told, first.turn(PACE):
         pytest.fail("a ninth request")
     assert round(told.value.retry_after) == 2400  # to the end of the hour
+
+
+def test_threads_that_begin_together_ask_once_and_none_is_refused(monkeypatch):
+    asked, all_there = [], threading.Barrier(7)
+
+    class Slow:
+        def granted(self, key, wanted, pace):
+            asked.append(wanted)
+            time.sleep(0.3)  # the others come meanwhile
+            return max(0, min(wanted, 50 - sum(asked) + wanted)), 0.0
+
+        def close(self, key, seconds):
+            pass
+
+    monkeypatch.setattr(pacing, "_shares", [Slow()])
+    limiter, pace = Limiter("a user"), Pace(starts=50, seconds=3600)
+
+    def start():
+        all_there.wait()
+        with limiter.turn(pace):
+            return True
+
+    with ThreadPoolExecutor(6) as pool:
+        runs = [pool.submit(start) for _ in range(6)]
+        all_there.wait()
+        assert all(run.result() for run in runs)
+    assert asked == [12]
 
 
 def test_another_user_has_a_limit_of_their_own():

@@ -20,6 +20,7 @@ from adapters.contract import (
     AccessDenied,
     AdoptedLogin,
     Credentials,
+    CredentialsRejected,
     FormerLogin,
     HttpClient,
     OAuthApp,
@@ -150,7 +151,7 @@ def request_tokens(
         raise UnexpectedResponse(reason="the token reply is not JSON", status=reply.status)
     access_token = dig(reply.body, "access_token", str, "")
     if not access_token:
-        raise UnexpectedResponse(reason="the token reply holds no access token", status=reply.status)
+        raise CredentialsRejected(reason="the token reply holds no access token")
     lifetime = min(max(dig(reply.body, "expires_in", float, _TOKEN_LIFE), 0.0), _LONGEST_TOKEN_LIFE)
     return Credentials(
         # Single use: every refresh returns a new one; a reply without one leaves the old one valid.

@@ -59,6 +59,8 @@ class Limiter:
         self._starts: deque[float] = deque()
         self._closed_until = 0.0
         self._window, self._granted = -1, 0
+        #: Whether a thread is asking for starts. The others wait for its answer: together they would reserve all.
+        self._is_asking = False
         self._changes = 0
 
     @property
@@ -117,15 +119,17 @@ class Limiter:
 
     def _ask(self, pace: Pace) -> None:
         """Asks all processes' share for a few starts; without the lock, since others go on meanwhile."""
-        window = _window_of(pace)
-        granted, closed_for = _shares[0].granted(self._key, max(1, pace.starts // 4), pace)
-        if closed_for > 0:
-            self._close(min(closed_for, LONGEST_CLOSED))
-        with self._condition:
-            if window == self._window:
-                self._granted = max(0, self._granted) + granted if granted else -1
-            else:
-                self._window, self._granted = window, granted or -1
+        window, left = _window_of(pace), 0
+        try:
+            granted, closed_for = _shares[0].granted(self._key, max(1, pace.starts // 4), pace)
+            left = granted or -1
+            if closed_for > 0:
+                self._close(min(closed_for, LONGEST_CLOSED))
+        finally:
+            with self._condition:
+                self._window, self._granted, self._is_asking = window, left, False
+                self._changes += 1
+                self._condition.notify_all()
 
     def _enters(self, pace: Pace | None, *, give_up: float) -> float | None:
         """None: it is this request's turn. Else seconds after which to ask again, or as soon as another one ends.
@@ -143,7 +147,10 @@ class Limiter:
                 window = _window_of(pace)
                 if window == self._window and self._granted < 0:  # the others have had them all
                     wait = (window + 1) * pace.seconds - time.time() + 0.001
+                elif self._is_asking:
+                    return 1.0
                 elif window != self._window or not self._granted:
+                    self._is_asking = True
                     return 0.0
                 else:
                     self._granted -= 1

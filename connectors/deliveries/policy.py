@@ -70,6 +70,10 @@ class Decision:
     forgets_record: bool = False
     support: str = ""
 
+    @property
+    def is_done(self) -> bool:
+        return self.next is Next.DONE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:

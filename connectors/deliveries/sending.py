@@ -150,7 +150,7 @@ def attempt(delivery: Delivery, change: Any = None, *, actor: str, user_waits: b
         _note_for_circuit(delivery, happened)
         event.detail |= {"next": str(decision.next)} if happened.name else {}
         ending = _Ending(delivery, decision, happened, event)
-        if decision.next is Next.DONE:
+        if decision.is_done:
             event.along = ending.carry_out  # one transaction, and one flush, for the outcome and its event
         else:
             ending.carry_out()
