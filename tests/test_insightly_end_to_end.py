@@ -274,9 +274,8 @@ def test_voicemail_fax_pictures_group_and_shared_messages(me, vendor):
     shared["logInfo"]["entities"].append({**note, "author": {"name": "Robin Vu"}})
     vendor.requests()
     assert me.log_messages(shared)["successful"]
-    assert set(vendor.spent()) == {
-        "PUT /v3.1/Events"
-    }  # the whole is replaced: sent twice on a slow machine, it stands once
+    # In one run of several it was sent twice, for a reason not known yet. The whole is replaced: it stands once.
+    assert set(vendor.spent()) == {"PUT /v3.1/Events"}
     [event] = _titled(vendor, "SMS conversation with Vera Fox")
     assert (event["START_DATE_UTC"], event["END_DATE_UTC"]) == ("2026-05-01 15:00:00", "2026-05-01 16:00:00")
     assert event["DETAILS"].count("Sent receipt") == event["DETAILS"].count("Is my invoice <paid>?") == 1
