@@ -13,7 +13,7 @@ INSTALL = @command -v $(or $(PYTHON),python3) >/dev/null \
   || { echo "There is no $(or $(PYTHON),python3) here; Switchboard needs Python 3.11 to 3.13."; exit 1; }; \
   $(or $(PYTHON),python3) config/install.py $(VENV)
 
-.PHONY: help run dev test check test-services test-matrix test-browser chaos simulate simulate-bugs bench isolation fuzz requirements base-environment environment
+.PHONY: help run dev test check docs docs-serve test-services test-matrix test-browser chaos simulate simulate-bugs bench isolation fuzz requirements base-environment environment docs-environment
 
 help: ## what there is (this list)
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -23,6 +23,9 @@ base-environment:
 
 environment:
 	$(INSTALL) dev
+
+docs-environment:
+	$(INSTALL) docs
 
 run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and every variable of .env.example count
 	@exec $(BIN)/python -m config.launch
@@ -55,6 +58,15 @@ check-security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r adapters audit config connectors manage.py
 check-adapters:
 	DEBUG=on SANDBOX=on $(BIN)/python manage.py check_adapters
+
+docs docs-serve: export DEBUG=on
+MKDOCS := NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
+docs: docs-environment ## the documentation as a site, into var/docs; fails on a broken link or a page that is not whole
+	@$(BIN)/mypy -p docs.site
+	@$(MKDOCS) build --strict && echo "Open var/docs/index.html, or run make docs-serve."
+
+docs-serve: docs-environment ## the same at http://127.0.0.1:8001 (DOCS_PORT), built anew when a page changes
+	@$(MKDOCS) serve --strict --dev-addr 127.0.0.1:$${DOCS_PORT:-8001}
 
 test-services: environment ## the suite on PostgreSQL and Redis
 	@if $(BIN)/python -m tests.services; then \
@@ -94,5 +106,5 @@ fuzz: environment ## requests made up from the description of the API, for SECON
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 requirements: environment ## compiles the pinned files anew from the *.in files
-	cd requirements && for set in base dev lambda; do ../$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes \
+	cd requirements && for set in base dev docs lambda; do ../$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --python-version 3.11 $$set.in -o $$set.txt; done

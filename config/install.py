@@ -1,8 +1,8 @@
 """Makes the environment that `make` runs everything in, with a Python that fits, and installs the requirements there.
 
-Runs before anything is installed, under any Python from 3.6: ``python3 config/install.py .venv base`` (or ``dev``).
-PYTHON in the environment names the Python to use; without it any one on the PATH that fits will do. Does nothing where
-all is there already.
+Runs before anything is installed, under any Python from 3.6: ``python3 config/install.py .venv base`` (or ``dev``, or
+``docs``). PYTHON in the environment names the Python to use; without it any one on the PATH that fits will do. Does
+nothing where all is there already.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import sys
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 RANGE = f"Python 3.{OLDEST[1]} to 3.{NEWEST[1]}"
-SETS = {"base": ["base"], "dev": ["base", "dev"]}
+SETS = {"base": ["base"], "dev": ["base", "dev"], "docs": ["base", "dev", "docs"]}
 _FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "requirements")
 _NO_NETWORK = re.compile(r"NewConnectionError|ConnectTimeout|[Cc]onnection refused|ProxyError|resol|unreachable")
 
