@@ -153,6 +153,7 @@ class World:
         """Another thread may run, and this one's process may be killed. Raises ``Killed``."""
         actor = self.actor
         if actor is None or actor.is_alone:
+            self.note(what)
             return
         if actor.is_killed:
             raise Killed

@@ -390,6 +390,44 @@ def test_a_full_day_goes_on_in_a_second_record_and_a_small_one_does_not(days, us
     assert (row.part, row.crm_log_id, row.earlier_ids) == (2, "c/2026-05-04 (2)", ["c/2026-05-04"])
 
 
+def test_a_full_record_is_not_left_while_texts_of_a_colleague_may_stand_in_it(days, colleagues, monkeypatch):  # noqa: F811
+    kim, ada = colleagues
+    log_messages(user=kim, conversation=day("c", 1))
+    original = Adapter.update_message_log
+
+    def lost(adapter, ref, change):
+        original(adapter, ref, change)
+        raise CrmUnavailable(maybe_applied=True)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Adapter, "update_message_log", lost)
+        log_messages(user=kim, conversation=day("c", 2))
+    disconnect(user=kim, actor="test")
+    send(after=60)
+    assert Delivery.objects.get(kind="message_log.write").state == State.LOGIN
+    days["c/2026-05-04"] += "x" * 40_000
+
+    def full(adapter, ref, change):
+        body = days[ref.log_id]
+        if change.append(body, change.messages) != body and len(body) > 40_000:
+            raise BodyTooLong
+        return original(adapter, ref, change)
+
+    monkeypatch.setattr(Adapter, "update_message_log", full)
+    assert log_messages(user=ada, conversation=day("c", 3)).ids == ("c-3",)
+    assert list(days) == ["c/2026-05-04"]
+    assert set(Delivery.objects.values_list("user", "settles_at")) >= {(ada.pk, None)}
+    kim.set_credentials(Credentials(access_token="anew"))
+    kim.save()
+    logins.wake(kim)
+    send(after=70)
+    send(after=140)
+    assert not Delivery.objects.exists()
+    written = "".join(days.values())
+    assert [written.count(f"text {number}.") for number in (1, 2, 3)] == [1, 1, 1]
+    assert "text 3." in days["c/2026-05-04 (2)"]
+
+
 @pytest.mark.parametrize("most", [100_000, 40_000], ids=["as the manifest says", "less than anybody knew"])
 def test_a_first_post_that_fills_more_than_one_record_is_written_into_several(days, user, monkeypatch, most):  # noqa: F811
     create, update = Adapter.create_message_log, Adapter.update_message_log

@@ -234,8 +234,17 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
 
 
 def begin_record(delivery: Delivery, *, next_part: bool) -> None:
-    """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM."""
+    """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM.
+
+    Raises ``NotNow`` where texts of another change may stand in the full one: they are looked for in the day's present
+    record only, so that is left when they have been found there, or not.
+    """
     assert delivery.conversation is not None
+    if next_part:
+        delivery.doubt_before = None  # the record was read for the append: what is to be written is not in it
+        others = Delivery.objects.of(delivery.conversation).exclude(pk=delivery.pk)
+        if others.filter(kind=Kind.TEXTS, settles_at__isnull=False).exists():
+            raise NotNow(Event.EARLIER_FIRST)
     delivery.conversation.begin_record(next_part=next_part, deliveries__lease=delivery.lease)
 
 
