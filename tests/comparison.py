@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,37 +18,61 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def body_of(request: requests.PreparedRequest) -> str:
-    return request.body.decode("utf-8", "replace") if isinstance(request.body, bytes) else str(request.body or "")
+class Asked:
+    """A request that left, taken apart once however many exchanges it is compared with."""
+
+    def __init__(self, request: requests.PreparedRequest) -> None:
+        url = urlsplit(str(request.url))
+        self.method = str(request.method)
+        self.url = f"{url.scheme}://{url.netloc}{url.path}"
+        self.headers = request.headers
+        body = request.body
+        self.body = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+        self._query = url.query
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(self._query, keep_blank_values=True)
+
+    @cached_property
+    def form(self) -> dict[str, list[str]]:
+        return parse_qs(self.body, keep_blank_values=True)
+
+    @cached_property
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return self.body
 
 
-def difference(expected: Mapping[str, Any], request: requests.PreparedRequest) -> str:
-    """The first way in which a request is not the expected one; empty when it is."""
-    if request.method != expected["method"]:
-        return f"method {request.method}"
-    url = urlsplit(str(request.url))
-    if f"{url.scheme}://{url.netloc}{url.path}" != expected["url"]:
-        return f"url {url.scheme}://{url.netloc}{url.path}"
-    body = body_of(request)
-    if (query := parse_qs(url.query, keep_blank_values=True)) != _texts(expected.get("query", {})):
-        return f"query {query}"
-    if "json" not in expected and "form" not in expected and body:
-        return f"body {body}"
-    if "json" in expected and _json(body) != expected["json"]:
-        return f"json {body}"
-    if "form" in expected and parse_qs(body, keep_blank_values=True) != _texts(expected["form"]):
-        return f"form {body}"
-    for name, value in expected.get("headers", {}).items():
-        if request.headers.get(name) != value:
-            return f"header {name}: {request.headers.get(name)}"
-    return ""
+class Expected:
+    """The request of an exchange, as its fixture writes it."""
 
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self.method, self.url = request["method"], request["url"]
+        self._request = request
+        self._query = _texts(request.get("query", {}))
+        self._form = _texts(request["form"]) if "form" in request else None
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    def difference(self, asked: Asked) -> str:
+        """The first way in which a request is not the expected one; empty when it is."""
+        if asked.method != self.method:
+            return f"method {asked.method}"
+        if asked.url != self.url:
+            return f"url {asked.url}"
+        if asked.query != self._query:
+            return f"query {asked.query}"
+        if "json" not in self._request and self._form is None and asked.body:
+            return f"body {asked.body}"
+        if "json" in self._request and asked.json != self._request["json"]:
+            return f"json {asked.body}"
+        if self._form is not None and asked.form != self._form:
+            return f"form {asked.body}"
+        for name, value in self._request.get("headers", {}).items():
+            if asked.headers.get(name) != value:
+                return f"header {name}: {asked.headers.get(name)}"
+        return ""
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:

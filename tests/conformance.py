@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-import typing
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from adapters import registry
@@ -30,7 +30,7 @@ from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from adapters.contract.outbound_guard import refusal
 from tests.comparison import mismatch
 from tests.contract_types import type_fault
-from tests.exchanges import Case, Failure, Outcome, Sent, cases_of, hints_of, run
+from tests.exchanges import Case, Outcome, Prepared, Sent, cases_of, hints_of
 from tests.failures import (
     changes_nothing,
     expected_errors,
@@ -40,6 +40,7 @@ from tests.failures import (
     may_have_been_applied,
     passing_failures,
 )
+from tests.played import Failure
 from tests.private_values import Private, leaked, private_values
 
 REQUIRED = (
@@ -55,6 +56,10 @@ REQUIRED = (
 )
 #: Exchanges of one case with the same method and path that are made to fail: more of them tell nothing new.
 _MOST_ALIKE = 3
+#: Cases that share the failures of a situation which an earlier case has met with all of them.
+_SHARERS = 4
+#: (name of the case, index of the exchange) -> how many were in the same situation before.
+Turns = dict[tuple[str, int], int]
 #: Methods with a default that need a case only where an adapter has its own.
 _WHERE_OVERRIDDEN = ("new_contact_offer", "get_call_logs", "setting_options", "handle_route")
 _FURTHER_CASES = {
@@ -168,23 +173,61 @@ def _returns(case: Case) -> Any:
 # --- 6 failures, 7 writes --------------------------------------------------------------------------
 
 
-def runs_with_failures(case: Case, document: Mapping[str, Any]) -> Iterator[tuple[Failure, Outcome]]:
-    """Runs a case once for each of its exchanges and each failure there; of many alike, the first three count."""
-    repeated = " and ".join(private_values(document).numbers) or "+1 650 555 0100"
-    table = list(failures(repeated))
-    if case.path.stem.endswith("__success"):  # what they come to does not depend on the case
-        table += passing_failures()
+def turns_of(cases: Iterable[Case]) -> Turns:
+    """Of each exchange that is made to fail, how many were in the same situation before it.
+
+    The same situation: the same operation asks the same, after the same requests were answered with the same statuses.
+    Successes come first.
+    """
+    met: Counter[tuple[Any, ...]] = Counter()
+    turns: Turns = {}
+    for case in sorted(cases, key=lambda case: (not case.path.stem.endswith("__success"), case.path.stem)):
+        document = case.load()
+        tried = dict(_tried(document))
+        before: dict[Any, None] = {}
+        for index, exchange in enumerate(document.get("exchanges", [])):
+            kind, response = _kind_of(exchange), exchange["response"]
+            if index in tried:
+                situation = (case.operation, tuple(before), kind)
+                turns[case.path.stem, index] = met[situation]
+                met[situation] += 1
+            before[kind, response.get("status"), response.get("error")] = None
+    return turns
+
+
+def _tried(document: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The exchanges of a case that are made to fail, each with its index: of many alike the first three."""
     alike: Counter[tuple[str, str]] = Counter()
     for index, exchange in enumerate(document.get("exchanges", [])):
-        request = exchange["request"]
-        kind = (request["method"], re.sub(r"\d+", "#", request["url"].split("?")[0]))
+        kind = _kind_of(exchange)
         alike[kind] += 1
-        if alike[kind] > _MOST_ALIKE:
-            continue
-        for entry in table:
+        if alike[kind] <= _MOST_ALIKE:
+            yield index, exchange
+
+
+def _kind_of(exchange: Mapping[str, Any]) -> tuple[str, str]:
+    request = exchange["request"]
+    return request["method"], re.sub(r"\d+", "#", request["url"].split("?")[0])
+
+
+def runs_with_failures(
+    case: Case, document: Mapping[str, Any], turns: Turns | None = None
+) -> Iterator[tuple[Failure, Outcome]]:
+    """Runs a case once for each of its exchanges and each failure there.
+
+    With ``turns`` the first exchange in a situation meets every failure, and those after it share them: the second
+    meets the first, fifth, ninth ..., the third the second, sixth, tenth ...
+    """
+    repeated = " and ".join(private_values(document).numbers) or "+1 650 555 0100"
+    table, prepared = list(failures(repeated)), Prepared(case, document)
+    if case.path.stem.endswith("__success"):  # what they come to does not depend on the case
+        table += passing_failures()
+    for index, exchange in _tried(document):
+        turn = (turns or {}).get((case.path.stem, index), 0)
+        for entry in table[(turn - 1) % _SHARERS :: _SHARERS] if turn else table:
             if not changes_nothing(entry, exchange["response"]):
                 failure = Failure(entry.name, entry.answer, index)
-                outcome = run(case, document, failure)
+                outcome = prepared.run(failure)
                 if any(sent.failed for sent in outcome.sent):
                     yield failure, outcome
 
@@ -323,14 +366,19 @@ def repeated_writes(outcome: Outcome, recorded: Outcome) -> list[str]:
 
 def request_faults(manifest: Manifest, outcome: Outcome) -> Iterator[str]:
     """Requests that went elsewhere, without a time limit, or past the HTTP client."""
-    hosts = outcome.adapter.http.hosts if outcome.adapter else ()
+    hosts = tuple(outcome.adapter.http.hosts) if outcome.adapter else ()
     for sent in outcome.sent:
-        if refusal(sent.url, [*hosts, *sent.hosts], allow_plain_http=manifest.server.sandbox):
+        if _refusal(sent.url, (*hosts, *sent.hosts), allow_plain_http=manifest.server.sandbox):
             yield f"a request left the hosts of the manifest: {sent.url.partition('?')[0]}"
         if not sent.has_timeout:
             yield f"a request has no timeout: {sent.url.partition('?')[0]}"
         if sent.kind == "outside":
             yield f"a request went past the HTTP client: {sent.url.partition('?')[0]}"
+
+
+@lru_cache(maxsize=1000)
+def _refusal(url: str, hosts: Sequence[str], *, allow_plain_http: bool) -> str:
+    return refusal(url, hosts, allow_plain_http=allow_plain_http)
 
 
 def leak_faults(private: Private, outcome: Outcome, records: list[logging.LogRecord]) -> Iterator[str]:
@@ -364,7 +412,7 @@ def log_records() -> Iterator[list[logging.LogRecord]]:
 # --- 10 exemptions ---------------------------------------------------------------------------------
 
 
-def not_exempt(manifest: Manifest, rule: str, case: Case, faults: typing.Iterable[str]) -> list[str]:
+def not_exempt(manifest: Manifest, rule: str, case: Case, faults: Iterable[str]) -> list[str]:
     """The faults, unless the manifest exempts the case, its operation or the whole rule with a reason."""
     names = {rule, f"{rule}.{case.operation}", f"{rule}.{case.path.stem}"}
     return [] if names & set(manifest.server.exempt) else list(dict.fromkeys(faults))

@@ -1,14 +1,13 @@
-"""Loads a fixture file, plays its exchanges in place of the CRM, and runs its case; no assertions."""
+"""Loads a fixture file, and runs its case against the exchanges played in place of the CRM; no assertions."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import json
-import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import responses
 from django.test import override_settings
 
 from adapters import registry
@@ -28,7 +26,6 @@ from adapters.contract import (
     Credentials,
     CrmAdapter,
     HttpClient,
-    Manifest,
     MessageLogChange,
     MessageLogEntry,
     OAuthApp,
@@ -39,20 +36,11 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
-from tests.comparison import body_of, difference, moment
+from tests.comparison import Asked, Expected, moment
+from tests.played import Answer, Failure, Player, played_by
 
 DEFAULT_NOW = "2026-01-15T12:00:00Z"
 SERVER_URL = "https://switchboard.example"
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
-_ERRORS: dict[str, Callable[[], Exception]] = {
-    "timeout": lambda: requests.ReadTimeout("no answer in time"),
-    "connect": lambda: requests.ConnectTimeout("no connection"),
-    "drop": lambda: requests.ConnectionError("connection dropped"),
-}
-
-
-class Unmatched(AssertionError):
-    """The adapter sent a request that the fixture does not know."""
 
 
 class MemoryCache(AccountCache):
@@ -112,16 +100,6 @@ class Outcome:
     #: ``GET https://host/path`` of those the fixture still waits for, and explanations of those it does not know.
     unused: list[str] = dataclasses.field(default_factory=list)
     unmatched: list[str] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """A bad answer in place of the recorded one: at the exchange with this index, and to requests that follow it
-    without being in the fixture. ``answer``: from the recorded answer to the one sent, both as fixtures write them."""
-
-    name: str
-    answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-    index: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,42 +174,6 @@ class ObservedClient(HttpClient):
         return "token" if is_token else "outside", False, ()
 
 
-def build_adapter(
-    manifest: Manifest,
-    *,
-    user: UserProfile,
-    credentials: Credentials,
-    options: Mapping[str, Any],
-    secrets: Mapping[str, str],
-    cache: MemoryCache,
-    now: datetime,
-) -> CrmAdapter:
-    """The adapter as the service opens it, with a fixed clock and no pace."""
-    kind = registry.adapter_class(manifest.name)
-    with override_settings(ADAPTER_VARIABLES=secrets):
-        values, hosts = registry.secrets_for(manifest), registry.hosts_for(manifest)
-    context = AdapterContext(
-        manifest=manifest,
-        user=user,
-        credentials=credentials,
-        options=Options(values=options),
-        secrets=values,
-        cache=cache,
-        server_url=SERVER_URL,
-        now=lambda: now,
-    )
-    http = ObservedClient(
-        base_url=kind.base_url(context),
-        hosts=hosts,
-        headers=kind.auth_headers(context),
-        policy=OutboundPolicy(allow_private_addresses=True, allow_plain_http=manifest.server.sandbox),
-        adapter=manifest.name,
-        upload_hosts=manifest.server.upload_hosts,
-        clock=lambda: now,
-    )
-    return kind(http=http, context=context)
-
-
 #: Contract types by field or argument; reading them takes longer than playing a case.
 hints_of = functools.cache(typing.get_type_hints)
 
@@ -298,113 +240,100 @@ def _with_bodies(adapter: CrmAdapter, value: Any, outcome: Outcome) -> Any:
     return value
 
 
+class Prepared:
+    """A case read once, to be run as often as one likes."""
+
+    def __init__(self, case: Case, document: Mapping[str, Any]) -> None:
+        self._operation = case.operation
+        self._document = document
+        self._manifest = registry.manifests()[case.platform]
+        self._hints = hints_of(getattr(CrmAdapter, case.operation))
+        self._user = from_plain(UserProfile, {"id": "1", "name": "Test User", **document.get("user", {})})
+        self._credentials = from_plain(Credentials, document.get("credentials", {}))
+        self._now = moment(document.get("now", DEFAULT_NOW))
+        self._arguments = {key: from_plain(self._hints[key], value) for key, value in document.get("call", {}).items()}
+        self._exchanges = [(Expected(item["request"]), item["response"]) for item in document.get("exchanges", [])]
+        with override_settings(ADAPTER_VARIABLES=document.get("secrets", {})):
+            self._secrets, self._hosts = registry.secrets_for(self._manifest), registry.hosts_for(self._manifest)
+
+    def run(self, failure: Failure | None = None) -> Outcome:
+        """Runs the operation against the exchanges, one of them replaced by a failure if one is given."""
+        cache = MemoryCache(self._document.get("cache", {}))
+        outcome = Outcome(cache=cache.values)
+
+        def noted(
+            request: requests.PreparedRequest, asked: Asked, reply: Answer, is_failed: bool, has_timeout: bool
+        ) -> None:
+            outcome.sent.append(_noted(request, asked, outcome, reply, is_failed, has_timeout))
+
+        player = Player(self._exchanges, failure, noted)
+        with played_by(player):
+            try:
+                outcome.adapter = self._adapter(cache)
+                outcome.result = getattr(outcome.adapter, self._operation)(**self._call(outcome.adapter, outcome))
+            except Exception as error:
+                outcome.error = error
+        outcome.unused, outcome.unmatched = player.unused, player.unmatched
+        return outcome
+
+    def _call(self, adapter: CrmAdapter, outcome: Outcome) -> dict[str, Any]:
+        arguments = {key: _with_bodies(adapter, value, outcome) for key, value in self._arguments.items()}
+        if self._operation == "refresh":
+            arguments.setdefault("credentials", adapter.credentials)
+        if "keep" in self._hints:
+            arguments["keep"] = outcome.kept.append
+        return arguments
+
+    def _adapter(self, cache: MemoryCache) -> CrmAdapter:
+        """The adapter as the service opens it, with a fixed clock and no pace."""
+        manifest = self._manifest
+        kind = registry.adapter_class(manifest.name)
+        context = AdapterContext(
+            manifest=manifest,
+            user=self._user,
+            credentials=self._credentials,
+            options=Options(values=self._document.get("options", {})),
+            secrets=self._secrets,
+            cache=cache,
+            server_url=SERVER_URL,
+            now=lambda: self._now,
+        )
+        http = ObservedClient(
+            base_url=kind.base_url(context),
+            hosts=self._hosts,
+            headers=kind.auth_headers(context),
+            policy=OutboundPolicy(allow_private_addresses=True, allow_plain_http=manifest.server.sandbox),
+            adapter=manifest.name,
+            upload_hosts=manifest.server.upload_hosts,
+            clock=lambda: self._now,
+        )
+        return kind(http=http, context=context)
+
+
 def run(case: Case, document: Mapping[str, Any], failure: Failure | None = None) -> Outcome:
-    """Runs the case's operation against its exchanges, one of them replaced by a failure if one is given."""
-    manifest = registry.manifests()[case.platform]
-    hints = hints_of(getattr(CrmAdapter, case.operation))
-    cache = MemoryCache(document.get("cache", {}))
-    outcome = Outcome(cache=cache.values)
-    user = from_plain(UserProfile, {"id": "1", "name": "Test User", **document.get("user", {})})
-    with _played(document.get("exchanges", []), outcome, failure):
-        try:
-            adapter = outcome.adapter = build_adapter(
-                manifest,
-                user=user,
-                credentials=from_plain(Credentials, document.get("credentials", {})),
-                options=document.get("options", {}),
-                secrets=document.get("secrets", {}),
-                cache=cache,
-                now=moment(document.get("now", DEFAULT_NOW)),
-            )
-            arguments = {
-                key: _with_bodies(adapter, from_plain(hints[key], value), outcome)
-                for key, value in document.get("call", {}).items()
-            }
-            if case.operation == "refresh":
-                arguments.setdefault("credentials", adapter.credentials)
-            if "keep" in hints:
-                arguments["keep"] = outcome.kept.append
-            outcome.result = getattr(adapter, case.operation)(**arguments)
-        except Exception as error:
-            outcome.error = error
-    return outcome
+    """Runs a case once; see ``Prepared.run``."""
+    return Prepared(case, document).run(failure)
 
 
-@contextmanager
-def _played(exchanges: Sequence[Mapping[str, Any]], outcome: Outcome, failure: Failure | None) -> Iterator[None]:
-    used: set[int] = set()
-
-    def recorded(request: requests.PreparedRequest) -> int | None:
-        """The exchange that stands for this request; each stands for one, but for those repeated by the client."""
-        fitting = [index for index, item in enumerate(exchanges) if not difference(item["request"], request)]
-        fresh = [index for index in fitting if index not in used]
-        again = [index for index in fitting if _may_repeat(exchanges[index]["response"])]
-        if failure is not None:
-            again += [index for index in fitting if index == failure.index]
-        return next(iter([*fresh, *again]), None)
-
-    def answer(request: requests.PreparedRequest) -> Any:
-        index = recorded(request)
-        if index is None and failure is None:
-            outcome.unmatched.append(_explained(request, exchanges))
-            return Unmatched(outcome.unmatched[-1])
-        is_failed = failure is not None and index in (None, failure.index)
-        reply = exchanges[index]["response"] if index is not None else {"status": 200, "json": {}}
-        if index is not None:
-            used.add(index)
-        if failure is not None and is_failed:
-            reply = failure.answer(reply)
-        outcome.sent.append(_noted(request, outcome, reply, is_failed))
-        if "error" in reply:
-            return _ERRORS[reply["error"]]()
-        return reply.get("status", 200), headers_of(reply), text_of(reply)
-
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        for method in _METHODS:
-            mock.add_callback(method, re.compile(".*", re.DOTALL), callback=answer, content_type=None)
-        yield
-    outcome.unused = [
-        f"{item['request']['method']} {item['request']['url']}"
-        for index, item in enumerate(exchanges)
-        if index not in used
-    ]
-
-
-def text_of(reply: Mapping[str, Any]) -> str:
-    """The body of a fixture's answer."""
-    return json.dumps(reply["json"]) if "json" in reply else str(reply.get("text", ""))
-
-
-def headers_of(reply: Mapping[str, Any]) -> dict[str, str]:
-    kind = "application/json" if "json" in reply else "text/html" if reply.get("text") else ""
-    return {**({"Content-Type": kind} if kind else {}), **reply.get("headers", {})}
-
-
-def _noted(request: requests.PreparedRequest, outcome: Outcome, reply: Mapping[str, Any], is_failed: bool) -> Sent:
+def _noted(
+    request: requests.PreparedRequest,
+    asked: Asked,
+    outcome: Outcome,
+    reply: Answer,
+    is_failed: bool,
+    has_timeout: bool,
+) -> Sent:
     http = outcome.adapter.http if outcome.adapter else None
     kind, is_read, hosts = http.note_of(request) if isinstance(http, ObservedClient) else ("outside", False, ())
     return Sent(
-        method=str(request.method),
+        method=asked.method,
         url=str(request.url),
         headers=dict(request.headers),
-        body=body_of(request),
+        body=asked.body,
         kind=kind,
         is_read=is_read,
-        has_timeout=bool(request.req_kwargs.get("timeout")),  # type: ignore[attr-defined]  # set by responses
+        has_timeout=has_timeout,
         hosts=hosts,
         answer=reply,
         failed=is_failed,
     )
-
-
-def _may_repeat(reply: Mapping[str, Any]) -> bool:
-    """The HTTP client repeats reads after these; one exchange stands for all tries."""
-    return "error" in reply or reply.get("status") in (502, 503, 504)
-
-
-def _explained(request: requests.PreparedRequest, exchanges: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        f"  not {item['request']['method']} {item['request']['url']}: {difference(item['request'], request)}"
-        for item in exchanges
-    ]
-    return "\n".join([f"no exchange for {request.method} {request.url}", *lines])

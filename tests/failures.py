@@ -18,7 +18,8 @@ from adapters.contract import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tests.exchanges import Failure, Outcome, Sent, headers_of, text_of
+from tests.exchanges import Outcome, Sent
+from tests.played import Failure, headers_of, text_of
 
 #: A token as vendors repeat them in their messages; it must not be repeated by us.
 MARKER = "marker-0123456789abcdef0123456789abcdef-secret"

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from adapters.contract import CredentialsRejected, Manifest
 from connectors.api.sessions import take_apart
-from tests.exchanges import Case, Failure, Outcome, run
+from tests.exchanges import Case, Outcome, run
+from tests.played import Failure
 from tests.private_values import private_values
 
 _STATE_PARAMETERS = {"state", "code", "client_id", "response_type", "redirect_uri"}

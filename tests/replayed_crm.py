@@ -16,8 +16,9 @@ from adapters import registry
 from adapters.contract import Credentials, UserProfile
 from connectors.api.authentication import issue_token
 from connectors.models import CrmUser
-from tests.exchanges import Case, from_plain, headers_of, text_of
+from tests.exchanges import Case, from_plain
 from tests.factories import CrmUserFactory
+from tests.played import headers_of, text_of
 
 _READS = ("/search/", "/query/")
 

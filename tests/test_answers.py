@@ -6,8 +6,9 @@ import pytest
 
 from adapters import registry
 from adapters.contract import ConnectorError, ErrorKind
-from tests.exchanges import Failure, all_cases, run
+from tests.exchanges import all_cases, run
 from tests.login_rules import token_index
+from tests.played import Failure
 
 PAGE = "<!DOCTYPE html><title>Attention Required!</title><h1>Sorry, you have been blocked</h1>"
 NGINX = "<html><h1>404 Not Found</h1><hr>nginx</html>"

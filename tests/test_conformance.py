@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from adapters import registry
@@ -17,6 +19,7 @@ from tests.conformance import (
     repeated_writes,
     request_faults,
     runs_with_failures,
+    turns_of,
     type_faults,
     where,
 )
@@ -36,6 +39,11 @@ def _successes(*operations):
         for case in cases_of(platform)
         if case.path.stem in [f"{operation}__success" for operation in operations]
     ]
+
+
+@functools.cache
+def _turns(platform):
+    return turns_of(cases_of(platform))
 
 
 def _listed(faults):
@@ -82,7 +90,7 @@ def test_a_failure_at_any_exchange_becomes_the_right_error_and_repeats_no_write(
     faults = []
 
     with log_records() as records:
-        for failure, outcome in runs_with_failures(case, document):
+        for failure, outcome in runs_with_failures(case, document, _turns(case.platform)):
             found = [
                 *not_exempt(manifest, "failures", case, failure_faults(case, failure, outcome, recorded)),
                 *not_exempt(manifest, "writes", case, repeated_writes(outcome, recorded)),
