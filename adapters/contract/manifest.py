@@ -42,13 +42,17 @@ class ManifestError(ValueError):
 class Auth:
     """How a user logs in. URLs may hold ``{hostname}`` (checked against ``hosts``) and ``${VARIABLE}``."""
 
+    #: By OAuth, by a key, or by user name and password; it decides which operations the kit asks for.
     type: str
+    #: Where a code is exchanged and a token renewed.
     token_url: str = ""
+    #: Where a token is revoked at logout; empty: the CRM has no such request.
     revoke_url: str = ""
     #: How the client secret travels to the token endpoint.
     token_auth: str = "basic"  # noqa: S105 - the name of a method
-    #: Names of the variables that hold client id and secret.
+    #: Name of the variable that holds the client id.
     client_id: str = ""
+    #: Name of the variable that holds the client secret.
     client_secret: str = ""
     #: Where the CRM sends the browser back to; must equal what the client used.
     redirect_uri: str = ""
@@ -60,8 +64,11 @@ class Auth:
 class Pace:
     """The vendor's limit per connected user: requests in flight, and starts within a time span in seconds."""
 
+    #: Requests of one user that may wait for an answer at once; 0: any number.
     in_flight: int = 0
+    #: Requests of one user that may begin within ``seconds``; 0: any number.
     starts: int = 0
+    #: The time span of ``starts``.
     seconds: float = 1
     #: A refusal for no longer than so many seconds is waited out, and the request sent again, at most twice.
     patience: float = 0
@@ -71,7 +78,9 @@ class Pace:
 class Route:
     """A page or hook only this vendor needs: HTTP method -> name handed to ``CrmAdapter.handle_route``."""
 
+    #: Its address on this server, such as ``/acme-redirect``.
     path: str
+    #: HTTP method -> name handed to ``handle_route``.
     methods: Mapping[str, str]
 
 
@@ -79,6 +88,7 @@ class Route:
 class ServerHalf:
     """What only Switchboard needs to know of a CRM."""
 
+    #: How a user logs in.
     auth: Auth
     #: Joined with relative URLs; may hold ``{hostname}`` and ``${VARIABLE}``; an adapter may override ``base_url()``.
     base_url: str = ""
@@ -88,7 +98,9 @@ class ServerHalf:
     upload_hosts: tuple[str, ...] = ()
     #: Seconds to wait for an answer; default: the installation's setting.
     read_timeout: float | None = None
+    #: The vendor's limit per connected user; requests wait for their turn.
     pace: Pace | None = None
+    #: Optional operations that the adapter offers.
     capabilities: tuple[str, ...] = ()
     #: Rule of the conformance kit, with ``.<operation>`` or ``.<operation>__<case>`` -> reason why it does not apply.
     exempt: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +110,7 @@ class ServerHalf:
     settings: Mapping[str, str] = field(default_factory=dict)
     #: Keys offered through ``account_data``.
     account_data: tuple[str, ...] = ()
+    #: Pages and hooks that only this vendor needs.
     routes: tuple[Route, ...] = ()
     #: Whether the host is part of a user's identity (the same number in two regions is two people).
     host_in_identity: bool = False
@@ -105,9 +118,10 @@ class ServerHalf:
     #: processing time and the lag of its search index. A record in doubt is not written again before.
     #: None: ``DELIVERY_SETTLING_SECONDS``, 90 by default.
     settling_seconds: int | None = None
-    #: How many characters the CRM takes as the body and as the title of a log; None: not known. A longer body is
-    #: shortened, transcripts first; a longer title is cut.
+    #: How many characters the CRM takes as the body of a log; None: not known. A longer one is shortened, transcripts
+    #: first.
     body_length: int | None = None
+    #: How many characters the CRM takes as the title of a log; None: not known. A longer one is cut.
     title_length: int | None = None
     #: For the demonstration CRM: registered only where SANDBOX is on; plain HTTP and loopback are allowed.
     sandbox: bool = False

@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the site: adds the pages that stand elsewhere, refuses a site that is not whole."""
+"""What MkDocs calls while it builds the site: pages that stand elsewhere or are made are added, faults refused."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from docs.site.contract_page import contract_page
 from docs.site.faults import faults_of
+from docs.site.manifest_page import manifest_page
+from docs.site.settings_page import settings_page
 from docs.site.sources import PAGES_ELSEWHERE, ROOT, with_links
+
+_MADE = {
+    "reference/contract.md": contract_page,
+    "reference/manifest.md": manifest_page,
+    "reference/variables.md": settings_page,
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages of other folders."""
+    """Adds the pages of other folders, and those that are made from the code."""
     for source, page in PAGES_ELSEWHERE.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    for page, make in _MADE.items():
+        files.append(File.generated(config, page, content=make()))
     return files
 
 

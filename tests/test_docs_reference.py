@@ -1,0 +1,74 @@
+"""The pages that are made from the code say all of it: no name, key or variable is missing or without a meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+
+import pytest
+
+import adapters.contract as contract
+from adapters.contract.manifest import OPTIONAL_OPERATIONS, Auth, Pace, Route, ServerHalf
+from docs.site.contract_page import contract_page
+from docs.site.manifest_page import manifest_page
+from docs.site.settings_page import settings_page
+from docs.site.source_code import as_markdown
+from tests.live_server import ROOT
+
+CONTRACT = contract_page()
+HEADINGS = re.findall(r"^#+ (.+)$", CONTRACT, re.MULTILINE)
+ROWS = dict(re.findall(r"^\| `([^`]+)` \|(.*)\|$", manifest_page(), re.MULTILINE))
+
+
+def _part_under(heading):
+    """What stands under a heading of the contract's page, up to the next heading of any depth."""
+    return re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", CONTRACT, re.DOTALL | re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize("name", contract.__all__)
+def test_everything_that_the_contract_exports_is_on_its_page(name):
+    found = getattr(contract, name)
+    if inspect.isclass(found) and issubclass(found, Exception) and found is not contract.ManifestError:
+        assert f"| `{name}` |" in CONTRACT
+        return
+    assert name in ("CrmAdapter", *HEADINGS)
+    if dataclasses.is_dataclass(found):
+        missing = [field.name for field in dataclasses.fields(found) if f"| `{field.name}` |" not in _part_under(name)]
+        assert missing == []
+
+
+@pytest.mark.parametrize("name", [name for name in vars(contract.CrmAdapter) if not name.startswith("_")])
+def test_every_operation_stands_with_its_docstring_and_who_writes_it(name):
+    method = getattr(contract.CrmAdapter, name)
+    if not callable(method):
+        assert f"| `{name}` |" in CONTRACT
+        return
+    part = _part_under(name)
+    assert as_markdown(inspect.getdoc(method)) in part
+    written = re.search(rf"^{name}(\(.*\))", part, re.MULTILINE)[1]
+    assert [given for given in inspect.signature(method).parameters if given != "self" and given not in written] == []
+    if name in contract.CrmAdapter.__abstractmethods__:
+        assert "Required." in part
+    assert ("Optional; offered by" in part) == (name in OPTIONAL_OPERATIONS)
+
+
+def test_every_key_that_is_read_of_a_manifests_server_half_has_a_meaning():
+    inner = {"server.": ServerHalf, "server.auth.": Auth, "server.pace.": Pace, "server.routes[].": Route}
+    keys = {prefix + field.name for prefix, kind in inner.items() for field in dataclasses.fields(kind)}
+    assert {key for key in ROWS if key.startswith("server.")} == keys
+    assert [key for key in keys if not ROWS[key].rsplit("|", 1)[1].strip()] == []
+
+
+def test_every_key_of_every_adapters_server_half_is_on_the_page():
+    for path in ROOT.glob("adapters/*/manifest.json"):
+        server = json.loads(path.read_text())["server"]
+        assert {f"server.{key}" for key in server} <= ROWS.keys(), path
+
+
+def test_every_variable_has_a_meaning_of_its_own():
+    rows = re.findall(r"^\| `([A-Z_0-9]+)` \|.*\| (.*) \|$", settings_page(), re.MULTILINE)
+    written = re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert [name for name, _ in rows] == written
+    assert [name for name, meaning in rows if not meaning.strip()] == []
