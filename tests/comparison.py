@@ -79,13 +79,24 @@ def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
     return {key: [str(v) for v in value] if isinstance(value, list) else [str(value)] for key, value in values.items()}
 
 
+def told(error: BaseException) -> str:
+    """What an error says, its reason included; the reason alone where nothing was answered.
+
+    What our own guard refuses was never sent, so it must not read "the CRM refused".
+    """
+    reason, status = getattr(error, "reason", ""), getattr(error, "status", 0)
+    if reason and not status:
+        return str(reason)
+    return f"{error} ({reason})" if reason else str(error)
+
+
 def mismatch(expected: Any, actual: Any, where: str = "result") -> str:
     """The first difference between expected plain data and a contract value; only the keys given are compared."""
     if dataclasses.is_dataclass(actual) and not isinstance(actual, type):
         actual = {item.name: getattr(actual, item.name) for item in dataclasses.fields(actual)}
     if isinstance(actual, BaseException) and isinstance(expected, dict) and "raises" in expected:
         if type(actual).__name__ != expected["raises"]:
-            return f"{where}: expected {expected['raises']}, got {type(actual).__name__}: {actual}"
+            return f"{where}: expected {expected['raises']}, got {type(actual).__name__}: {told(actual)}"
         rest = {key: value for key, value in expected.items() if key != "raises"}
         return mismatch(rest, {key: getattr(actual, key, None) for key in rest}, where)
     if isinstance(expected, dict) and isinstance(actual, Mapping):

@@ -28,7 +28,7 @@ from adapters.contract import (
 )
 from adapters.contract.manifest import OPTIONAL_OPERATIONS
 from adapters.contract.outbound_guard import refusal
-from tests.comparison import mismatch
+from tests.comparison import mismatch, told
 from tests.contract_types import type_fault
 from tests.exchanges import Case, Outcome, Prepared, Sent, cases_of, hints_of
 from tests.failures import (
@@ -145,7 +145,7 @@ def golden_faults(document: Mapping[str, Any], outcome: Outcome) -> Iterator[str
     if outcome.unmatched:
         yield outcome.unmatched[0]
     elif outcome.error is not None and not _expects_error(document):
-        yield f"{type(outcome.error).__name__} was raised: {outcome.error}"
+        yield f"{type(outcome.error).__name__} was raised: {told(outcome.error)}"
     else:
         yield from filter(None, [mismatch(document.get("expect"), outcome.error or outcome.result)])
     if outcome.unused:
@@ -246,7 +246,7 @@ def failure_faults(case: Case, failure: Failure, outcome: Outcome, recorded: Out
         yield from _passed_over(case, failure, outcome, recorded)
         return
     if not isinstance(error, ConnectorError):
-        yield f"{type(error).__name__} escaped: {error}"
+        yield f"{type(error).__name__} escaped: {told(error)}"
         return
     allowed = _allowed_errors(case, failure, outcome)
     if not isinstance(error, (*allowed, type(recorded.error))):

@@ -8,6 +8,16 @@ import pytest
 
 from adapters import registry
 from adapters.contract.manifest_checks import problems
+from tests.answer_rules import (
+    appending_faults,
+    contact_id_faults,
+    early_id_faults,
+    explain_faults,
+    missing_member_faults,
+    other_number_faults,
+    page_faults,
+    reading_faults,
+)
 from tests.conformance import (
     blind_edits,
     coverage_faults,
@@ -78,8 +88,35 @@ def test_a_recorded_exchange_gives_what_its_fixture_says(case):
         *not_exempt(manifest, "types", case, type_faults(case, outcome)),
         *request_faults(manifest, outcome),
         *leak_faults(private_values(document), outcome, records),
+        *not_exempt(manifest, "reading", case, reading_faults(case, outcome)),
+        *not_exempt(manifest, "appending", case, appending_faults(case, outcome, document)),
+        *not_exempt(manifest, "ids", case, early_id_faults(case, outcome)),
+        *not_exempt(manifest, "ids", case, contact_id_faults(outcome, document)),
+        *not_exempt(manifest, "numbers", case, other_number_faults(case, document, outcome)),
+        *not_exempt(manifest, "pages", case, page_faults(case, outcome)),
     ]
     assert not faults, _listed(faults)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_answer_that_lacks_a_member_is_an_error_of_the_contract_or_does_no_harm(platform):
+    manifest = registry.manifests()[platform]
+
+    faults = [
+        f"{case.name}: {fault}"
+        for case, fault in missing_member_faults(cases_of(platform))
+        if not_exempt(manifest, "members", case, [fault])
+    ]
+
+    assert not faults, _listed(faults)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_answer_that_says_nothing_but_its_status_keeps_its_meaning(platform):
+    case = next(case for case in cases_of(platform) if case.operation == "find_contacts")
+    adapter = run(case, case.load()).adapter
+
+    assert not (faults := list(explain_faults(adapter))), _listed(faults)
 
 
 @pytest.mark.slow
