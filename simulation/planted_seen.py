@@ -13,8 +13,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a day's record in doubt is not looked for": (
         f"{_DELIVERIES}messages.py",
-        "    if delivery.has_begun or not (delivery.is_in_doubt or row.may_be_there):\n        return None\n",
-        "    return None\n",
+        "is_sought = not delivery.has_begun and (delivery.is_in_doubt or row.may_be_there)",
+        "is_sought = False",
     ),
     "not found counts at once": (
         f"{_DELIVERIES}calls.py",
@@ -190,8 +190,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a day that began before the back-up seems to be empty": (
         f"{_DELIVERIES}messages.py",
-        "is_restored = Restoration.covers(row.created_at) or Restoration.covers(conversation.started_at)",
-        "is_restored = Restoration.covers(row.created_at)",
+        "return Restoration.covers(row.created_at) or Restoration.covers(started_at)",
+        "return Restoration.covers(row.created_at)",
     ),
     "texts that may have made the day's record wait for those of colleagues": (
         f"{_DELIVERIES}queue.py",

@@ -294,6 +294,34 @@ def test_after_a_restore_edits_wait_for_support_and_texts_are_looked_for(days, u
     assert days["c/2026-05-04"].count("text 2.") == 1
 
 
+def test_after_a_restore_the_next_record_of_a_full_day_is_looked_for_too(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    saved = ConversationLog.objects.get()
+    days["c/2026-05-04"] += "x" * 40_000
+    create, update, created = Adapter.create_message_log, Adapter.update_message_log, []
+
+    def full(adapter, ref, change):
+        if len(change.append(days[ref.log_id], change.messages)) > 40_000:
+            raise BodyTooLong
+        return update(adapter, ref, change)
+
+    def count(adapter, entry):
+        created.append(entry.conversation_log_id)
+        return create(adapter, entry)
+
+    monkeypatch.setattr(Adapter, "update_message_log", full)
+    monkeypatch.setattr(Adapter, "create_message_log", count)
+    log_messages(user=user, conversation=day("c", 1, 2))
+    saved.save()  # as it was when the back-up was made
+    MessageLog.objects.filter(message_id="c-2").delete()
+    restore.after_restore()
+    log_messages(user=user, conversation=day("c", 1, 2, 3))
+    send(after=100)
+    assert not Delivery.objects.filter(kind="message_log.write").exists()
+    assert [days["c/2026-05-04 (2)"].count(f"text {number}.") for number in (2, 3)] == [1, 1]
+    assert created == ["c/2026-05-04 (2)"]
+
+
 # --- clocks and suspended machines -----------------------------------------------------------------
 
 

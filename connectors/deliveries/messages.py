@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from django.db import models, transaction
 from django.db.models import Q
@@ -245,6 +246,7 @@ def begin_record(delivery: Delivery, *, next_part: bool) -> None:
         others = Delivery.objects.of(delivery.conversation).exclude(pk=delivery.pk)
         if others.filter(kind=Kind.TEXTS, settles_at__isnull=False).exists():
             raise NotNow(Event.EARLIER_FIRST)
+    delivery.begins_anew = True
     delivery.conversation.begin_record(next_part=next_part, deliveries__lease=delivery.lease)
 
 
@@ -277,16 +279,26 @@ def _measure(adapter: CrmAdapter, delivery: Delivery, body: str) -> None:
 
 def _logged_before(row: ConversationLog, delivery: Delivery, conversation: Conversation) -> int | None:
     """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
-    # After a restored back-up rows of texts that are in the record may be missing, and the day's own may be younger.
-    is_restored = Restoration.covers(row.created_at) or Restoration.covers(conversation.started_at)
-    if is_restored or Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
+    if _is_restored(row, conversation.started_at) or Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists():
         return None
     return row.messages.filter(delivery_id=None, part=row.part).count()
 
 
+def _is_restored(row: ConversationLog, started_at: datetime | None) -> bool:
+    """Whether rows of texts that are in the CRM may be missing since a back-up was restored.
+
+    The day's own may be younger: it is made anew for texts that come again.
+    """
+    return Restoration.covers(row.created_at) or Restoration.covers(started_at)
+
+
 def _found(adapter: CrmAdapter, delivery: Delivery, row: ConversationLog, entry: MessageLogEntry) -> Id | None:
-    """The day's record of an earlier attempt, None: it is certainly not there, or there was no such attempt."""
-    if delivery.has_begun or not (delivery.is_in_doubt or row.may_be_there):
+    """The day's record of an earlier attempt, None: it is certainly not there, or there was no such attempt.
+
+    After a restored back-up the day may have gone on already where it goes on now.
+    """
+    is_sought = not delivery.has_begun and (delivery.is_in_doubt or row.may_be_there)
+    if not is_sought and not (delivery.begins_anew and _is_restored(row, entry.started_at)):
         return None
     marker = replace(entry.as_marker(), is_anothers=row.belongs_to_another)
     return settled(delivery, row, marker, adapter.find_message_log(marker))
