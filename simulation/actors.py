@@ -46,7 +46,7 @@ class Rounds:
 
 def send_due() -> None:
     """A round of a worker."""
-    if world.rng.random() < 0.1:
+    if world.rng.random() < 0.15:
         worker.clear_up()
     for delivery in worker.take_due(limit=4):
         worker.deliver(delivery)
@@ -112,13 +112,13 @@ class BackUp:
 class PeopleAtTheCrm:
     """They write into records, delete some, and end logins; called at every switch."""
 
-    def __init__(self, expected: Expectation, people: list[Person], habits: set[str]) -> None:
-        self.expected, self.people = expected, people
+    def __init__(self, expected: Expectation, people: list[Person], habits: set[str], *, share: float) -> None:
+        self.expected, self.people, self.share = expected, people, share
         self.habits = sorted(habits)
 
     def __call__(self) -> None:
         crm.settle()
-        if not self.habits or world.rng.random() >= 0.01:
+        if not self.habits or world.rng.random() >= self.share:
             return
         habit = world.rng.choice(self.habits)
         if habit == "end logins":

@@ -19,7 +19,7 @@ from simulation.world import world
 
 _UNTIL_NOTHING_IS_UNDER_WAY = 10.0  # seconds: the longest that a request waits for its answer
 #: Effects that come late, and an index that lags, together stay within ``settling_seconds``, which are 5.
-_LATEST, _LAG = 2.4, 2.4
+_LATEST, _LATEST_BESIDE_LAG, _LAG = 4.8, 2.4, 2.4
 
 #: What may happen to a request, and whether it is a verdict: of the CRM, or of what is taken for it.
 FAULTS: Mapping[str, bool] = {
@@ -109,7 +109,7 @@ class Crm:
         self.rate, self.outages, self.stumbles = 0.0, (), False
         if self.too_long:
             self.too_long = (self.too_long[0], 40_000)
-        world.now += _UNTIL_NOTHING_IS_UNDER_WAY + 2 * _LATEST + _LAG
+        world.now += _UNTIL_NOTHING_IS_UNDER_WAY + _LATEST + _LAG
         self.settle()
 
     def settle(self) -> None:
@@ -122,7 +122,8 @@ class Crm:
             self._carry_out(request, at=moment)
 
     def late(self, request: Request, ends: float) -> None:
-        self._late.append((ends + world.rng.random() * _LATEST, request))
+        latest = _LATEST_BESIDE_LAG if self.lags else _LATEST
+        self._late.append((ends + world.rng.random() * latest, request))
 
     def choose_fault(self, request: Request) -> str:
         """What goes wrong with a request; "": nothing."""
@@ -187,6 +188,12 @@ class Crm:
         tokens = self.store.exchange_code(self.store.new_code(name, RINGCENTRAL_REDIRECT), RINGCENTRAL_REDIRECT)
         assert tokens is not None
         return tokens
+
+    def knows(self, refresh_token: str) -> bool:
+        """Whether the login that this token belongs to is good."""
+        with self.store._transaction() as db:
+            found = db.execute("SELECT 1 FROM tokens WHERE hash = ?", (server_store._hash(refresh_token),)).fetchone()
+        return found is not None
 
     def end_logins(self, name: str) -> None:
         """Somebody revokes the OAuth logins of a person."""

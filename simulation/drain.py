@@ -23,21 +23,28 @@ _LOOKS_AFTER = 10
 _DECISIONS = 20
 _MOST_IN_VAIN = 300
 _BETWEEN_DECISIONS = 200.0  # seconds
+_MOST_AGE = settings.DELIVERY_MAX_AGE_HOURS * 3600  # seconds
+#: In so many seconds a healthy CRM gets whatever can be sent: no pause of production is nearly as long.
+_LONGEST = 3600.0
 
 
 def drain(expected: Expectation, people: list[Person]) -> None:
     """Until nothing waits any more; what waits without a cause in the schedule is a finding."""
     crm.heal()
+    healed = world.now
     world.start_outside()
     for row in crm.records(None):
         if world.rng.random() < 0.3:
             write_by_hand(expected, row)
-    if world.release != Release():
+    if Delivery.objects.exists() or world.release != Release():
         worker.clear_up()
     _send_all(expected)
+    if world.now - healed > _LONGEST:
+        expected.surprises.append(f"a healthy CRM got what was kept after {world.now - healed:.0f} s only")
+    _judge_logins(expected, people)
     if not Delivery.objects.exists():
         return
-    _judge_states(expected)
+    _judge_states(expected, healed)
     if expected.restored or crm.has_ended_logins or _has_logged_out(expected):
         for is_at_home in (False, True):
             if is_at_home or any(told.kind == "move" for told in expected.requests):
@@ -103,7 +110,22 @@ def _waits_for_another(delivery: Delivery) -> bool:
     return others.filter(Q(state=State.LOGIN) | kept).exists()
 
 
-def _judge_states(expected: Expectation) -> None:
+def _judge_logins(expected: Expectation, people: list[Person]) -> None:
+    """Whoever connected last, and whose login nobody ended, is connected, with tokens that the CRM knows."""
+    if crm.has_ended_logins or expected.restored:
+        return
+    for person in people:
+        changes = [told for told in expected.requests if told.kind in ("login", "logout", "move")]
+        own = sorted((told for told in changes if told.subject == person.key), key=lambda told: told.began)
+        is_certain = all(told.ended < own[-1].began for told in own[:-1])
+        if own and not (is_certain and own[-1].accepted and own[-1].kind != "logout"):
+            continue
+        row = person.row()
+        if not row.is_connected or (person.is_oauth and not crm.knows(row.credentials().refresh_token)):
+            expected.surprises.append(f"the login of {person.key} is gone")
+
+
+def _judge_states(expected: Expectation, healed: float) -> None:
     """What waits for support, for a login, or was given up: only where the schedule has a cause for it."""
     logged_out = _has_logged_out(expected)
     for delivery in Delivery.objects.select_related("user", "call_log", "conversation"):
@@ -113,7 +135,7 @@ def _judge_states(expected: Expectation) -> None:
             and (refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted)),
             State.LOGIN: crm.has_ended_logins or logged_out,
             State.WAITING: _waits_for_another(delivery),
-            State.GIVEN_UP: world.now - delivery.accepted_at.timestamp() > settings.DELIVERY_MAX_AGE_HOURS * 3600,
+            State.GIVEN_UP: healed + _LONGEST - delivery.accepted_at.timestamp() > _MOST_AGE,
         }.get(State(delivery.state), False)
         world.count(f"kept: {delivery.state}")
         parked = delivery.state in (State.PERSON, State.GIVEN_UP)

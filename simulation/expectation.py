@@ -24,8 +24,11 @@ class Told:
     accepted: bool = False
     #: Told that it is there already: somebody else's, or the user's own before.
     was_known: bool = False
-    #: The CRM refused it, and the user was told.
+    #: The CRM refused it, and the user was told: the class of the error.
     refused: bool = False
+    error: str = ""
+    #: The process that was at it was killed.
+    was_killed: bool = False
 
     @property
     def about(self) -> tuple[str, str]:

@@ -31,6 +31,7 @@ def findings(expected: Expectation) -> list[str]:
         *(line for about in expected.subjects("texts") for line in _day(expected, about)),
         *(line for about in expected.subjects("contact") for line in _contact(expected, about)),
         *(line for about in expected.subjects("setting") for line in _settings(expected, about)),
+        *_refusals(expected),
         *_elsewhere(expected),
         *_people(expected),
         *(f"left over: {delivery} {delivery.state} {delivery.last_error}" for delivery in Delivery.objects.all()),
@@ -174,8 +175,13 @@ def _contact(expected: Expectation, about: About) -> Iterator[str]:
     asked = list(expected.of("contact", about))
     done = any(told.accepted and not expected.is_forgotten(told) for told in asked)
     made = [write.at for write in crm.applied if write.path == "/api/contacts"]
-    # The same contact asked for long after it was made is another one.
-    clicks = 1 + sum(told.began > made[0] + _SAME_CLICK - 15 for told in asked) if made else 1
+    # The same contact asked for long after it was made is another one, unless nobody knows whether it was made.
+    clicks = 1 + sum(
+        told.began > made[0] + _SAME_CLICK - 15
+        and any(other.began < told.began and (other.accepted or other.was_killed) for other in asked)
+        for told in asked
+        if made
+    )
     if count > clicks and expected.restored is None:
         yield f"{name} stands there {count} times, asked for {clicks} times"
     if done and not count:
@@ -193,14 +199,30 @@ def _settings(expected: Expectation, about: About) -> Iterator[str]:
 # --- everything ----------------------------------------------------------------------------------------------
 
 
+def _refusals(expected: Expectation) -> Iterator[str]:
+    """What a user was told that the CRM does not take, though it has taken everything."""
+    logins_ended = crm.has_ended_logins or any(told.kind in ("logout", "move") for told in expected.requests)
+    may_refuse = crm.judged or crm.too_long or crm.delivered["client refused"] or not crm.can_be_asked
+    if logins_ended or may_refuse or expected.restored:
+        return
+    for told in expected.requests:
+        is_gone = expected.deleted and told.kind != "texts"  # a day goes on in a new record
+        if told.refused and not is_gone:
+            yield f"{told.kind} {told.text} of {told.subject} was refused without a cause: {told.error}"
+
+
 def _elsewhere(expected: Expectation) -> Iterator[str]:
-    """Records where nobody asked for them: in another company."""
+    """Records, and notes, where nobody asked for them: in another company."""
     asked = {told.about for told in expected.requests if told.kind in ("log", "texts")}
+    noted = {(told.tenant, told.text) for told in expected.requests if told.kind in ("log", "edit")}
     tenants = {user["tenant"] for user in crm.store.logins()} | {"acme", "beta"}
     for tenant in sorted(tenants):
         for row in crm.records(tenant):
             if (tenant, subject_of(row)) not in asked:
                 yield f"{row['id']} stands in {tenant}, where nobody has logged {subject_of(row)}"
+            for text in {text for _, text in noted if text in (row["body"] or "")}:
+                if (tenant, text) not in noted:
+                    yield f"{row['id']} of {tenant} holds {text}, which belongs to another company"
 
 
 def _people(expected: Expectation) -> Iterator[str]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from adapters.contract import Credentials, LoginForm, OAuthCallback
 from adapters.testcrm.server_api import RINGCENTRAL_REDIRECT
 from adapters.testcrm.server_store import TIME_ZONE, User
+from audit.prepared import PreparedQuery
 from connectors.models import CrmUser
 from connectors.services import sessions
 from simulation.crm import crm
@@ -41,8 +43,15 @@ class Person:
         return crm.user_named(self.key) if self.is_oauth else crm.store.user_of_key(self.key)
 
     def row(self) -> CrmUser:
-        return CrmUser.objects.get(platform=PLATFORM, wire_id=f"{self.known.id}-{PLATFORM}")
+        (row,) = _rows(PLATFORM, f"{self.known.id}-{PLATFORM}")
+        return row
 
+
+def _rows_of(platform: str, wire_id: str) -> QuerySet[CrmUser]:
+    return CrmUser.objects.filter(platform=platform, wire_id=wire_id)
+
+
+_rows = PreparedQuery(_rows_of)  # windows ask for it all the time
 
 ANN = Person(key="acme-ann")
 BOB = Person(key="acme-bob")

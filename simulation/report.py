@@ -15,6 +15,7 @@ _EVENTS = (
     "a process is killed",
     "a wall clock jumps",
     "time passes",
+    "a process is suspended",
     "a statement fails",
     "a person writes into a record",
     "a person deletes a record",

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from simulation import actors, installation
+from simulation import actors, installation, themes
 from simulation.actors import BackUp, PeopleAtTheCrm, Rounds, Update
 from simulation.adapter_variants import variant_for
 from simulation.crm import FAULTS, Outage, crm
@@ -15,23 +15,13 @@ from simulation.drain import drain
 from simulation.expectation import Expectation
 from simulation.judge import findings
 from simulation.people import ANN, BOB, CLEO, DORA, ELSEWHERE, EVE, Person, connect
+from simulation.themes import happens
 from simulation.threads import Actor
 from simulation.windows import Request, Window
 from simulation.world import START, world
 
 _KINDS = ("calls", "calls", "calls", "texts", "texts", "texts", "contacts", "settings")
 _COMPANIES = ((ANN, BOB), (ANN, BOB), (ANN, CLEO), (CLEO, BOB), (EVE,), (DORA,))
-#: Limits of bodies: status, characters. A transcript of ``windows`` is longer, so are two of its long texts; one of
-#: them is longer than the smaller limit.
-_LIMITS = ((413, 40_000), (422, 40_000), (413, 20_000), (422, 20_000))
-#: What a schedule has more of than others: rare events need several others before them.
-_THEMES = (
-    *["anything"] * 6,
-    *("late effects", "late effects", "slow processes", "slow processes"),
-    *("long", "long", "answers of others", "credentials of the application"),
-    *("logins", "support", "operator", "back-up", "refusals", "old"),
-)
-_ANSWERS_OF_OTHERS = ("page with 403", "page with 404", "page with 200", "redirect")
 _SCHEDULES_WITHOUT_COLLECTION = 25
 
 
@@ -53,14 +43,14 @@ def run(seed: int, *, trace: bool = False) -> Result:
     if seed % _SCHEDULES_WITHOUT_COLLECTION == 0:
         gc.collect()
     world.begin(seed)
-    world.trace = [] if trace else None
     installation.reset(seed)
+    world.trace = [] if trace else None
     crm.__init__()  # type: ignore[misc]
     expected = Expectation()
     listener = _Surprises(expected)
     logging.getLogger().addHandler(listener)
     try:
-        plan = _Plan()
+        plan = Plan()
         with variant_for(crm):
             people = plan.carry_out(expected)
             drain(expected, people)
@@ -94,12 +84,12 @@ class _Surprises(logging.Handler):
             self._expected.surprises.append(f"logged: {record.getMessage()}")
 
 
-class _Plan:
+class Plan:
     """What a schedule contains: some of all that may happen rather than a little of everything, which reaches more."""
 
     def __init__(self) -> None:
         rng = world.rng
-        self.theme = rng.choice(_THEMES)
+        self.theme = themes.choose()
         self.kind = rng.choice(_KINDS)
         company = rng.choice(_COMPANIES)
         extension = rng.choice(("", "", "extension-1"))
@@ -109,72 +99,35 @@ class _Plan:
         world.jumps_left = rng.choice((0, 1, 2, 4))
         world.clock_jumps_left = rng.choice((0, 0, 1))
         world.failing_statements_left = rng.choice((0, 0, 0, 1))
-        self.rounds, self.is_token_old = 3, _happens(0.1)
+        world.suspensions_left = rng.choice((0, 0, 1))
+        self.rounds, self.is_token_old = 3, happens(0.1)
         self.windows: tuple[int, ...] = (1, 2, 2, 3)
-        if _happens(0.25):
+        if happens(0.25):
             world.allow_long_leaps()
-        habits = {
-            habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if _happens(share)
-        }
+        habits = {habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if happens(share)}
         self.habits = habits
-        self.is_long = crm.too_long is not None or _happens(0.03)
-        self._follow_theme()
+        self.habit_share = 0.01
+        #: How likely a window contains a login, a logout or a move to another company.
+        self.session_changes = 0.2
+        self.is_long = crm.too_long is not None or happens(0.03)
+        themes.THEMES[self.theme][1](self)
         self.long_numbers = frozenset(number for number in range(1, 7) if self._is_long())
-
-    def _follow_theme(self) -> None:
-        rng = world.rng
-        if self.theme == "long":
-            self.kind = rng.choice(("texts", "texts", "calls"))
-            self.is_long, crm.too_long, crm.rate = True, rng.choice(_LIMITS), rng.choice((0.0, 0.0, 0.3))
-            if _happens(0.4):
-                ends = START + rng.choice((40.0, 200.0, 600.0))
-                crm.outages, self.rounds = (Outage(begins=START, ends=ends, fault="no connection"),), 6
-        elif self.theme == "answers of others":
-            self.kind = rng.choice(("calls", "texts"))
-            self.rounds, world.jumps_left, crm.rate = 9, 8, 0.95
-            crm.faults = tuple(rng.sample(_ANSWERS_OF_OTHERS, 2))
-        elif self.theme == "refusals":
-            self.kind = rng.choice(("calls", "texts", "contacts"))
-            crm.rate, crm.faults = 0.5, (*crm.faults, "refused", rng.choice(("forbidden", "too long", "login refused")))
-        elif self.theme == "support":
-            self.kind, self.rounds = rng.choice(("calls", "texts")), 6
-            crm.can_be_asked, crm.rate = _happens(0.5), rng.choice((0.5, 0.8))
-            crm.faults = (*crm.faults, "refused", "lost after it was carried out")
-        elif self.theme == "old":
-            self.kind, self.rounds = rng.choice(("calls", "calls", "texts")), 6
-            crm.rate, world.jumps_left = 0.8, 8
-            world.allow_long_leaps()
-        elif self.theme == "late effects":
-            self.kind = rng.choice(("calls", "texts", "texts", "contacts"))
-            crm.rate, crm.lags = 0.6, _happens(0.7)
-            crm.faults = ("carried out late", "carried out late", "504 after")
-            self.windows, self.rounds = (2, 3), 6
-        elif self.theme == "slow processes":
-            self.kind = rng.choice(("calls", "texts", "contacts"))
-            world.leaps, world.leap_share, world.jumps_left = (31.0, 140.0, 140.0, 400.0), 0.06, 8
-            self.windows, self.rounds = (2, 3), 6
-        elif self.theme == "logins":
-            self.habits.add("end logins")
-        elif self.theme == "credentials of the application":
-            self.kind = rng.choice(("calls", "texts"))
-            self.people = [rng.choice((CLEO, DORA))]
-            self.is_token_old, crm.rate, crm.faults = True, 0.7, ("client refused", *crm.faults)
 
     def _choose_crm(self) -> None:
         rng = world.rng
         crm.rate = rng.choice((0.0, 0.3, 0.5, 0.8))
         passing = [name for name, is_verdict in FAULTS.items() if not is_verdict]
         names = rng.sample(passing, rng.randint(1, 4))
-        if _happens(0.35):
+        if happens(0.35):
             names += rng.sample([name for name, is_verdict in FAULTS.items() if is_verdict], rng.randint(1, 2))
         crm.faults = tuple(names)
-        crm.lags = _happens(0.3)
-        crm.can_be_asked = not _happens(0.1)
-        crm.has_dispositions = not _happens(0.1)
-        crm.has_second_step = _happens(0.15)
-        crm.stumbles = _happens(0.08)
-        crm.too_long = rng.choice(_LIMITS) if _happens(0.1) else None
-        if _happens(0.15):
+        crm.lags = happens(0.3)
+        crm.can_be_asked = not happens(0.1)
+        crm.has_dispositions = not happens(0.1)
+        crm.has_second_step = happens(0.15)
+        crm.stumbles = happens(0.08)
+        crm.too_long = rng.choice(themes.LIMITS) if happens(0.1) else None
+        if happens(0.15):
             begins = START + rng.choice((0.0, 1.0, 20.0, 100.0))
             ends = begins + rng.choice((30.0, 300.0, 3_000.0, 400_000.0))
             crm.outages = (Outage(begins=begins, ends=ends, fault=rng.choice(list(FAULTS))),)
@@ -199,9 +152,9 @@ class _Plan:
             ("back-up", 0.12, BackUp),
         )
         for name, share, make in others:
-            if self.theme == name or _happens(share):
+            if self.theme == name or happens(share):
                 running.append(Actor(name, world.new_process(name), make(expected)))
-        world.on_step = PeopleAtTheCrm(expected, self.people, self.habits)
+        world.on_step = PeopleAtTheCrm(expected, self.people, self.habits, share=self.habit_share)
         world.run(running)
         world.on_step = lambda: None
         return everybody
@@ -211,7 +164,7 @@ class _Plan:
     def _requests(self) -> list[Request]:
         make = {"calls": self._calls, "texts": self._texts, "contacts": self._contacts, "settings": self._settings}
         requests = make[self.kind]()
-        if _happens(0.8 if self.theme == "logins" else 0.2):
+        if happens(self.session_changes):
             self._add_logins(requests)
         return requests
 
@@ -220,7 +173,7 @@ class _Plan:
         for _ in range(world.rng.randint(0, 2)):
             kind = world.rng.choice(("edit", "edit", "dispose"))
             requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
-        if self.theme in ("old", "support", "back-up") and _happens(0.7):
+        if self.theme in ("old", "support", "back-up") and happens(0.7):
             requests.append(self._request("log", subject="call-1", text=_word("again"), is_long=self._is_long()))
         return requests
 
@@ -256,25 +209,24 @@ class _Plan:
         )
 
     def _is_long(self) -> bool:
-        return self.is_long and _happens(0.6)
+        return self.is_long and happens(0.6)
 
     def _add_logins(self, requests: list[Request]) -> None:
         """A logout or a move to another company, somewhere among them; mostly with a login or the way back behind."""
         rng = world.rng
         person = rng.choice(self.people)
         place = rng.randint(0, len(requests))
-        if person.is_oauth and _happens(0.5):
-            requests.insert(place, Request(kind="move", person=person, company=ELSEWHERE))
-            if _happens(0.5):
-                requests.append(Request(kind="move", person=person, company=person.company))
+        if person.is_oauth and happens(0.5):
+            requests.insert(place, Request(kind="move", person=person, subject=person.key, company=ELSEWHERE))
+            if happens(0.5):
+                requests.append(Request(kind="move", person=person, subject=person.key, company=person.company))
             return
-        requests.insert(place, Request(kind="logout", person=person))
-        if _happens(0.7):
-            requests.append(Request(kind="login", person=person))
-
-
-def _happens(share: float) -> bool:
-    return world.rng.random() < share
+        if happens(0.3):  # they connect once more, though they are connected
+            requests.insert(place, Request(kind="login", person=person, subject=person.key))
+            return
+        requests.insert(place, Request(kind="logout", person=person, subject=person.key))
+        if happens(0.7):
+            requests.append(Request(kind="login", person=person, subject=person.key))
 
 
 def _word(kind: str) -> str:

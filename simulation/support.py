@@ -30,7 +30,7 @@ def decide_next(expected: Expectation) -> None:
     if not (found := waiting()):
         return
     delivery = found[0]
-    if delivery.kind == Kind.CREATE and world.rng.random() < 0.3:
+    if delivery.kind == Kind.CREATE and world.rng.random() < 0.5:
         about = (tenant_of(delivery.user), delivery.subject)
         if support.give_up(delivery):
             world.count("support gives up")

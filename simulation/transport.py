@@ -20,6 +20,8 @@ from simulation.world import world
 
 _CONNECT_TIMEOUT = 3.05  # seconds; the settings' own default, as is the next
 _READ_TIMEOUT = 10.0
+#: How likely a process dies when the CRM has carried out what it asked for, and it does not know yet.
+_DIES_AFTER_A_WRITE = 0.12
 _PAGE = b"<html><body>Sorry, something is not right here.</body></html>"
 
 
@@ -34,6 +36,8 @@ class Transport:
             raise requests.ConnectTimeout
         fault = crm.choose_fault(request)
         said = _FAULTY[fault](request) if fault else crm.serve(request)
+        if request.method != "GET" and said.status < 300:
+            world.may_die(_DIES_AFTER_A_WRITE)
         world.switch(f"<- {said.status} {request.method} {request.path}")
         if world.now - started > _READ_TIMEOUT:
             raise requests.ReadTimeout

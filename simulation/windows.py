@@ -86,13 +86,15 @@ class Window:
             told.new = answer or ""
         except Killed:
             connection.close()
+            if told is not None:
+                told.was_killed = True
         except AlreadyLogged:  # somebody else is at it, and may yet be refused
             assert told is not None
             told.was_known = True
             told.accepted = request.subject not in crm.judged
         except ConnectorError as error:
             assert told is not None
-            told.refused = not error.try_later
+            told.refused, told.error = not error.try_later, type(error).__name__
             world.count(f"told: {type(error).__name__}")
         except call_logs.NotLogged:
             world.count("told: NotLogged")

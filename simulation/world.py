@@ -24,6 +24,8 @@ _MOST_STEPS = 20_000
 #: The longest pause of those in production that look again and again.
 _POLL = 0.05  # seconds
 _LEAPS = (0.5, 6.0, 31.0, 140.0, 400.0)  # seconds
+_LONGEST = 13 * 86_400.0  # seconds; what is given up is removed after DELIVERY_KEEP_DAYS, 14
+_SUSPENSIONS = (3.0, 12.0, 60.0, 160.0, 400.0)  # seconds
 _LONG_LEAPS = (4_000.0, 90_000.0, 290_000.0)  # a token expires; a day; longer than DELIVERY_MAX_AGE_HOURS
 
 
@@ -66,6 +68,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.trace: list[str] | None = None
         self.kills_left = self.jumps_left = self.clock_jumps_left = self.failing_statements_left = 0
+        self.suspensions_left = 0
         #: Seconds of the leaps that this schedule may contain.
         self.leaps: tuple[float, ...] = _LEAPS
         #: How likely one is at a switch.
@@ -152,8 +155,9 @@ class World:
     def switch(self, what: str) -> None:
         """Another thread may run, and this one's process may be killed. Raises ``Killed``."""
         actor = self.actor
-        if actor is None or actor.is_alone:
+        if actor is None:
             self.note(what)
+        if actor is None or actor.is_alone:
             return
         if actor.is_killed:
             raise Killed
@@ -196,7 +200,7 @@ class World:
             self.now += seconds
             return
         if seconds <= _POLL:  # a machine may be slow to wake who only looks whether something has changed
-            seconds = self.rng.choice((seconds, 3.0, 9.0))
+            seconds = self.rng.choice((seconds, 4.0, 13.0))
         actor.wake = self.now + seconds
         self.switch(f"sleeps {seconds:.3f}")
 
@@ -242,13 +246,17 @@ class World:
         if self.jumps_left and rng.random() < self.leap_share:
             self.jumps_left -= 1
             self.count("time passes")
-            self.now += rng.choice(self.leaps)
+            leap = rng.choice(self.leaps)
+            self.now += leap if self.now + leap < START + _LONGEST else _LEAPS[0]
         if self.clock_jumps_left and rng.random() < 0.01:
             self.clock_jumps_left -= 1
             self.count("a wall clock jumps")
             rng.choice(self.actors).process.wall += rng.choice((-240.0, -5.0, 5.0, 240.0))
         if self.kills_left and rng.random() < 0.03:
             self.kills_left -= self.kill(rng.choice(self.actors).process)
+        if self.suspensions_left and rng.random() < 0.03:
+            self.suspensions_left -= 1
+            self._suspend(rng.choice(self.actors).process, rng.choice(_SUSPENSIONS))
         self.on_step()
         if self.steps > _MOST_STEPS:
             self.count("endless")
@@ -261,6 +269,20 @@ class World:
             self.now = max(self.now, min(actor.wake for actor in free))
             ready = [actor for actor in free if actor.is_ready(self.now)]
         return rng.choice(ready)
+
+    def _suspend(self, process: Process, seconds: float) -> None:
+        """Its machine sleeps, while others go on: its monotonic clock stands still, its wall clock does not."""
+        self.count("a process is suspended")
+        self.note(f"{process.name} is suspended for {seconds} s")
+        process.monotonic -= seconds
+        for actor in self.actors:
+            if actor.process is process:
+                actor.wake = max(actor.wake, self.now) + seconds
+
+    def may_die(self, share: float) -> None:
+        """Called where a death matters most: it comes to the running process with this likelihood."""
+        if self.kills_left and self.actor is not None and self.rng.random() < share:
+            self.kills_left -= self.kill(self.process)
 
     def kill(self, process: Process) -> bool:
         """SIGKILL. False where the process has nothing to do at the moment."""

@@ -1,0 +1,158 @@
+"""What a schedule has more of than others: rare rows of the table of decisions need several rare events before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from simulation.crm import Outage, crm
+from simulation.people import ANN, BOB, CLEO, DORA
+from simulation.world import START, world
+
+if TYPE_CHECKING:
+    from simulation.schedule import Plan
+
+#: Limits of bodies: status, characters. A transcript of ``windows`` is longer, so are two of its long texts; one of
+#: them is longer than the smaller limit.
+LIMITS = ((413, 40_000), (422, 40_000), (422, 40_000), (413, 20_000), (422, 20_000))
+_ANSWERS_OF_OTHERS = ("page with 403", "page with 404", "page with 200", "redirect")
+_LATE = ("carried out late", "carried out late", "504 after")
+
+
+def happens(share: float) -> bool:
+    return world.rng.random() < share
+
+
+def _anything(plan: Plan) -> None:
+    pass
+
+
+def _deaths(plan: Plan) -> None:
+    """Processes die, mostly when the CRM has carried out what they do not know yet."""
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    world.kills_left, plan.rounds = 4, 6
+
+
+def _suspensions(plan: Plan) -> None:
+    """Machines sleep in the middle of their work, longer than their leases, while others go on."""
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    world.suspensions_left, world.jumps_left = 4, 1
+    plan.windows, plan.rounds = (2, 3), 6
+
+
+def _slow_processes(plan: Plan) -> None:
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    world.leaps, world.leap_share, world.jumps_left = (31.0, 140.0, 140.0, 400.0), 0.06, 8
+    plan.windows, plan.rounds = (2, 3), 6
+
+
+def _late_effects(plan: Plan) -> None:
+    plan.kind = world.rng.choice(("calls", "texts", "texts", "contacts"))
+    crm.rate, crm.lags, crm.faults = 0.6, happens(0.5), _LATE
+    plan.windows, plan.rounds = (2, 3), 6
+
+
+def _late_effects_and_logins(plan: Plan) -> None:
+    """A login, or support, makes due at once what may yet take effect."""
+    plan.kind = world.rng.choice(("calls", "texts"))
+    crm.rate, crm.lags, crm.faults = 0.5, False, _LATE
+    plan.windows, plan.rounds, plan.session_changes = (2, 3), 6, 1.0
+
+
+def _long(plan: Plan) -> None:
+    rng = world.rng
+    plan.kind = rng.choice(("texts", "texts", "calls"))
+    plan.is_long, crm.too_long, crm.rate = True, rng.choice(LIMITS), rng.choice((0.0, 0.0, 0.3))
+    if happens(0.4):
+        ends = START + rng.choice((40.0, 200.0, 600.0))
+        crm.outages, plan.rounds = (Outage(begins=START, ends=ends, fault="no connection"),), 6
+
+
+def _answers_of_others(plan: Plan) -> None:
+    plan.kind = world.rng.choice(("calls", "texts"))
+    plan.rounds, world.jumps_left, crm.rate = 9, 8, 0.95
+    crm.faults = tuple(world.rng.sample(_ANSWERS_OF_OTHERS, 2))
+
+
+def _credentials_of_the_application(plan: Plan) -> None:
+    plan.kind = world.rng.choice(("calls", "texts"))
+    plan.people = [world.rng.choice((CLEO, DORA))]
+    plan.is_token_old, crm.rate, crm.faults = True, 0.7, ("client refused", *crm.faults)
+
+
+def _logins(plan: Plan) -> None:
+    plan.habits.add("end logins")
+    plan.session_changes = 0.8
+
+
+def _moves(plan: Plan) -> None:
+    """Somebody goes to another company while their other windows are at work."""
+    plan.kind = world.rng.choice(("calls", "texts"))
+    plan.people = world.rng.choice(([CLEO], [CLEO], [CLEO, ANN]))
+    crm.rate, crm.faults = 0.3, ("login refused", "no connection", "lost before it was carried out")
+    world.suspensions_left, plan.windows, plan.session_changes = 3, (2, 3), 0.8
+
+
+def _colleagues(plan: Plan) -> None:
+    """Texts of one day by two people, of whom one may have made its record, and be unable to look for it."""
+    plan.kind, plan.people = "texts", world.rng.choice(([ANN, BOB], [ANN, CLEO], [CLEO, BOB]))
+    crm.rate, crm.faults = 0.6, ("lost after it was carried out", "carried out late", "login refused", "refused")
+    plan.windows, plan.rounds, plan.session_changes = (2, 3), 6, 0.6
+    plan.habits.add("end logins")
+
+
+def _support(plan: Plan) -> None:
+    """Much waits for support, which may give a call up that is then logged again."""
+    plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
+    crm.can_be_asked, crm.rate = happens(0.6), world.rng.choice((0.5, 0.8))
+    crm.faults = (*crm.faults, "refused", "lost after it was carried out")
+    plan.windows = (2, 3)
+
+
+def _refusals(plan: Plan) -> None:
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    crm.rate, crm.faults = 0.5, (*crm.faults, "refused", world.rng.choice(("forbidden", "too long", "login refused")))
+    crm.has_second_step = happens(0.5)
+    plan.rounds = 6
+
+
+def _deletions(plan: Plan) -> None:
+    """People delete records that somebody is about to change."""
+    plan.kind, plan.rounds, plan.windows = world.rng.choice(("calls", "texts", "texts")), 6, (2, 3)
+    plan.habits.add("delete")
+    plan.habit_share = 0.06
+
+
+def _old(plan: Plan) -> None:
+    plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
+    crm.rate, world.jumps_left = 0.8, 8
+    world.allow_long_leaps()
+
+
+#: Name -> how often it comes beside the others, and what it changes in a plan, and in the CRM.
+THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
+    "anything": (4, _anything),
+    "deaths": (2, _deaths),
+    "suspensions": (2, _suspensions),
+    "slow processes": (1, _slow_processes),
+    "late effects": (2, _late_effects),
+    "late effects and logins": (1, _late_effects_and_logins),
+    "long": (2, _long),
+    "answers of others": (1, _answers_of_others),
+    "credentials of the application": (1, _credentials_of_the_application),
+    "logins": (1, _logins),
+    "moves": (1, _moves),
+    "colleagues": (2, _colleagues),
+    "support": (2, _support),
+    "refusals": (2, _refusals),
+    "deletions": (1, _deletions),
+    "old": (1, _old),
+    "operator": (1, _anything),
+    "back-up": (2, _anything),
+}
+
+
+def choose() -> str:
+    """The name of a theme."""
+    names = list(THEMES)
+    return world.rng.choices(names, [weight for weight, _ in THEMES.values()])[0]
