@@ -134,7 +134,9 @@ def test_the_id_of_a_contact_that_changed_its_type_is_noticed(platform, operatio
 
     def changed(contact):
         is_text = isinstance(contact.id, str)
-        return dataclasses.replace(contact, id=int(contact.id) if is_text and contact.id.isdigit() else f"x{contact.id}")
+        return dataclasses.replace(
+            contact, id=int(contact.id) if is_text and contact.id.isdigit() else f"x{contact.id}"
+        )
 
     def wrongly(sound):
         def look(self, **asked):

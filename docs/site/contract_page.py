@@ -21,8 +21,9 @@ built. All of it is imported from one place:
 from adapters.contract import Contact, ContactMatches, CrmAdapter
 ```
 
-What the kit checks, and what becomes of each error, is in [the rules for adapters](../adapters.md); what a manifest may
-say in [Every manifest key](manifest.md).
+[Writing an adapter](../writing-an-adapter.md) leads through it with an example. What the kit checks, and what becomes
+of each error, is in [the rules for adapters](../adapters.md); what a manifest may say in
+[Every manifest key](manifest.md).
 """
 #: Modules whose classes have parts of the page to themselves; the rest is tools.
 _PARTS = {"adapter", "types", "errors"}
