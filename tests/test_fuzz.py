@@ -17,10 +17,10 @@ from tests.fuzz import fuzz
 
 @pytest.mark.slow
 def test_no_request_made_up_from_the_description_is_a_server_error(tmp_path):
-    findings = fuzz(tmp_path, seconds=30, seed=1)
+    findings = fuzz(tmp_path, examples=1, seed=1)  # besides the odd values that the shape of each operation suggests
     assert findings.server_errors == {}
     assert not findings.failed, findings.output[-6000:]
-    assert findings.cases > 60  # on two idle cores some two thousand
+    assert findings.cases > 2500
 
 
 @pytest.fixture(scope="module")
