@@ -14,7 +14,7 @@ from django.utils import timezone
 from connectors.api import settings as settings_api
 from connectors.api.authentication import issue_token
 from connectors.models import AccountSettings, CrmUser, ShownSettings
-from connectors.services import sessions
+from connectors.services import sessions, settings_changes
 from connectors.services.cleaning import clear_tokens
 from connectors.services.identity import RingCentralIdentity, hashed
 from tests.factories import CrmUserFactory
@@ -91,6 +91,20 @@ def test_what_one_window_changes_survives_the_other_which_sends_all_it_was_shown
     _in_threads(lambda: fifteen(windows[0], "a"), lambda: fifteen(windows[1], "b"))
     stored = {key: entry["value"] for key, entry in CrmUser.objects.get(pk=user.pk).settings.items()}
     assert stored == {"a": 14, "b": 14, **{f"{name}{number}": number for name in "ab" for number in range(15)}}
+
+
+def test_what_another_window_is_shown_meanwhile_is_not_forgotten(user):
+    old = timezone.now() - timedelta(minutes=5)
+    ShownSettings.objects.create(user=user, shown={"old": 1}, own={}, shown_at=old)
+
+    def another_window_reads(execute, sql, params, many, context):
+        if sql.startswith("DELETE"):
+            ShownSettings.objects.create(user=user, shown={"other": 1}, own={}, shown_at=timezone.now())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(another_window_reads):
+        settings_changes.remember_shown(user, {"mine": 1})
+    assert [row.shown for row in ShownSettings.objects.order_by("pk")] == [{"other": 1}, {"mine": 1}]
 
 
 def test_an_older_value_counts_where_the_window_itself_changed_it_back(windows):

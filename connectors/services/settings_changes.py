@@ -37,11 +37,12 @@ def change_own_settings(user: CrmUser, change: Callable[[Settings], Settings]) -
 
 def remember_shown(user: CrmUser, shown: Mapping[str, Any]) -> None:
     """Keeps for a minute what a window of the user got: the base of what it sends next."""
-    rows = ShownSettings.objects.filter(user=user)
-    newest = rows.filter(shown_at__gte=timezone.now() - SHOWN_FOR).order_by("-shown_at", "-pk")
-    kept = list(newest.values_list("pk", flat=True)[: _MOST_SHOWN - 1])
-    rows.exclude(pk__in=kept).delete()
-    ShownSettings.objects.create(user=user, shown=dict(shown), own=user.settings or {}, shown_at=timezone.now())
+    now = timezone.now()
+    rows = ShownSettings.objects.filter(user=user).order_by("-shown_at", "-pk").values_list("pk", "shown_at")
+    stale = [pk for place, (pk, at) in enumerate(rows, 2) if place > _MOST_SHOWN or at < now - SHOWN_FOR]
+    if stale:  # by name: another window's may have come since they were read
+        ShownSettings.objects.filter(pk__in=stale).delete()
+    ShownSettings.objects.create(user=user, shown=dict(shown), own=user.settings or {}, shown_at=now)
 
 
 def save_user_settings(
