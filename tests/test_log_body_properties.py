@@ -246,6 +246,19 @@ def test_a_day_grows_by_exactly_what_is_added_and_a_retry_adds_nothing(log_forma
 
 
 @ALL
+@pytest.mark.parametrize("text", ["#", "# 7 is ready", "**Now**", "__init__", r"a\*b", "### Participants"])
+def test_a_text_of_marks_is_found_where_no_count_tells_that_it_is_there(log_format, text):
+    at = datetime(2025, 3, 5, 16, 31, tzinfo=UTC)
+    odd = Message(
+        id="1", kind=MessageKind.SMS, direction=Direction.INBOUND, sent_at=at, text="Conversation(0 messages)"
+    )
+    marked = replace(odd, id="2", text=text)
+    body = compose_conversation([odd], title="T", **_parts(log_format))  # it seems to have two counts
+    grown = append_messages(body, [marked], **_parts(log_format))
+    assert append_messages(grown, [marked], skip_present=True, logged_before=1, **_parts(log_format)) == grown
+
+
+@ALL
 @FEW
 @given(body=texts, first=messages, contact=contacts, user=words, others=st.lists(words, max_size=2).map(tuple))
 def test_no_body_whatever_breaks_appending_and_its_text_stays(log_format, body, first, contact, user, others):

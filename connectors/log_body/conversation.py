@@ -9,7 +9,7 @@ from datetime import timedelta, tzinfo
 
 from adapters.contract import ContactRef, LogFormat, Message, MessageKind
 from connectors.log_body.clock import clock, local_time, long_date
-from connectors.log_body.day import Day, Entry, find_day, is_rule, same_words
+from connectors.log_body.day import Day, Entry, find_day, is_rule, same_words, words_of
 from connectors.log_body.html_tokens import text_of
 from connectors.log_body.line_breaks import each_line, with_its_newlines, with_newlines
 from connectors.log_body.markup import escape
@@ -213,7 +213,8 @@ def _missing(
     seen: Counter[str] = Counter()
     for message in messages:
         text = said(message)
-        words = same_words(f"{speaker(message, contact, user_name)} {clock(message.sent_at, zone)} {text}")
+        header = f"{speaker(message, contact, user_name)} {clock(message.sent_at, zone)}"
+        words = words_of(f"{header}\n{text}", log_format)
         seen[words] += 1
         alone = 0 if message.kind is MessageKind.SMS or there[words] else shown.count(same_words(text))
         if seen[words] > there[words] + alone:  # alone: in the short form of a day's first voicemail or fax

@@ -36,6 +36,13 @@ def same_words(text: str) -> str:
     return " ".join(bare(text).translate(_SIGNS).split())
 
 
+def words_of(text: str, log_format: LogFormat) -> str:
+    """The words of an entry as ``Entry.words`` has them once it stands in a body: Markdown loses marks in reading."""
+    if log_format is LogFormat.MARKDOWN:
+        text = " ".join(line.text for line in _text_lines(text, log_format))
+    return same_words(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line with words in it."""
