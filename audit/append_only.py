@@ -120,7 +120,8 @@ _WHOLE = {
     ],
 }
 
-_TABLES = (_EVENT, *_FIXED.values())
+#: What the triggers are on.
+TABLES = (_EVENT, *_FIXED.values())
 
 
 def install(connection: Any) -> None:
@@ -145,7 +146,7 @@ def remove(connection: Any) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
-            for name in [name for name, table in cursor.fetchall() if table in _TABLES]:
+            for name in [name for name, table in cursor.fetchall() if table in TABLES]:
                 cursor.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")
         elif connection.vendor == "postgresql":
             for name in _functions():

@@ -8,18 +8,17 @@ from collections import Counter
 import pytest
 from django.core.cache import cache
 from django.core.signals import setting_changed
-from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import timezone
 from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from adapters import registry
-from audit import append_only
 from connectors.deliveries import clock
 from connectors.deliveries.models import Restoration
 from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
+from tests.emptying import Beginning
 
 __all__ = ["acme", "broken"]
 
@@ -54,19 +53,13 @@ def _empty_cache(request):
     forget_counts()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _flush_despite_triggers():
-    """Between transactional tests Django empties every table, which the audit trail's triggers rightly refuse."""
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The database, and how it is made empty again after a transactional test."""
+    with django_db_blocker.unblock():
+        beginning = Beginning.of_database()
     original = TransactionTestCase._fixture_teardown
-
-    def teardown(self):
-        append_only.remove(connection)
-        try:
-            original(self)
-        finally:
-            append_only.extend(connection)
-
-    TransactionTestCase._fixture_teardown = teardown
+    TransactionTestCase._fixture_teardown = lambda case: beginning.restore()
     yield
     TransactionTestCase._fixture_teardown = original
 

@@ -52,17 +52,26 @@ class LiveServer:
     url: str
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
+    commands: subprocess.Popen[str] | None = None
 
     def manage(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
+        """What the command printed. Raises ``subprocess.CalledProcessError`` where it fails."""
+        if self.commands is None:
+            self.commands = subprocess.Popen(
+                [sys.executable, "-m", "tests.commands"],
+                env=self.environment,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self.commands.stdin is not None
+        assert self.commands.stdout is not None
+        print(json.dumps(arguments), file=self.commands.stdin, flush=True)
+        done = json.loads(self.commands.stdout.readline())
+        if done["status"]:
+            raise subprocess.CalledProcessError(done["status"], arguments, done["output"], done["errors"])
+        return str(done["output"])
 
     def rows(self, expression: str) -> Any:
         """Evaluates a Python expression against the server's database, with the models at hand."""
@@ -75,6 +84,9 @@ class LiveServer:
         return json.loads(self.manage("shell", "--no-imports", "-c", code).split("=>", 1)[1])
 
     def stop(self) -> None:
+        if self.commands is not None:
+            self.commands.communicate()  # its input ends, and so does it
+            self.commands = None
         self.process.terminate()
         self.process.wait(15)
 
