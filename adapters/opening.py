@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from django.conf import settings
 
 from adapters import registry
@@ -25,8 +28,9 @@ def construct(
     cache: AccountCache,
     options: Options | None = None,
     pace_key: str = "",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> CrmAdapter:
-    """An adapter for these credentials; nothing is read or written, no request is made."""
+    """An adapter for these credentials; nothing is read or written, no request is made. ``now``: its clock."""
     manifest = registry.manifests()[platform]
     adapter = registry.adapter_class(platform)
     context = AdapterContext(
@@ -37,6 +41,7 @@ def construct(
         secrets=registry.secrets_for(manifest),
         cache=cache,
         server_url=settings.APP_SERVER,
+        now=now,
     )
     http = HttpClient(
         base_url=adapter.base_url(context),
@@ -55,5 +60,6 @@ def construct(
         upload_hosts=manifest.server.upload_hosts,
         pace=manifest.server.pace,
         pace_key=pace_key,
+        clock=now,
     )
     return adapter(http=http, context=context)

@@ -223,8 +223,11 @@ def _with_bodies(adapter: CrmAdapter, value: Any, outcome: Outcome) -> Any:
             value, compose=compose, body=value.body or compose(value.messages), created=outcome.created.append
         )
     if isinstance(value, MessageLogChange):
+        recorded = value.append if isinstance(value.append, str) else None
 
         def append(body: str, messages: Sequence[Any]) -> str:
+            if recorded is not None:  # by ``crm_readiness --record``, which composes nothing
+                return body + recorded
             return append_messages(
                 body,
                 messages,

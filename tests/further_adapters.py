@@ -10,6 +10,10 @@ from unittest import mock
 
 import adapters
 from adapters import registry
+from adapters.readiness import checklist, login
+
+#: Rooms beside the adapters that a test may need for the first time within the block: they are found no more there.
+_LOADED = (checklist, login)
 
 
 @contextmanager

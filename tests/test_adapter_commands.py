@@ -88,8 +88,41 @@ def test_nothing_of_the_scaffold_is_left_in_a_new_adapter(tmp_path):
     texts = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
 
     assert len(texts) > 12
-    assert not any("examplecrm" in text.lower() for text in texts)
+    assert not any("scaffold" in text.lower() for text in texts)
     assert "api.acmecrm.example" in "".join(texts)
+
+
+def test_the_names_of_the_template_stand_for_nothing_else():
+    """They are replaced as texts: a word that the contract or an adapter uses as well would be replaced with them."""
+    names = {manifest.name.lower() for manifest in registry.shipped().values()}
+    sources = [*registry.FOLDER.glob("contract/*.py"), *registry.FOLDER.glob("*/manifest.json")]
+
+    assert "scaffoldcrm" not in names
+    assert not [path for path in sources if "scaffoldcrm" in path.read_text().lower()]
+
+
+def test_what_is_left_to_do_is_told_step_by_step_and_exists(tmp_path, capsys):
+    call_command("start_adapter", "acmeCRM", into=tmp_path)
+    told = capsys.readouterr().out
+
+    for step in (
+        *("manifest.json", ".env.example", "--record", "fixtures", "adapter.py", "list_adapters --write"),
+        *("pytest tests/test_conformance.py -k acmecrm", "tests/fakes/acmecrm.py", "docs/acmecrm.md", "CHANGELOG.md"),
+    ):
+        assert step in told
+    for path in (
+        "tests/extension.py",
+        "tests/fakes/vendor.py",
+        "mkdocs.yml",
+        "docs/connecting.md",
+        "adapters/README.md",
+    ):
+        assert path in told
+        assert (registry.FOLDER.parent / path).is_file()
+    readme = (registry.FOLDER / "README.md").read_text()
+    for named in (".env.example", "tests/fakes", "tests/extension.py", "docs/<name>.md", "--record", "CHANGELOG.md"):
+        assert named in readme, f"the README does not name {named}"
+    assert "pytest tests/test_conformance.py -k <name>" in readme
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import getpass
 import io
 import json
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +16,10 @@ from adapters import registry
 from adapters.contract import ContactMatches, Manifest
 from adapters.contract.manifest import Auth, ServerHalf
 from adapters.readiness import checklist, login
+from adapters.readiness.recording import Recording
+from tests.answer_rules import contact_id_faults, early_id_faults, other_number_faults
+from tests.conformance import failure_faults, golden_faults, runs_with_failures
+from tests.exchanges import Case, run
 from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket]
@@ -249,26 +254,73 @@ def test_json_and_markdown_say_the_same_as_the_table(sandbox, capsys):
     assert len(lines) >= len(document["steps"]) + 2
 
 
-def test_recorded_exchanges_hold_neither_secrets_nor_people(sandbox, capsys, tmp_path):
+@pytest.mark.parametrize(("platform", "phone"), [(PLATFORM, "+16505550161"), ("exampleCRM", "+16505550162")])
+def test_a_recorded_run_is_a_folder_of_fixtures_that_pass_the_kit(sandbox, tmp_path, platform, phone):
+    folder = tmp_path / platform.lower() / "fixtures"
+    call_command(
+        "crm_readiness", platform, "--field", "apiKey=recorded-key", "--record", str(folder), yes=True, patience=1,
+        phone=phone,
+    )  # fmt: skip
+
+    cases = [Case(platform, path) for path in sorted(folder.iterdir())]
+    operations = {case.operation for case in cases}
+    assert operations >= {"user_profile", "find_contacts", "create_contact", "create_call_log", "update_call_log"}
+    assert operations >= {"find_contacts_by_name", "get_call_log", "create_message_log", "update_message_log"}
+    names = [case.path.stem for case in cases]
+    assert {"find_contacts__success", "find_contacts__several", "find_contacts__none"} <= set(names)
+    assert [fault for case in cases for fault in _kit_faults(case)] == []
+
+
+def _kit_faults(case):
+    document = case.load()
+    recorded = run(case, document)
+    found = [*golden_faults(document, recorded), *early_id_faults(case, recorded)]
+    found += [*contact_id_faults(recorded, document), *other_number_faults(case, document, recorded)]
+    for failure, outcome in runs_with_failures(case, document):
+        found += failure_faults(case, failure, outcome, recorded)
+    return [f"{case.name}: {fault}" for fault in found]
+
+
+def test_a_recorded_oauth_login_passes_the_kit_and_holds_no_token(sandbox, tmp_path, monkeypatch, as_oauth):
+    address = _authorised(sandbox)
+    monkeypatch.setattr("builtins.input", lambda prompt: address)
+    given = []
+    monkeypatch.setattr(Recording, "_noting", _seeing_credentials(Recording._noting, given))
+
+    _run("--record", str(tmp_path / "kept"), phone="+16505550163")
+
+    cases = {path.stem: Case(PLATFORM, path) for path in (tmp_path / "kept").iterdir()}
+    wanted = {"exchange_code__success", "refresh__success", "revoke__success", "user_profile__credentials_rejected"}
+    assert wanted <= set(cases)
+    assert [fault for name in wanted for fault in _kit_faults(cases[name])] == []
+    texts = "".join(case.path.read_text() for case in cases.values())
+    secrets = {value for one in given for value in (one.access_token, one.refresh_token)} - {""}
+    assert len(secrets) >= 3
+    assert not [secret for secret in (*secrets, parse_qs(urlsplit(address).query)["code"][0]) if secret in texts]
+
+
+def _seeing_credentials(sound, given):
+    def noting(self, operation, method, user, credentials):
+        given.append(credentials)
+        return sound(self, operation, method, user, credentials)
+
+    return noting
+
+
+def test_what_was_recorded_holds_neither_secrets_nor_people(sandbox, capsys, tmp_path):
     _run("--field", "apiKey=recorded-key", "--record", str(tmp_path / "kept"), phone="+16505550152")
-    files = sorted((tmp_path / "kept").iterdir())
-    texts = [file.read_text() for file in files]
-    assert any("log_a_call" in file.name for file in files)
-    name = json.loads(next(text for text in texts if '"Current user"' in text))["exchanges"][0]["response"]["json"][
-        "name"
-    ]
-    assert name in ("Test User", "scrubbed")
-    whole = "".join(texts)
+
+    texts = {file.stem: file.read_text() for file in sorted((tmp_path / "kept").iterdir())}
+    profile = json.loads(texts["user_profile__success"])
+    name = profile["exchanges"][0]["response"]["json"]["name"]
+    assert name == profile["expect"]["name"]
+    assert "Name" in name
+    whole = "".join(texts.values())
     for secret in ("recorded-key", "sandbox-secret", "Authorization"):
         assert secret not in whole
-    assert "@" not in whole.replace("user@example.com", "")
-    (request,) = [item["request"] for item in _exchanges(texts, "Log a call") if item["request"]["method"] == "POST"]
-    assert request["json"]["external_id"].startswith("readiness-")
-
-
-def _exchanges(texts, step):
-    (document,) = [document for document in map(json.loads, texts) if document["step"] == step]
-    return document["exchanges"]
+    assert "@" not in whole.replace("@example.com", "")
+    call = json.loads(texts["create_call_log__success"])
+    assert call["exchanges"][-1]["request"]["json"]["external_id"] == call["call"]["entry"]["session_id"]
 
 
 @pytest.mark.parametrize(

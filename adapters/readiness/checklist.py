@@ -42,6 +42,7 @@ from adapters.readiness.notations import Finding, Stored, looked_up_with, notati
 
 OK, FAILED, NOTE, NOT_OFFERED = "ok", "FAILED", "note", "not offered"
 NOTES = ("Readiness check, first note", "Readiness check, second note")
+_CALL_TITLE, _SMS_TITLE, _CALL_RESULT = "Outbound Call to", "SMS conversation with", "Call connected"
 #: Seconds between two looks for a record that a CRM's search does not know yet.
 _PAUSE = 1.0
 
@@ -63,19 +64,20 @@ class MemoryCache(AccountCache):
     """An account cache for the length of one run."""
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
+        #: All that is kept, by key.
+        self.values: dict[str, Any] = {}
 
     def get(self, key: str, *, max_age: timedelta) -> Any:
-        return self._values.get(key)
+        return self.values.get(key)
 
     def get_stale(self, key: str) -> Any:
-        return self._values.get(key)
+        return self.values.get(key)
 
     def put(self, key: str, value: Any) -> None:
-        self._values[key] = value
+        self.values[key] = value
 
     def forget(self, key: str) -> None:
-        self._values.pop(key, None)
+        self.values.pop(key, None)
 
 
 @dataclass(kw_only=True)
@@ -102,6 +104,10 @@ class Checklist:
     @property
     def adapter(self) -> CrmAdapter:
         return self.open(self.user, self.credentials)
+
+    def texts(self) -> list[str]:
+        """What the checklist writes and looks for: notes, the number in its notations, titles, the call's result."""
+        return [*NOTES, *filter(None, _notations(self.phone)), _CALL_TITLE, _SMS_TITLE, _CALL_RESULT]
 
     def run(self, login: Callable[[CrmAdapter], Credentials]) -> Iterator[Step]:
         """The steps as they are done; what needs a step that failed is left out."""
@@ -165,6 +171,7 @@ class Checklist:
             self._leave("contact", created[0].id)
             return f"{created[0].type or 'contact'} {created[0].id}"
 
+        yield from self._do("Look up a number nobody has", self._look_up_nobody)
         if not (yield from self._do("Create a contact", create)):
             return
         contact = created[0]
@@ -175,6 +182,11 @@ class Checklist:
         ref = ContactRef(id=contact.id, type=contact.type, name=contact.name, phone=self.phone.e164)
         yield from self._with_call(ref)
         yield from self._with_conversation(ref)
+
+    def _look_up_nobody(self) -> str:
+        if count := len(self.adapter.find_contacts(self.phone).contacts):
+            raise _Remark(f"{count} found: give --phone a number that nobody has")
+        return "nobody found"
 
     def _look_up(self, notation: str, contact: Contact) -> str:
         phone = parse_phone(notation, formats=self.phone.formats)
@@ -231,8 +243,8 @@ class Checklist:
             contact=contact,
             started_at=self.now - timedelta(minutes=3),
             duration=95,
-            result="Call connected",
-            subject=f"Outbound Call to {contact.name}",
+            result=_CALL_RESULT,
+            subject=f"{_CALL_TITLE} {contact.name}",
             body=self._body(NOTES[0]),
             note=NOTES[0],
             caller=Party(name=self.user.name),
@@ -271,7 +283,7 @@ class Checklist:
             conversation_log_id=f"readiness-messages-{self.now:%Y%m%d%H%M%S}",
             contact=contact,
             messages=(first,),
-            subject=f"SMS conversation with {contact.name}",
+            subject=f"{_SMS_TITLE} {contact.name}",
             body=self._body(first.text),
             compose=lambda messages: self._body(*(message.text for message in messages)),
             started_at=first.sent_at,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -31,7 +32,7 @@ from adapters.readiness.login import (
     login_with,
     uses_oauth,
 )
-from adapters.readiness.recording import recorded_to
+from adapters.readiness.recording import Recording
 
 _HEAD = ("Step", "Outcome", "Requests", "ms", "Detail")
 
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         form.add_argument("--json", action="store_true", help="print JSON instead of a table")
         form.add_argument("--markdown", action="store_true", help="print a table for an issue or a page")
         parser.add_argument(
-            "--record", metavar="DIR", default="", help="write the exchanges of each step there, scrubbed, for fixtures"
+            "--record", metavar="DIR", default="", help="write fixtures there, scrubbed, from the real exchanges"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -92,10 +93,11 @@ class Command(BaseCommand):
                 raise CommandError("Nothing was done.")
         login = self._login(manifest, options, fields)
         cache = MemoryCache()
+        recording = Recording(cache)
         checklist = Checklist(
             manifest=manifest,
             open=lambda user, credentials: construct(
-                platform=platform, user=user, credentials=credentials, cache=cache
+                platform=platform, user=user, credentials=credentials, cache=cache, now=recording.now
             ),
             hostname=options["hostname"],
             phone=phone,
@@ -104,13 +106,16 @@ class Command(BaseCommand):
             patience=options["patience"],
         )
         with _without_log_lines():
-            steps = list(self._run(checklist, login, options, secrets=[*fields.values(), options["callback"]]))
+            if directory := options["record"]:
+                typed = {**fields, "code": _code_in(options["callback"])}
+                run = recording.run(checklist, login, typed=typed, folder=Path(directory))
+            else:
+                run = checklist.run(login)
+            steps = list(self._told(run))
         self._report(manifest, checklist, steps, options)
 
-    def _run(
-        self, checklist: Checklist, login: Login, options: dict[str, Any], *, secrets: list[str]
-    ) -> Iterator[Step]:
-        for step in recorded_to(options["record"], checklist, login, secrets=secrets):
+    def _told(self, steps: Iterator[Step]) -> Iterator[Step]:
+        for step in steps:
             if self.stderr.isatty():
                 self.stderr.write(f"{step.name}: {step.outcome}")
             yield step
@@ -165,6 +170,10 @@ def _given(options: dict[str, Any]) -> dict[str, str]:
         raise CommandError(f"{source} cannot be read: {error.strerror}.", returncode=2) from None
     except (ValueError, AttributeError):
         raise CommandError(f"{source} does not hold a JSON object.", returncode=2) from None
+
+
+def _code_in(address: str) -> str:
+    return dict(parse_qsl(address.partition("?")[2])).get("code", "")
 
 
 def _asked(prompt: str, instead: str) -> str:

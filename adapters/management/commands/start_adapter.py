@@ -13,7 +13,25 @@ from adapters import registry
 
 SCAFFOLD = Path(__file__).resolve().parent.parent / "scaffold"
 #: The name in the scaffold's files that the new one replaces.
-_NAME = "ExampleCRM"
+_NAME = "ScaffoldCRM"
+#: What is left to do, in the order that costs least; ``{folder}``: the new one, ``{name}``: its name.
+_STEPS = """\
+{folder} is ready. It passes the conformance kit with the requests of an invented API. What is left to do:
+
+ 1. {folder}/manifest.json: hosts, login, pages. Lists its faults: manage.py check_adapters
+ 2. .env.example: a line for each variable that the manifest names under server.secrets and server.settings
+ 3. {folder}/fixtures/: the vendor's own exchanges, from its documentation; once the login works, from a real account:
+    manage.py crm_readiness {key} --record {folder}/fixtures
+ 4. {folder}/adapter.py, until this passes: pytest tests/test_conformance.py -k {name}
+ 5. server.capabilities: each optional operation that the adapter offers, then manage.py list_adapters --write
+ 6. tests/fakes/{name}.py: the CRM as a server (tests/fakes/vendor.py has its frame), and
+    tests/test_{name}_end_to_end.py: the extension (tests/extension.py) logs in, looks up, logs and edits against it
+ 7. docs/{name}.md: what to register where, the lines for .env, what differs; name it in mkdocs.yml and in
+    docs/connecting.md
+ 8. CHANGELOG.md: a line under CRMs
+ 9. manage.py crm_readiness {key}: everything once more with a real account
+
+adapters/README.md says what each of them is about."""
 _VALID = re.compile(r"[A-Za-z][A-Za-z0-9]{1,29}", re.ASCII)
 
 
@@ -45,4 +63,10 @@ class Command(BaseCommand):
             target.parent.mkdir(parents=True, exist_ok=True)
             text = source.read_text(encoding="utf-8")
             target.write_text(text.replace(_NAME, name).replace(_NAME.lower(), name.lower()), encoding="utf-8")
-        self.stdout.write(f"{folder} is ready. Next: adapters/README.md, and pytest -k {name.lower()}")
+        self.stdout.write(_STEPS.format(folder=_shown(folder), key=name, name=name.lower()))
+
+
+def _shown(folder: Path) -> Path:
+    """The folder as one types it here."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -1,4 +1,4 @@
-"""The adapter of ExampleCRM. Its requests are a guess at a plain JSON API: put the vendor's own in their place.
+"""The adapter of ScaffoldCRM. Its requests are a guess at a plain JSON API: put the vendor's own in their place.
 
 What a finished adapter lists here is what surprised its author: ids that change their type, searches that find too
 much, statuses that mean something else. Above each request stands the vendor's page that documents it.
@@ -38,7 +38,7 @@ from adapters.contract import (
 
 
 class Adapter(CrmAdapter):
-    """Translates Switchboard's operations into requests to ExampleCRM."""
+    """Translates Switchboard's operations into requests to ScaffoldCRM."""
 
     # --- login and logout --------------------------------------------------------------------------
 
