@@ -1,7 +1,7 @@
 """Runs management commands without loading Django for each: ``python -m tests.commands``, in a server's environment.
 
-It reads lines of JSON, ``["deliver", "--skip-checks"]``, forks for each command, and answers a line when that has ended:
-``{"status": 0, "output": "...", "errors": "..."}``. The fork starts as a new process would: nothing was asked before it.
+It reads lines of JSON, ``["deliver", "--skip-checks"]``, forks for each command, and when that has ended answers a line:
+``{"status": 0, "output": "...", "errors": "..."}``. The fork starts as a new process would: nothing was asked before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main() -> None:
             if child == 0:
                 _run(json.loads(line), output, errors)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            print(json.dumps({"status": status, "output": _text(output), "errors": _text(errors)}), flush=True)
+            sys.stdout.write(json.dumps({"status": status, "output": _text(output), "errors": _text(errors)}) + "\n")
+            sys.stdout.flush()
 
 
 def _run(arguments: list[str], output: IO[str], errors: IO[str]) -> None:

@@ -67,7 +67,8 @@ class LiveServer:
             )
         assert self.commands.stdin is not None
         assert self.commands.stdout is not None
-        print(json.dumps(arguments), file=self.commands.stdin, flush=True)
+        self.commands.stdin.write(json.dumps(arguments) + "\n")
+        self.commands.stdin.flush()
         done = json.loads(self.commands.stdout.readline())
         if done["status"]:
             raise subprocess.CalledProcessError(done["status"], arguments, done["output"], done["errors"])
