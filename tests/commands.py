@@ -1,6 +1,6 @@
 """Runs management commands without loading Django for each: ``python -m tests.commands``, in a server's environment.
 
-It reads lines of JSON, ``["deliver", "--skip-checks"]``, forks for each command, and when that has ended answers a line:
+It reads lines of JSON, ``["deliver", "--skip-checks"]``, forks for each command, and when that has ended answers with
 ``{"status": 0, "output": "...", "errors": "..."}``. The fork starts as a new process would: nothing was asked before.
 """
 
