@@ -7,8 +7,12 @@ import re
 import pytest
 from django.core.management import get_commands
 
+from bench.rows import ROWS
+from connectors.api import urls
+from connectors.log_body.sections import SECTIONS
 from docs.site import sources
 from docs.site.faults import faults_of
+from docs.site.figures import MARK, figures_table
 from tests.live_server import ROOT
 
 PAGES = sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))
@@ -79,3 +83,34 @@ def test_pages_are_linked_by_their_titles_and_code_stays_as_it_is():
         sources.with_links("[console](docs/console.md#x), `docs/clio.md`", "clio.md") == "[console](console.md#x), Clio"
     )
     assert sources.with_links("`docs/clio.md`", "reference/manifest.md") == "[Clio](../clio.md)"
+
+
+def test_the_lines_of_a_log_and_their_settings_are_those_of_the_code():
+    page = (ROOT / "docs" / "administrators.md").read_text()
+    table = re.search(r"<!-- settings of a log.*?<!-- end -->", page, re.DOTALL)[0]
+    written = re.findall(r"^\| ([^|]+) \| `(\w+)` \| (on|off) \|$", table, re.MULTILINE)
+    lines: dict[str, tuple[list[str], bool]] = {}
+    for section in SECTIONS:
+        lines.setdefault(section.setting, ([], section.default))[0].append(section.plain)
+    wanted = [("Note", "addCallLogNote", "on")]
+    wanted += [(", ".join(labels), name, "on" if default else "off") for name, (labels, default) in lines.items()]
+    assert written == wanted
+
+
+def test_the_comparison_shows_each_measured_row_of_the_report_beside_the_reference():
+    assert MARK in (ROOT / "docs" / "comparison.md").read_text()
+    rows = dict(re.findall(r"^\| ([^|]+) \| (.*) \|$", figures_table(), re.MULTILINE))
+    assert [row.name for row in ROWS] == list(rows)[1:]
+    report = (ROOT / "docs" / "bench.md").read_text()
+    for row in ROWS:
+        ours = re.search(rf"^\| {re.escape(row.name)} \| ([\d.]+), [^|]+\| [^|]+\| ([\d.]+),", report, re.MULTILINE)
+        per_second, p50, _ = rows[row.name].split(" | ")
+        assert per_second == (f"{row.reference[0]:g}, {ours[1]}" if row.reference[0] else "–")
+        assert p50 == (f"{row.reference[1]:g}, {ours[2]}" if row.reference[1] else "–")
+
+
+def test_every_route_of_the_api_is_in_the_list_of_functions():
+    page = (ROOT / "docs" / "from-the-reference-server.md").read_text()
+    own = [str(pattern.pattern).partition("<")[0].strip("/") for pattern in urls.urlpatterns]
+    assert len(own) > 30
+    assert [path for path in own if f"/{path}" not in page and not page.count(f"/{path.rpartition('/')[2]}`")] == []

@@ -11,6 +11,7 @@ from mkdocs.structure.pages import Page
 
 from docs.site.contract_page import contract_page
 from docs.site.faults import faults_of
+from docs.site.figures import MARK, figures_table
 from docs.site.manifest_page import manifest_page
 from docs.site.settings_page import settings_page
 from docs.site.sources import PAGES_ELSEWHERE, ROOT, with_links
@@ -32,7 +33,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leads to other pages under their titles."""
+    """Leads to other pages under their titles, and puts measured figures in."""
+    if MARK in markdown:
+        markdown = markdown.replace(MARK, figures_table())
     return with_links(markdown, page.file.src_uri)
 
 

@@ -30,7 +30,8 @@ def _page(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if section := _SECTION.match(line):
             title, text = section["title"], section["text"] or ""
-            yield f"\n## {title[0].upper()}{title[1:]}\n\n{text[:1].upper()}{text[1:]}\n"
+            text = f"{text[:1].upper()}{text[1:]}." if text else ""
+            yield f"\n## {title[0].upper()}{title[1:]}\n\n{text}\n"
             comment, is_new, in_table = [], True, False
         elif variable := _VARIABLE.match(line):
             if not in_table:
