@@ -19,6 +19,7 @@ from adapters.proxy import schema
 from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
 from adapters.proxy.loading import for_definition, mistakes_in
+from adapters.proxy.template import Choose, Html, Number, Text
 from config.environment import Environment
 from connectors.deliveries.notices import kept_notice
 from connectors.deliveries.outcome import Outcome
@@ -104,7 +105,7 @@ def test_all_mistakes_are_named_at_once_each_with_its_path():
         "operations.findContact.pagination.maxPages: must be a whole number from 1 to 20",
         "operations.findContact.pagination.nextPath: is missing: pagination by cursor needs it",
         "operations.createCallLog.url: is missing",
-        "operations.createCallLog.body.$if: is not known here; there are $html and $choose",
+        "operations.createCallLog.body.$if: is not known here; there are $html, $text, $number and $choose",
         "operations.createCallLog.body.a.then: is not known here",
         "operations.createCallLog.body.a.from: must be an object",
         "operations.createCallLog.body.a.$choose: must be a text",
@@ -762,7 +763,7 @@ GUIDE = (Path(__file__).parent.parent / "docs" / "declarative-adapters.md").read
 
 
 def test_the_guides_example_is_in_order(tmp_path):
-    manifest, definition, password = re.findall(r"^```json\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    manifest, definition, password, two_requests = re.findall(r"^```json\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     folder = tmp_path / "orchard"
     folder.mkdir()
     (folder / "definition.json").write_text(definition)
@@ -770,6 +771,7 @@ def test_the_guides_example_is_in_order(tmp_path):
     assert mistakes_in(folder, parsed) == []
     assert problems(parsed, folder=folder, adapter=for_definition(folder)) == []
     assert Definition.parse(password).signs_in_with_form
+    assert Definition.parse(two_requests).signs_in_with_form
 
 
 def test_the_guide_names_every_operation_variable_and_key():
@@ -783,6 +785,13 @@ def test_the_guide_names_every_operation_variable_and_key():
         *schema.CHOICE_KEYS,
     }
     names |= {name for own in schema.VARIABLES.values() for name in own}
+    names |= {node.key for node in (Html, Text, Number, Choose)} | {
+        "multiply",
+        "divide",
+        "add",
+        "decimals",
+        *schema.UNITS,
+    }
     names |= {key for mapping in schema.MAPPINGS.values() for key in mapping}
     names |= {key.rpartition(".")[2] for key in schema.MOVED} | set(schema.PAGINATION_TYPES)
     assert sorted(names - code) == []

@@ -72,8 +72,9 @@ from adapters.proxy.profile import (
     profile_of,
     welcome_of,
 )
-from adapters.proxy.reading import moment, name_at, number, optional, place, table, text, written_text
+from adapters.proxy.reading import moment, name_at, optional, place, seconds, table, text, written_text
 from adapters.proxy.refusals import CHOICE
+from adapters.proxy.schema import SIGN_IN
 from adapters.proxy.sending import Sender
 
 T = TypeVar("T")
@@ -140,18 +141,17 @@ class DeclarativeAdapter(CrmAdapter):
         """The key that was typed, or the one the CRM gives for what was typed."""
         key = str(form.fields.get("apiKey") or "").strip()
         credentials = Credentials(access_token=key, hostname=plain_host(form.hostname))
-        operation = self._operation("getUserInfo")
+        mapping = self._operation("getUserInfo").mapping
         if not self.definition.signs_in_with_form:
             if not key:
                 raise CredentialsRejected("Please enter an API key.")
             return credentials
-        if blank := blank_fields(self.manifest, operation, form.fields):
+        requests = [self._operations[name] for name in SIGN_IN if name in self._operations]
+        if blank := blank_fields(self.manifest, requests, form.fields):
             raise RequestRejected(f"Please fill in: {', '.join(blank)}.")
-        answer, url = self._user_info(self._sender_for(credentials), dict(form.fields))
-        if path := operation.mapping.get("overridingApiKeyPath"):
-            credentials = replace(credentials, access_token=_key_at(answer, path))
-        profile = profile_of(answer, operation.mapping, url=url)
-        return replace(credentials, extra=kept_profile(profile, welcome_of(answer, operation.mapping)))
+        credentials, answer, url = self._user_info(credentials, dict(form.fields))
+        profile = profile_of(answer, mapping, url=url)
+        return replace(credentials, extra=kept_profile(profile, welcome_of(answer, mapping)))
 
     @classmethod
     def adopt(cls, former: FormerLogin, *, manifest: Manifest, allowed: Sequence[str]) -> AdoptedLogin:
@@ -165,16 +165,33 @@ class DeclarativeAdapter(CrmAdapter):
         return profile_kept_in(self.credentials) or self.refresh_user()
 
     def refresh_user(self) -> UserProfile:
-        answer, url = self._user_info(self._sender, {})
+        _, answer, url = self._user_info(self.credentials, {})
         mapping = self._operation("getUserInfo").mapping
         self._welcome = welcome_of(answer, mapping)
         return profile_of(answer, mapping, url=url)
 
-    def _user_info(self, sender: Sender, fields: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    def _user_info(self, credentials: Credentials, fields: dict[str, Any]) -> tuple[Credentials, dict[str, Any], str]:
+        """Signs in: the credentials, with the key that the CRM gave; the answer, and the address it came from.
+
+        Where the definition has ``signIn``, its answer is known to the second request as ``signIn``.
+        """
         hostname = host_of(self.context)
         own = variables.known(hostname=hostname, userEmail=fields.get("userEmail"), additionalInfo=fields)
-        reply = sender.send(self._operation("getUserInfo"), own)
-        return {**own, "platform": self.manifest.name, "body": reply.body}, reply.url
+        if "signIn" in self._operations:
+            credentials, answer, _ = self._signed_in("signIn", credentials, own)
+            own["signIn"] = answer["body"]
+        return self._signed_in("getUserInfo", credentials, own)
+
+    def _signed_in(
+        self, name: str, credentials: Credentials, own: dict[str, Any]
+    ) -> tuple[Credentials, dict[str, Any], str]:
+        """Sends one request of the sign-in, with the key known so far."""
+        operation = self._operation(name)
+        reply = self._sender_for(credentials).send(operation, own)
+        answer = {**own, "platform": self.manifest.name, "body": reply.body}
+        if path := operation.mapping.get("overridingApiKeyPath"):
+            credentials = replace(credentials, access_token=_key_at(answer, path))
+        return credentials, answer, reply.url
 
     def connected_notice(self) -> Notice:
         welcome = self._welcome or self.credentials.extra.get("welcome")
@@ -252,7 +269,7 @@ class DeclarativeAdapter(CrmAdapter):
             note=text(answer, note_path) if is_apart else None,
             contact_name=optional(lambda: name_at(answer, mapping, key="contactNamePath"), ""),
             started_at=_at(mapping, "startTimePath", partial(moment, answer)),
-            duration=_at(mapping, "durationPath", partial(number, answer)),
+            duration=_at(mapping, "durationPath", partial(seconds, answer, unit=mapping.get("durationUnit"))),
             dispositions={field: _choice(answer, path) for field, path in mapping.get("dispositions", {}).items()},
             raw=body,
         )

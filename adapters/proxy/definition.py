@@ -22,7 +22,7 @@ from adapters.proxy.node_parser import (
 )
 from adapters.proxy.refusals import MEANINGS, Refusals
 from adapters.proxy.response_parser import parse_mapping
-from adapters.proxy.template import Choose, Html, Template, UrlTemplate
+from adapters.proxy.template import Choose, Html, Number, Template, Text, UrlTemplate, path_fault
 
 #: Characters of a file.
 _MOST_TEXT = 500_000
@@ -64,6 +64,8 @@ class Pagination:
     first: int = 1
     next_path: str = ""
     most_pages: int = 5
+    #: Whether ``param`` and ``size_param`` are paths into the JSON body instead of names in the query.
+    in_body: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ class Operation:
     method: str
     url: UrlTemplate
     headers: Mapping[str, Template] = field(default_factory=dict)
-    query: Mapping[str, Template] = field(default_factory=dict)
+    #: Templates, or ``Text``, ``Number`` and ``Choose`` nodes.
+    query: Mapping[str, Any] = field(default_factory=dict)
     #: Templates within plain JSON; None: no body is sent.
     body: Any = None
     auth: AuthRule | None = None
@@ -110,7 +113,7 @@ class Definition:
     log_format: LogFormat
     auth: AuthRule
     headers: Mapping[str, Template]
-    query: Mapping[str, Template]
+    query: Mapping[str, Any]
     #: Where an answer says that it is a refusal, and why.
     refusals: Refusals
     operations: Mapping[str, Operation]
@@ -118,8 +121,8 @@ class Definition:
     @property
     def signs_in_with_form(self) -> bool:
         """Whether reading the user needs what was typed at sign-in, so that it can be done only then."""
-        user_info = self.operations["getUserInfo"]
-        return user_info.uses("additionalInfo") or "overridingApiKeyPath" in user_info.mapping
+        requests = [self.operations[name] for name in schema.SIGN_IN if name in self.operations]
+        return any(one.uses("additionalInfo") or "overridingApiKeyPath" in one.mapping for one in requests)
 
     def shared_templates(self) -> Iterator[tuple[str, Template]]:
         """The templates that every request uses, with their places."""
@@ -252,6 +255,10 @@ def _operation(name: str, value: Any, mistakes: Mistakes) -> Operation:
         mistakes.add(f"{path}.body", "is not sent with GET")
     if "url" not in entry:
         mistakes.add(f"{path}.url", "is missing")
+    body = _body(entry.get("body"), f"{path}.body", mistakes)
+    pagination = _pagination(entry["pagination"], f"{path}.pagination", mistakes) if "pagination" in entry else None
+    if pagination and pagination.in_body and (method == "GET" or not isinstance(body, dict)):
+        mistakes.add(f"{path}.pagination.in", "needs a body that is an object, and another method than GET")
     if "forEach" in entry and entry["forEach"] != "phoneFormats":
         mistakes.add(f"{path}.forEach", "must be 'phoneFormats'")
     return Operation(
@@ -260,24 +267,24 @@ def _operation(name: str, value: Any, mistakes: Mistakes) -> Operation:
         url=parse_url(mistakes.text(entry, "url", path), f"{path}.url", mistakes),
         headers=header_map(entry, "headers", path, mistakes),
         query=query_map(entry, "query", path, mistakes),
-        body=_body(entry.get("body"), f"{path}.body", mistakes),
+        body=body,
         auth=_auth(entry["auth"], f"{path}.auth", mistakes) if "auth" in entry else None,
         mapping=parse_mapping(name, entry, path, mistakes),
         for_each_format="forEach" in entry,
-        pagination=_pagination(entry["pagination"], f"{path}.pagination", mistakes) if "pagination" in entry else None,
+        pagination=pagination,
     )
 
 
 def _body(value: Any, path: str, mistakes: Mistakes) -> Any:
     body = None if value is None else parse_body(value, path, mistakes)
-    is_text = isinstance(body, Template) and not body.is_single
+    is_text = (isinstance(body, Template) and not body.is_single) or isinstance(body, Html | Text | Number)
     if is_text or isinstance(body, bool | int | float):
         mistakes.add(path, "must be an object or a list: it is sent as JSON")
     return body
 
 
 def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
-    keys = ("type", "param", "sizeParam", "size", "first", "nextPath", "maxPages")
+    keys = ("type", "in", "param", "sizeParam", "size", "first", "nextPath", "maxPages")
     entry = mistakes.object(value, path, keys)
     kind = mistakes.one_of(entry, "type", path, schema.PAGINATION_TYPES, "page")
     pagination = Pagination(
@@ -288,7 +295,13 @@ def _pagination(value: Any, path: str, mistakes: Mistakes) -> Pagination:
         first=mistakes.whole(entry, "first", path, 0 if kind == "offset" else 1, least=0, most=1),
         next_path=mistakes.answer_path(entry, "nextPath", path, schema.ANSWER_ROOTS),
         most_pages=mistakes.whole(entry, "maxPages", path, 5, least=1, most=_MOST_PAGES),
+        in_body=mistakes.one_of(entry, "in", path, ("query", "body"), "query") == "body",
     )
+    for key in ("param", "sizeParam") if pagination.in_body else ():
+        if fault := path_fault(str(entry.get(key) or "x")):
+            mistakes.add(f"{path}.{key}", fault)
+    if pagination.in_body and kind == "link":
+        mistakes.add(f"{path}.in", "has no meaning for pagination by link")
     if "type" not in entry:
         mistakes.add(f"{path}.type", "is missing")
     needed = {"page": ("param", "size"), "offset": ("param", "size"), "cursor": ("param", "nextPath"), "link": ()}
@@ -303,10 +316,8 @@ def _templates_in(node: Any, place: str) -> Iterator[tuple[str, Template]]:
     match node:
         case Template():
             yield place, node
-        case Html(template=template):
-            yield f"{place}.$html", template
-        case Choose(template=template):
-            yield f"{place}.$choose", template
+        case Html() | Text() | Number() | Choose():
+            yield f"{place}.{node.key}", node.template
         case Mapping():
             for key, item in node.items():
                 yield from _templates_in(item, f"{place}.{key}")
@@ -334,6 +345,8 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
         for place, path in operation.variables() if definition.log_format is LogFormat.CUSTOM else ():
             if path == "composedLogDetails" and name in schema.COMPOSED:
                 mistakes.add(place, "there is no composedLogDetails without meta.logFormat")
+        if name == "updateMessageLog":
+            _check_appending(operation, mistakes)
         if len(list(operation.variables())) > _MOST_PLACEHOLDERS:
             mistakes.add(where, f"has more than {_MOST_PLACEHOLDERS} placeholders")
         if name in schema.NEEDS and schema.NEEDS[name][0] not in definition.operations:
@@ -341,9 +354,52 @@ def _check_together(definition: Definition, mistakes: Mistakes) -> None:
             mistakes.add(where, f"needs operations.{other}: {why}")
         if operation.for_each_format != operation.uses("phoneFormat"):
             mistakes.add(where, '"forEach": "phoneFormats" and {{phoneFormat}} belong together')
+    _check_sign_in(definition, mistakes)
     update = definition.operations.get("updateMessageLog")
     if update and update.uses("composedLogDetails") and "getMessageLog" not in definition.operations:
         mistakes.add("operations.updateMessageLog", "needs operations.getMessageLog to compose on what stands there")
+
+
+def _check_appending(operation: Operation, mistakes: Mistakes) -> None:
+    """A PUT or PATCH of the new messages' text alone would replace what stands in the log."""
+    if operation.method not in ("PUT", "PATCH") or operation.uses("composedLogDetails"):
+        return
+    for place, path in operation.variables():
+        root, *rest = path.split(".")
+        if (root == "message" and rest in ([], ["subject"])) or (root == "messages" and rest[1:] in ([], ["subject"])):
+            mistakes.add(
+                place,
+                f"'{path}' would take the place of what stands in the log, unread: "
+                "write '{{composedLogDetails}}', which holds that and the new messages",
+            )
+
+
+def _check_sign_in(definition: Definition, mistakes: Mistakes) -> None:
+    """What was answered to the first request may be used by the second, but no key of it be kept in the open."""
+    first, user_info = definition.operations.get("signIn"), definition.operations.get("getUserInfo")
+    if user_info is None:
+        return
+    at = "operations.getUserInfo"
+    paths = [(f"{at}.responseMapping.{place}", path) for place, path in _paths_in(user_info.mapping)]
+    for place, path in (*user_info.variables(), *paths):
+        if path.split(".")[0] == "signIn" and first is None:
+            mistakes.add(place, "there is no operations.signIn whose answer could be read")
+    if first is None:
+        return
+    key = str(first.mapping.get("overridingApiKeyPath", "")).removeprefix("body.")
+    for name, path in user_info.mapping.get("platformAdditionalInfoPaths", {}).items():
+        if path == "signIn" or (key and path == f"signIn.{key}"):
+            mistakes.add(f"{at}.responseMapping.platformAdditionalInfoPaths.{name}", "would keep the key in the open")
+
+
+def _paths_in(mapping: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{name}", path) for name, path in value.items() if isinstance(path, str))
+        elif isinstance(value, list):
+            yield from ((key, path) for path in value if isinstance(path, str))
+        elif isinstance(value, str):
+            yield key, value
 
 
 def _check_variables(template: Template, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:

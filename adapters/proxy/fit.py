@@ -8,7 +8,8 @@ from typing import Any
 
 from adapters.contract import Manifest
 from adapters.contract.outbound_guard import refusal
-from adapters.proxy.definition import Definition
+from adapters.proxy.definition import Definition, Operation
+from adapters.proxy.schema import SIGN_IN
 
 _WIDE_PATTERN = re.compile(r"\*\.?[^.]*")
 _HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9_.\[\]:-]+", re.ASCII | re.IGNORECASE)
@@ -71,8 +72,13 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
 
 def _reaches_many_hosts(definition: Definition, manifest: Manifest) -> bool:
     """Whether the user's host decides where users are read."""
-    host = definition.operations["getUserInfo"].url.host
-    return "{hostname}" in manifest.server.base_url if host is None else bool(host.paths)
+    hosts = [one.url.host for one in _sign_in(definition)]
+    return any("{hostname}" in manifest.server.base_url if host is None else bool(host.paths) for host in hosts)
+
+
+def _sign_in(definition: Definition) -> list[Operation]:
+    """The requests that are sent when somebody signs in."""
+    return [definition.operations[name] for name in SIGN_IN if name in definition.operations]
 
 
 def _address(key: str, url: str, hosts: tuple[str, ...]) -> Iterator[str]:
@@ -111,8 +117,8 @@ def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
         at = "manifest.json: client.auth.apiKey.page.content"
         if not definition.signs_in_with_form and "apiKey" not in sign_in:
             yield f"{at}: has no field 'apiKey', so nobody could enter a key"
-        mapping = definition.operations["getUserInfo"].mapping
-        if definition.signs_in_with_form and "apiKey" not in sign_in and "overridingApiKeyPath" not in mapping:
+        gives_key = any("overridingApiKeyPath" in one.mapping for one in _sign_in(definition))
+        if definition.signs_in_with_form and "apiKey" not in sign_in and not gives_key:
             yield (
                 "operations.getUserInfo.responseMapping.overridingApiKeyPath: "
                 "is missing: the sign-in form has no 'apiKey', so there would be no key"
@@ -132,14 +138,14 @@ def _forms(definition: Definition, manifest: Manifest) -> Iterator[str]:
 
 
 def _read_at_sign_in(definition: Definition) -> Iterator[tuple[str, str]]:
-    user_info = definition.operations["getUserInfo"]
-    yield from user_info.variables()
-    for key, value in user_info.mapping.items():
-        place = f"operations.getUserInfo.responseMapping.{key}"
-        if isinstance(value, dict):
-            yield from ((f"{place}.{name}", path) for name, path in value.items())
-        else:
-            yield from ((place, path) for path in (value if isinstance(value, list) else [value]))
+    for operation in _sign_in(definition):
+        yield from operation.variables()
+        for key, value in operation.mapping.items():
+            place = f"operations.{operation.name}.responseMapping.{key}"
+            if isinstance(value, dict):
+                yield from ((f"{place}.{name}", path) for name, path in value.items())
+            else:
+                yield from ((place, path) for path in (value if isinstance(value, list) else [value]))
 
 
 def _form_fields(definition: Definition) -> Iterator[tuple[str, str]]:

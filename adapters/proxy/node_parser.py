@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from adapters.proxy.mistakes import Mistakes, is_unicode
-from adapters.proxy.template import Choose, Html, Template, TemplateError, UrlTemplate
+from adapters.proxy.template import Choose, Html, Number, Template, TemplateError, Text, UrlTemplate, number_of
 
 MOST_DEPTH = 30
 _EMPTY = Template(("",))
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?([^/]*)(.*)", re.DOTALL)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_MOST_DECIMALS = 6
 _HOST = re.compile(r"[A-Za-z0-9.:-]*", re.ASCII)
 
 
@@ -81,8 +83,8 @@ def header_map(entry: Mapping[str, Any], key: str, path: str, mistakes: Mistakes
     return found
 
 
-def query_map(entry: Mapping[str, Any], key: str, path: str, mistakes: Mistakes) -> dict[str, Template]:
-    """Values are templates; a number or a switch stands for its text."""
+def query_map(entry: Mapping[str, Any], key: str, path: str, mistakes: Mistakes) -> dict[str, Any]:
+    """Values are templates or objects with ``$number`` and the like; a number or a switch stands for its text."""
     place = f"{path}.{key}"
     found = {}
     for name, value in mistakes.any_object(entry.get(key, {}), place).items():
@@ -92,12 +94,15 @@ def query_map(entry: Mapping[str, Any], key: str, path: str, mistakes: Mistakes)
             value = str(value)
         if not name or not is_unicode(name):
             mistakes.add(f"{place}.{name}", "is no name of a parameter")
-        found[name] = parse_template(value, f"{place}.{name}", mistakes)
+        if isinstance(value, dict) and {"$number", "$text", "$choose"} & set(value):
+            found[name] = parse_body(value, f"{place}.{name}", mistakes)
+        else:
+            found[name] = parse_template(value, f"{place}.{name}", mistakes)
     return found
 
 
 def parse_body(value: Any, path: str, mistakes: Mistakes) -> Any:
-    """JSON with templates in place of its texts; ``$html`` and ``$choose`` objects become what they stand for."""
+    """JSON with templates in place of its texts; objects with ``$html`` and the like become what they stand for."""
     if isinstance(value, str):
         return parse_template(value, path, mistakes)
     if isinstance(value, list):
@@ -107,12 +112,33 @@ def parse_body(value: Any, path: str, mistakes: Mistakes) -> Any:
     if "$html" in value:
         entry = mistakes.object(value, path, ("$html",))
         return Html(parse_template(entry["$html"], f"{path}.$html", mistakes))
+    if "$text" in value:
+        entry = mistakes.object(value, path, ("$text",))
+        return Text(parse_template(entry["$text"], f"{path}.$text", mistakes))
+    if "$number" in value:
+        return _number(value, path, mistakes)
     if "$choose" in value:
         return _choose(value, path, mistakes)
     for key in value:
         if key.startswith("$") or not is_unicode(key):
-            mistakes.add(f"{path}.{key}", "is not known here; there are $html and $choose")
+            mistakes.add(f"{path}.{key}", "is not known here; there are $html, $text, $number and $choose")
     return {key: parse_body(item, f"{path}.{key}", mistakes) for key, item in value.items()}
+
+
+def _number(value: Mapping[str, Any], path: str, mistakes: Mistakes) -> Number:
+    entry = mistakes.object(value, path, ("$number", "multiply", "divide", "add", "decimals"))
+    template = parse_template(entry["$number"], f"{path}.$number", mistakes)
+    if template.paths and not template.is_single:
+        mistakes.add(f"{path}.$number", "must be one placeholder and nothing beside it")
+    factors = {}
+    for key, usual in (("multiply", 1), ("divide", 1), ("add", 0)):
+        given = entry.get(key, usual)
+        found = number_of(given) if isinstance(given, int | float) and abs(given) < 10**12 else None
+        if found is None or (key != "add" and not found):
+            mistakes.add(f"{path}.{key}", "must be a number" if key == "add" else "must be a number, not 0")
+        factors[key] = found or Fraction(usual)
+    decimals = mistakes.whole(entry, "decimals", path, 0, least=0, most=_MOST_DECIMALS)
+    return Number(template, **factors, decimals=decimals)
 
 
 def _choose(value: Mapping[str, Any], path: str, mistakes: Mistakes) -> Any:

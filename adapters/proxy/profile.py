@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,9 +25,9 @@ def host_of(context: AdapterContext) -> str:
     return plain_host(context.credentials.hostname or context.user.hostname)
 
 
-def blank_fields(manifest: Manifest, operation: Operation, given: Mapping[str, Any]) -> list[str]:
-    """Titles of the required fields of the sign-in form that the operation sends and that hold nothing."""
-    sent = {path.removeprefix("additionalInfo.") for _, path in operation.variables()}
+def blank_fields(manifest: Manifest, requests: Iterable[Operation], given: Mapping[str, Any]) -> list[str]:
+    """Titles of the required fields of the sign-in form that its requests send and that hold nothing."""
+    sent = {path.removeprefix("additionalInfo.") for one in requests for _, path in one.variables()}
     rows = dig(manifest.client, "auth.apiKey.page.content", list, [])
     return [
         str(row.get("title") or row["const"])

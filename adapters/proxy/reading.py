@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from adapters.contract import UnexpectedResponse, dig, require, rows
+from adapters.proxy.schema import UNITS
+from adapters.proxy.template import number_of
 
 T = TypeVar("T")
 
@@ -78,6 +80,14 @@ def number(payload: Any, path: str) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value, re.ASCII):
         return int(value)
     return round(require(payload, place(path), float))
+
+
+def seconds(payload: Any, path: str, *, unit: str | None = None) -> int | None:
+    """A duration as whole seconds; ``unit``: what the answer counts in, one of ``schema.UNITS``, default seconds."""
+    if unit in (None, "seconds"):
+        return number(payload, path)
+    found = number_of(dig(payload, place(path), object, None))
+    return None if found is None else round(float(found) / UNITS[unit])
 
 
 def moment(payload: Any, path: str) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 from adapters.proxy import schema
 from adapters.proxy.mistakes import Mistakes
 
+_ROOTS = {"signIn": schema.SIGN_IN_ROOTS, "getUserInfo": schema.USER_INFO_ROOTS}
 _ELEMENT = None  # paths start at a list's element
 
 
@@ -20,7 +21,7 @@ def parse_mapping(name: str, entry: Mapping[str, Any], path: str, mistakes: Mist
     for key in schema.REQUIRED_MAPPINGS.get(name, ()) if isinstance(given, dict) else ():
         if not mapping.get(key):
             mistakes.add(f"{place}.{key}", "is missing")
-    roots = schema.SIGN_IN_ROOTS if name == "getUserInfo" else schema.ANSWER_ROOTS
+    roots = _ROOTS.get(name, schema.ANSWER_ROOTS)
     found = {}
     for key, value in mapping.items():
         if value in ("", None):  # an empty path counts as not given
@@ -57,6 +58,10 @@ def _read(kind: str, value: Any, path: str, roots: frozenset[str] | None, mistak
         case schema.CHOICES:
             fields = mistakes.any_object(value, path)
             return {key: _keys(item, f"{path}.{key}", schema.CHOICE_KEYS, mistakes) for key, item in fields.items()}
+        case schema.UNIT:
+            if value not in schema.UNITS:
+                mistakes.add(path, f"must be one of {', '.join(schema.UNITS)}")
+            return value
         case schema.SWITCH:
             if not isinstance(value, bool):
                 mistakes.add(path, "must be true or false")

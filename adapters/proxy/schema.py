@@ -8,12 +8,18 @@ from typing import Any
 #: Kinds of a response mapping's values.
 PATH, PATHS, PATH_MAP, TEXT, ITEM, CHOICES = "path", "paths", "path map", "text", "item", "choices"
 SWITCH = "switch"
+#: One of ``UNITS``.
+UNIT = "unit"
+#: Unit of a duration -> how many of them make a second.
+UNITS = {"seconds": 1, "milliseconds": 1000, "minutes": 1 / 60}
 #: Paths that may lead through every element of a list.
 STARRED = "starred paths"
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LOG_FORMATS = ("text/plain", "text/html", "text/markdown", "custom")
 PAGINATION_TYPES = ("page", "offset", "cursor", "link")
+#: The requests of a sign-in, in the order in which they are sent.
+SIGN_IN = ("signIn", "getUserInfo")
 #: Operations whose answer may come in pages.
 PAGED = ("findContact", "findContactWithName", "getUserList")
 #: Operations that change nothing, so that their POST may be repeated.
@@ -107,7 +113,8 @@ _MARKER = {"marker", "contactInfo", "subject", "startTime", "assigneeId", "owner
 
 #: Operation -> the names its templates may begin with, besides the common ones.
 VARIABLES: Mapping[str, frozenset[str]] = {
-    "getUserInfo": frozenset({"hostname", "userEmail", "additionalInfo"}),
+    "signIn": frozenset({"hostname", "userEmail", "additionalInfo"}),
+    "getUserInfo": frozenset({"hostname", "userEmail", "additionalInfo", "signIn"}),
     "findContact": frozenset({*_PHONE, "phoneFormat"}),
     "findContactWithName": frozenset({"name"}),
     "createContact": frozenset(
@@ -193,7 +200,7 @@ MEMBERS: Mapping[str, Members | None] = {
     "user": _members(*USER_VARIABLES[:-1], platformAdditionalInfo=None),
     **dict.fromkeys(
         (
-            *("additionalInfo", "additionalSubmission", "callLog", "correspondents", "dispositions"),
+            *("additionalInfo", "signIn", "additionalSubmission", "callLog", "correspondents", "dispositions"),
             *("existingCallLogDetails", "legs", "secrets", *_RING_SENSE, "aiNote", "transcript"),
         )
     ),
@@ -202,6 +209,8 @@ MEMBERS: Mapping[str, Members | None] = {
 #: Names that the paths of an answer may begin with; ``$`` is the object that holds them.
 ANSWER_ROOTS = frozenset({"body"})
 SIGN_IN_ROOTS = ANSWER_ROOTS | {"additionalInfo", "hostname", "platform"}
+#: The same for the second request of a sign-in, which may read the answer to the first.
+USER_INFO_ROOTS = SIGN_IN_ROOTS | {"signIn"}
 
 ITEM_KEYS: Mapping[str, str] = {
     "idPath": PATH,
@@ -225,6 +234,7 @@ _MARKED: Mapping[str, str] = {"listPath": PATH, "idPath": PATH, "markerPath": PA
 
 #: Operation -> key of its ``responseMapping`` -> kind of the value.
 MAPPINGS: Mapping[str, Mapping[str, str]] = {
+    "signIn": {"overridingApiKeyPath": PATH},
     "getUserInfo": {
         "idPath": PATH,
         "namePath": PATHS,
@@ -248,6 +258,7 @@ MAPPINGS: Mapping[str, Mapping[str, str]] = {
         "contactNamePath": PATHS,
         "startTimePath": PATH,
         "durationPath": PATH,
+        "durationUnit": UNIT,
         "dispositions": PATH_MAP,
         "decodeEntities": SWITCH,
     },

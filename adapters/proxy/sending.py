@@ -16,6 +16,8 @@ from adapters.proxy.template import MISSING, Renderer, header_value, text_of
 
 Values = Mapping[str, Any]
 
+#: What stands where a cursor would, on the last page.
+_NO_CURSOR: tuple[object, ...] = (None, "", False, [], {})
 _NEXT_LINK = re.compile(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", re.IGNORECASE)
 
 
@@ -37,16 +39,21 @@ class Sender:
         self._prepared_auth = prepared_auth
 
     def send(self, operation: Operation, own: Values, *, page: Values | None = None, url: str = "") -> Reply:
-        """One exchange. ``page``: parameters beside the definition's. ``url``: instead of the definition's.
+        """One exchange. ``page``: what asks for a page, in the query or the body. ``url``: instead of the definition's.
 
         Raises ``UnexpectedResponse`` for an answer that is not JSON, and any other ``ConnectorError``.
         """
         renderer = Renderer({**own, **self._common})
         body = renderer.json(operation.body)
+        query = self._query(renderer, operation)
+        if operation.pagination and operation.pagination.in_body:
+            body = _with_members(body, page or {})
+        else:
+            query |= page or {}
         reply = self._http.send(
             operation.method,
             url or renderer.url(operation.url),
-            params=None if url else {**self._query(renderer, operation), **(page or {})},
+            params=None if url else query,
             headers=self._headers(renderer, operation),
             template=None if url else operation.url.path.shape(),
             read=operation.is_read,
@@ -92,16 +99,19 @@ class Sender:
         for name, template in (*self._definition.headers.items(), *operation.headers.items()):
             headers[name.lower()] = (name, renderer.header(template))
         rule = operation.auth or self._definition.auth
-        if credential := self._credential(renderer, rule):
+        may_lack = operation.name == "signIn" and operation.auth is None  # there may be no key yet
+        if credential := self._credential(renderer, rule, may_lack=may_lack):
             headers[rule.header.lower()] = (rule.header, credential)
         return {name: value for name, value in headers.values() if value is not None}
 
-    def _credential(self, renderer: Renderer, rule: AuthRule) -> str:
+    def _credential(self, renderer: Renderer, rule: AuthRule, *, may_lack: bool) -> str:
         if rule.credential is None:
             return self._prepared_auth
         try:
             text = renderer.required(rule.credential)
         except RequestRejected as error:
+            if may_lack:
+                return ""
             raise CredentialsRejected("The login is incomplete.", reason=error.reason) from None
         encoded = base64.b64encode(text.encode(errors="replace")).decode() if rule.in_base64 else text
         return header_value(f"{rule.scheme} {encoded}" if rule.scheme else encoded)
@@ -126,10 +136,19 @@ def _following(
     if pagination.type == "link":
         link = _next_link(pagination, reply)
         return ({}, link) if link else None
-    cursor = text_of(dig({"body": reply.body}, place(pagination.next_path), object, None))
-    if not cursor or cursor == str(page.get(pagination.param, "")):
+    cursor = dig({"body": reply.body}, place(pagination.next_path), object, None)
+    if cursor in _NO_CURSOR or text_of(cursor) == text_of(page.get(pagination.param)):
         return None
-    return {**page, pagination.param: cursor}, ""
+    return {**page, pagination.param: cursor if pagination.in_body else text_of(cursor)}, ""
+
+
+def _with_members(body: Any, members: Values) -> Any:
+    """The JSON body with a value at each dotted path; objects on the way are made where there are none."""
+    found = dict(body) if isinstance(body, dict) else {}
+    for path, value in members.items():
+        key, _, rest = path.partition(".")
+        found[key] = _with_members(found.get(key), {rest: value}) if rest else value
+    return found
 
 
 def _next_link(pagination: Pagination, reply: Reply) -> str:

@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from adapters.contract import RequestRejected, dig
@@ -23,6 +25,8 @@ _DOTTED = r".\1"
 _MOST_PARTS = 10
 #: Characters that all texts of one request may have together.
 _MOST_TEXT = 2_000_000
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}(Z|[+-][0-9:]{4,6})", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _HOST_VALUE = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
 
@@ -86,13 +90,38 @@ class Template:
 class Html:
     """A text whose values are escaped for HTML; the composed log body, which is HTML already, is not."""
 
+    key: ClassVar[str] = "$html"
     template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A value as text, whatever its type; one that is missing or null stays so."""
+
+    key: ClassVar[str] = "$text"
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in another unit: ``(value * multiply / divide) + add``, rounded to ``decimals``.
+
+    A time counts as the seconds since 1970. A value that is missing or null stays so.
+    """
+
+    key: ClassVar[str] = "$number"
+    template: Template
+    multiply: Fraction = Fraction(1)
+    divide: Fraction = Fraction(1)
+    add: Fraction = Fraction(0)
+    decimals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Choose:
     """A value looked up in a table by the text of another; ``otherwise`` where the table lacks it."""
 
+    key: ClassVar[str] = "$choose"
     template: Template
     table: Mapping[str, Any]
     otherwise: Any = MISSING
@@ -125,6 +154,16 @@ class Renderer:
         self._left -= len(value) if isinstance(value, str) else 0
         self._check_size()
         return value
+
+    def _number(self, node: Number) -> Any:
+        value = self.value(node.template)
+        if value is MISSING or value is None or value == "":
+            return MISSING if value == "" else value
+        found = number_of(value)
+        if found is None:
+            raise RequestRejected(reason=f"'{'.'.join(node.template.paths)}' is no number")
+        result = found * node.multiply / node.divide + node.add
+        return round(result) if node.decimals == 0 else float(round(result, node.decimals))
 
     def text(self, template: Template, escape: Callable[[str, str], str] = lambda text, path: text) -> str:
         """The text with every value in its place; missing and null ones are empty. ``escape(text, path)``."""
@@ -165,9 +204,9 @@ class Renderer:
             return None
         return header_value(_scalar(value))
 
-    def query(self, template: Template) -> str | list[str] | None:
+    def query(self, node: Template | Text | Number | Choose) -> str | list[str] | None:
         """The parameter's value, unescaped as the HTTP library wants it; None: left out. A list repeats the name."""
-        value = self.value(template)
+        value = self.json(node)
         if value is MISSING or value is None:
             return None
         return [_scalar(item) for item in value] if isinstance(value, list) else _scalar(value)
@@ -179,6 +218,11 @@ class Renderer:
                 return self.value(node)
             case Html(template=template):
                 return self.text(template, _html_value)
+            case Text(template=template):
+                value = self.value(template)
+                return value if value is MISSING or value is None else _scalar(value)
+            case Number():
+                return self._number(node)
             case Choose(template=template, table=table, otherwise=otherwise):
                 return table.get(self.text(template), otherwise)
             case dict():
@@ -188,6 +232,20 @@ class Renderer:
                 return [item for item in map(self.json, node) if item is not MISSING]
             case _:
                 return node
+
+
+def number_of(value: Any) -> Fraction | None:
+    """The number in a value, exactly; a time is its seconds since 1970. None where there is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Fraction(value) if isinstance(value, int) or value.is_integer() else Fraction(str(value))
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return Fraction(value.strip())
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            return Fraction(str(datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()))
+        except ValueError:
+            return None
+    return None
 
 
 def text_of(value: Any) -> str:
