@@ -44,8 +44,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "a call given up in doubt is logged again without a look": (
         "calls.py",
-        "position, in_doubt = next_position(log), log.may_be_there",
-        "position, in_doubt = next_position(log), False",
+        "position, in_doubt = next_position(log), log.may_be_there or Restoration.covers(log.updated_at)",
+        "position, in_doubt = next_position(log), Restoration.covers(log.updated_at)",
     ),
     "an edit in doubt is repeated before it is settled": (
         "calls.py",

@@ -284,6 +284,18 @@ def test_after_a_restore_nothing_that_went_out_is_sent_again(crm, user):  # noqa
     assert crm.records == ["s1", "s2", "s3"]
 
 
+def test_after_a_restore_a_call_that_was_refused_before_may_have_been_logged_since(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(RequestRejected())
+    with pytest.raises(RequestRejected):
+        log_call(user)
+    crm.on_create = lambda: None
+    crm.records.append("s1")  # logged after the back-up was made
+    call_command("after_restore")
+    assert log_call(user).log_id == "id-1"
+    assert crm.records == ["s1"]
+    assert CallLog.objects.get().state == LogState.LOGGED
+
+
 def test_after_a_restore_edits_wait_for_support_and_texts_are_looked_for(days, user, monkeypatch):  # noqa: F811
     log_messages(user=user, conversation=day("c", 1))
     log_messages(user=user, conversation=day("c", 1, 2))
@@ -454,6 +466,38 @@ def test_a_full_record_is_not_left_while_texts_of_a_colleague_may_stand_in_it(da
     written = "".join(days.values())
     assert [written.count(f"text {number}.") for number in (1, 2, 3)] == [1, 1, 1]
     assert "text 3." in days["c/2026-05-04 (2)"]
+
+
+def test_texts_in_doubt_go_before_earlier_ones_that_wait_for_what_is_found_of_them(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    original = Adapter.update_message_log
+
+    def lost(adapter, ref, change):
+        raise CrmUnavailable(maybe_applied=True)
+
+    def kept(number):
+        with monkeypatch.context() as faulty:
+            faulty.setattr(Adapter, "update_message_log", lost)
+            log_messages(user=user, conversation=day("c", number))
+        return Delivery.objects.get(position=number)
+
+    first = kept(2)
+    Delivery.objects.filter(pk=first.pk).update(state=State.PERSON, settles_at=None)  # refused when it was tried again
+    second = kept(3)
+    assert second.is_in_doubt
+    Delivery.objects.filter(pk=first.pk).update(state=State.WAITING)  # support sends it
+    days["c/2026-05-04"] += "x" * 40_000
+
+    def full(adapter, ref, change):
+        if len(change.append(days[ref.log_id], change.messages)) > 40_000:
+            raise BodyTooLong
+        return original(adapter, ref, change)
+
+    monkeypatch.setattr(Adapter, "update_message_log", full)
+    for minutes in (1, 30, 60):
+        send(after=60 * minutes)
+    assert not Delivery.objects.exists()
+    assert [days["c/2026-05-04 (2)"].count(f"text {number}.") for number in (2, 3)] == [1, 1]
 
 
 @pytest.mark.parametrize("most", [100_000, 40_000], ids=["as the manifest says", "less than anybody knew"])

@@ -122,8 +122,11 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
 
 
 def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Delivery:
-    """A row whose earlier attempt is over: refused by the CRM, given up, or deleted there since."""
-    position, in_doubt = next_position(log), log.may_be_there
+    """A row whose earlier attempt is over: refused by the CRM, given up, or deleted there since.
+
+    After a restored back-up that may have been so when it was made, and the call have been logged afterwards.
+    """
+    position, in_doubt = next_position(log), log.may_be_there or Restoration.covers(log.updated_at)
     CallLog.objects.filter(pk=log.pk).update(
         state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)
     )

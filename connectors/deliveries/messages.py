@@ -279,10 +279,8 @@ def _measure(adapter: CrmAdapter, delivery: Delivery, body: str) -> None:
 
 def _logged_before(row: ConversationLog, delivery: Delivery, conversation: Conversation) -> int | None:
     """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
-    if (
-        _is_restored(row, conversation.started_at)
-        or Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0).exists()
-    ):
+    others = Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0)
+    if _is_restored(row, conversation.started_at) or others.exists():
         return None
     return row.messages.filter(delivery_id=None, part=row.part).count()
 

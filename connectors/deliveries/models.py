@@ -84,8 +84,8 @@ class Delivery(models.Model):
     objects = DeliveryQuerySet.as_manager()
 
     #: Of the attempt under way, not stored: it may have reached the CRM; the doubt of earlier attempts that it does not
-    #: settle; what is written again after a look that found nothing; it goes on in a new record of its day; characters
-    #: of the body that was sent, and how many messages it holds.
+    #: settle; what is written again after a look that found nothing; whether it goes on in a new record of its day;
+    #: characters of the body that was sent, and how many messages it holds.
     has_begun = False
     doubt_before: datetime | None = None
     rewrites: LogMarker | None = None

@@ -90,15 +90,16 @@ def _in_turn(model: type[Delivery]) -> DeliveryQuerySet:
     """Deliveries before which no other of the same record has to be sent. Put together once: workers ask all the time.
 
     An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
-    settled. A log is written before the edits of it, in whatever order they were accepted. Texts that may have made
-    the day's record go before those of colleagues: only the login that they were tried with finds it.
+    settled. A log is written before the edits of it, in whatever order they were accepted. Texts in doubt go first:
+    others may wait for what is found of them, before they leave a record that is full. Those that may have made the
+    day's record go before those of colleagues, too: only the login that they were tried with finds it.
     """
     same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
     is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
     is_at_work = Q(lease_until__gte=Now()) | Q(settles_at__gt=Now())
     hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
     others = model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
-    goes_first = _may_have_made_the_day() & ~PreparedExists(others.filter(is_at_work))
+    goes_first = Q(kind=Kind.TEXTS, settles_at__isnull=False) & ~PreparedExists(others.filter(is_at_work))
     before = others.filter(is_earlier | is_at_work | hides_record)
     starts = Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN))
     return model.objects.filter(starts | goes_first | ~PreparedExists(before))
