@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,15 @@ from simulation.world import world
 class Rounds:
     """A thread of the server's own, which does a thing now and then, and starts anew after its process was killed."""
 
-    def __init__(self, expectation: Expectation, work: Callable[[], Any], *, rounds: int) -> None:
-        self.expected, self.work, self.rounds = expectation, work, rounds
+    def __init__(
+        self,
+        expectation: Expectation,
+        work: Callable[[], Any],
+        *,
+        rounds: int,
+        pauses: Sequence[float] = (1.0, 8.0, 40.0, 130.0),
+    ) -> None:
+        self.expected, self.work, self.rounds, self.pauses = expectation, work, rounds, pauses
 
     def __call__(self, actor: Actor) -> None:
         for _ in range(self.rounds):
@@ -39,9 +46,9 @@ class Rounds:
                 if not (isinstance(error, OperationalError) and world.failing_statements_left < failing):
                     self.expected.surprises.append(f"{actor.name}: {error!r}")
             finally:
-                crm.leave(actor.name)
+                crm.leave(actor)
                 world.end_work(actor)
-            world.sleep(world.rng.choice((1.0, 8.0, 40.0, 130.0)))
+            world.sleep(world.rng.choice(self.pauses))
 
 
 def send_due() -> None:
@@ -82,18 +89,24 @@ class Update:
 class BackUp:
     """The operator saves the database, and restores it some time later, as ``docs/deliveries.md`` tells."""
 
-    def __init__(self, expectation: Expectation) -> None:
-        self.expected = expectation
+    def __init__(
+        self,
+        expectation: Expectation,
+        *,
+        saves_after: Sequence[float] = (0.1, 0.5, 2.0, 10.0),
+        restores_after: Sequence[float] = (1.0, 5.0, 30.0, 200.0),
+    ) -> None:
+        self.expected, self.saves_after, self.restores_after = expectation, saves_after, restores_after
 
     def __call__(self, actor: Actor) -> None:
-        world.sleep(world.rng.choice((0.1, 0.5, 2.0, 10.0)))
+        world.sleep(world.rng.choice(self.saves_after))
         with transaction.atomic():
             world.switch("saves the database")
             actor.is_alone = True
             databases.save()
             saved = world.now
         actor.is_alone = False
-        world.sleep(world.rng.choice((1.0, 5.0, 30.0, 200.0)))
+        world.sleep(world.rng.choice(self.restores_after))
         with world.gate:
             world.end_processes(actor)
             while any(other.may_be_killed for other in world.actors if other is not actor):

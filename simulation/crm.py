@@ -15,6 +15,7 @@ from typing import Any
 from adapters.testcrm import server_store
 from adapters.testcrm.server_api import RINGCENTRAL_REDIRECT, Answer, OAuthClient, Request, answer, refusal
 from adapters.testcrm.server_store import Row, Store, Tokens, User
+from simulation.threads import Actor
 from simulation.world import world
 
 _UNTIL_NOTHING_IS_UNDER_WAY = 10.0  # seconds: the longest that a request waits for its answer
@@ -49,6 +50,15 @@ FAULTS: Mapping[str, bool] = {
     "login refused": True,
 }
 
+#: After these a login goes on, though its tokens could not be renewed: nothing was carried out, and nothing was said.
+_LEAVES_TOKENS = frozenset(
+    {
+        *("no connection", "lost before it was carried out", "limit with seconds", "limit with a date"),
+        *("limit without a time", "408 before", "423 locked", "500 before", "502 before", "503 with a time"),
+        "client refused",
+    }
+)
+
 
 @dataclass(kw_only=True)
 class Applied:
@@ -75,6 +85,8 @@ class Crm:
     """What the CRM holds, and how it misbehaves."""
 
     rate: float = 0.0
+    #: How likely a request, or an answer, takes its time.
+    slow_share: float = 0.0
     faults: tuple[str, ...] = ()
     outages: tuple[Outage, ...] = ()
     lags: bool = False
@@ -99,6 +111,8 @@ class Crm:
     has_ended_logins: bool = False
     _late: list[tuple[float, Request]] = field(default_factory=list)
     _made_at: dict[str, float] = field(default_factory=dict)
+    #: Whose process has been given new tokens, and may not have stored them yet: the former are worth nothing.
+    _renewing: set[Actor] = field(default_factory=set)
     #: Who has read a record, and may write it back.
     _open: set[tuple[str, str]] = field(default_factory=set)
 
@@ -106,24 +120,24 @@ class Crm:
 
     def heal(self) -> None:
         """From now on it is in good health, and takes any single text; what is under way arrives."""
-        self.rate, self.outages, self.stumbles = 0.0, (), False
+        self.rate, self.slow_share, self.outages, self.stumbles = 0.0, 0.0, (), False
         if self.too_long:
             self.too_long = (self.too_long[0], 40_000)
         world.now += _UNTIL_NOTHING_IS_UNDER_WAY + _LATEST + _LAG
         self.settle()
 
-    def settle(self) -> None:
+    def settle(self, *, everything: bool = False) -> None:
         """What is due by now takes effect."""
         if not self._late:
             return
-        due = [item for item in self._late if item[0] <= world.now]
-        self._late = [item for item in self._late if item[0] > world.now]
+        due = [item for item in self._late if everything or item[0] <= world.now]
+        self._late = [item for item in self._late if item not in due]
         for moment, request in sorted(due, key=lambda item: item[0]):
             self._carry_out(request, at=moment)
 
     def late(self, request: Request, ends: float) -> None:
         latest = _LATEST_BESIDE_LAG if self.lags else _LATEST
-        self._late.append((ends + world.rng.random() * latest, request))
+        self._late.append((ends + latest * max(world.rng.random(), world.rng.random()), request))
 
     def choose_fault(self, request: Request) -> str:
         """What goes wrong with a request; "": nothing."""
@@ -136,7 +150,8 @@ class Crm:
             self.delivered[fault] += 1
             if FAULTS[fault]:
                 self.judged.add(self._marker_of(request))
-            self.has_ended_logins |= fault == "login refused" or request.path == "/oauth/token"
+            spends_token = request.path == "/oauth/token" and fault not in _LEAVES_TOKENS
+            self.has_ended_logins |= fault == "login refused" or spends_token
         return fault
 
     def serve(self, request: Request) -> Answer:
@@ -203,7 +218,11 @@ class Crm:
             db.execute("DELETE FROM tokens WHERE user_id = ?", (user.id,))
 
     def move(self, name: str, company: str | None) -> None:
-        """The person of an OAuth login belongs to another company from now on; what they had there stays there."""
+        """The person of an OAuth login belongs to another company from now on; what they had there stays there.
+
+        So does what is under way, which takes effect before.
+        """
+        self.settle(everything=True)
         self.end_logins(name)
         user = self.user_named(name)
         tenant = company or user.id
@@ -217,9 +236,19 @@ class Crm:
         late = any(request.path.endswith(f"/{record}") for _, request in self._late)
         return not late and not any(opened == record for opened, _ in self._open)
 
-    def leave(self, actor: str) -> None:
-        """What ``actor`` has read is not written back any more."""
-        self._open = {item for item in self._open if item[1] != actor}
+    def leave(self, actor: Actor) -> None:
+        """What ``actor`` has read is not written back any more, nor are tokens stored, if its process was killed."""
+        self._open = {item for item in self._open if item[1] != actor.name}
+        self.has_ended_logins |= actor.is_killed and actor in self._renewing
+        self.has_stored(actor)
+
+    def renews(self, actor: Actor | None) -> None:
+        if actor is not None:
+            self._renewing.add(actor)
+
+    def has_stored(self, actor: Actor | None) -> None:
+        if actor is not None:
+            self._renewing.discard(actor)
 
     def records(self, tenant: str | None) -> list[Row]:
         """Oldest first."""

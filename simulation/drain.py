@@ -135,7 +135,8 @@ def _judge_states(expected: Expectation, healed: float) -> None:
             and (refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted)),
             State.LOGIN: crm.has_ended_logins or logged_out,
             State.WAITING: _waits_for_another(delivery),
-            State.GIVEN_UP: healed + _LONGEST - delivery.accepted_at.timestamp() > _MOST_AGE,
+            State.GIVEN_UP: delivery.last_error == support.GIVEN_UP
+            or healed + _LONGEST - delivery.accepted_at.timestamp() > _MOST_AGE,
         }.get(State(delivery.state), False)
         world.count(f"kept: {delivery.state}")
         parked = delivery.state in (State.PERSON, State.GIVEN_UP)

@@ -51,10 +51,10 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "skip_present=may_be_present",
         "skip_present=False",
     ),
-    "a text may belong to two requests": (
+    "texts in doubt are dropped when they come again": (
         f"{_DELIVERIES}messages.py",
-        "return tuple(message for message in messages if message.id not in holders or holders[message.id] in stuck)",
-        "return tuple(messages)",
+        "Delivery.objects.of(row).free().filter(_stuck(user), settles_at=None):",
+        "Delivery.objects.of(row).free().filter(_stuck(user)):",
     ),
     "a newer version replaces one that may be in the CRM": (
         f"{_DELIVERIES}calls.py",
@@ -108,8 +108,16 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a contact that another process makes is made": (
         f"{_SERVICES}contact_creations.py",
-        "age > lease_of(user.platform):",
-        "age > timedelta(0):",
+        """        if row.state != _State.CLAIMED or age > lease_of(user.platform):  # its process died in mid-write
+            again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
+            if again.update(state=_State.CLAIMED, result=None, changed_at=now):
+                ended = {_State.UNCERTAIN: row.changed_at, _State.CLAIMED: row.changed_at + lease_of(user.platform)}
+""",
+        """        if True:
+            again = ContactCreation.objects.filter(pk=row.pk, state=row.state, changed_at=row.changed_at)
+            if again.update(state=_State.CLAIMED, result=None, changed_at=now):
+                ended = {_State.UNCERTAIN: row.changed_at}
+""",
     ),
     "a contact found too early counts as not there": (
         f"{_SERVICES}contact_creations.py",

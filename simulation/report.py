@@ -24,6 +24,7 @@ _EVENTS = (
     "a release is installed",
     "a back-up is restored",
     "a body is too long for the CRM",
+    "an exchange is slow",
     "an adapter fails over an answer",
     "support sends",
     "support marks as logged",

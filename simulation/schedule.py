@@ -101,12 +101,15 @@ class Plan:
         world.failing_statements_left = rng.choice((0, 0, 0, 1))
         world.suspensions_left = rng.choice((0, 0, 1))
         self.rounds, self.is_token_old = 3, happens(0.1)
+        #: Seconds between two rounds of a worker.
+        self.pauses: tuple[float, ...] = (1.0, 8.0, 40.0, 130.0)
         self.windows: tuple[int, ...] = (1, 2, 2, 3)
         if happens(0.25):
             world.allow_long_leaps()
         habits = {habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if happens(share)}
         self.habits = habits
-        self.habit_share = 0.01
+        self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
+        self.habit_share, self.most_edits = 0.01, 2
         #: How likely a window contains a login, a logout or a move to another company.
         self.session_changes = 0.2
         self.is_long = crm.too_long is not None or happens(0.03)
@@ -122,6 +125,7 @@ class Plan:
             names += rng.sample([name for name, is_verdict in FAULTS.items() if is_verdict], rng.randint(1, 2))
         crm.faults = tuple(names)
         crm.lags = happens(0.3)
+        crm.slow_share = 0.1 if happens(0.2) else 0.0
         crm.can_be_asked = not happens(0.1)
         crm.has_dispositions = not happens(0.1)
         crm.has_second_step = happens(0.15)
@@ -144,12 +148,12 @@ class Plan:
             for number in range(rng.choice(self.windows))
         ]
         for number in range(rng.choice((1, 1, 2))):
-            work = Rounds(expected, actors.send_due, rounds=rng.randint(1, self.rounds))
+            work = Rounds(expected, actors.send_due, rounds=rng.randint(1, self.rounds), pauses=self.pauses)
             running.append(Actor(f"worker {number + 1}", world.new_process("worker"), work))
         others: Sequence[tuple[str, float, Callable[[Expectation], Callable[[Actor], None]]]] = (
             ("support", 0.15, actors.support),
             ("operator", 0.12, Update),
-            ("back-up", 0.12, BackUp),
+            ("back-up", 0.12, self.back_up),
         )
         for name, share, make in others:
             if self.theme == name or happens(share):
@@ -170,7 +174,7 @@ class Plan:
 
     def _calls(self) -> list[Request]:
         requests = [self._request("log", subject="call-1", text=_word("first"), is_long=self._is_long())]
-        for _ in range(world.rng.randint(0, 2)):
+        for _ in range(world.rng.randint(0, self.most_edits)):
             kind = world.rng.choice(("edit", "edit", "dispose"))
             requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
         if self.theme in ("old", "support", "back-up") and happens(0.7):
@@ -185,7 +189,8 @@ class Plan:
         return requests
 
     def _contacts(self) -> list[Request]:
-        return [self._request("contact", subject="Nia Quist", text="+16505557000")]
+        asked = [self._request("contact", subject="Nia Quist", text="+16505557000")]
+        return asked * world.rng.choice((1, 1, 2))
 
     def _settings(self) -> list[Request]:
         person = self.people[0]

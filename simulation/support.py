@@ -18,10 +18,13 @@ from simulation.people import tenant_of
 from simulation.windows import text_of
 from simulation.world import world
 
+#: Error of what support has given up.
+GIVEN_UP = "given up"
+
 
 def waiting() -> list[Delivery]:
     """What waits for a decision, in the order in which it was accepted."""
-    found = Delivery.objects.filter(state__in=(State.PERSON, State.GIVEN_UP)).exclude(last_error="given up")
+    found = Delivery.objects.filter(state__in=(State.PERSON, State.GIVEN_UP)).exclude(last_error=GIVEN_UP)
     return list(found.select_related("user", "call_log", "conversation").order_by("accepted_at", "position"))
 
 
@@ -63,9 +66,11 @@ def decide(delivery: Delivery, expected: Expectation) -> None:
 
 
 def _records(delivery: Delivery) -> list[dict[str, Any]]:
-    """Of this call or day, oldest first."""
+    """Of this call or day, in the company that it belongs to, oldest first."""
     marker = delivery.conversation.marker if delivery.conversation else delivery.subject
-    return [row for row in crm.records(None) if row["external_id"] == marker]
+    owner = delivery.record.owner if delivery.record else ""
+    company = owner.removeprefix("account::") if owner.startswith("account::") else delivery.user.crm_user_id
+    return [row for row in crm.records(company) if row["external_id"] == marker]
 
 
 def _holds_all_texts(delivery: Delivery, row: dict[str, Any]) -> bool:
@@ -84,7 +89,8 @@ def _is_overtaken(delivery: Delivery, expected: Expectation) -> bool:
         return False
     about = (tenant_of(delivery.user), delivery.subject)
     kind = "edit" if delivery.kind == Kind.EDIT else "dispose"
-    asked = next((told for told in expected.of(kind, about) if told.text == text), None)
+    notes = expected.of("log", about) if kind == "edit" else ()  # a log that comes again with another note
+    asked = next((told for told in (*expected.of(kind, about), *notes) if told.text == text), None)
     written = [write for write in crm.applied if text in str(write.body.get("body") or write.body.get("address") or "")]
     later = [told for told in expected.of(kind, about) if asked and told.began > asked.began]
     if written or any(told.text in str(write.body) for told in later for write in crm.applied):

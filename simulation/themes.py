@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
+from simulation.actors import BackUp
 from simulation.crm import Outage, crm
 from simulation.people import ANN, BOB, CLEO, DORA
 from simulation.world import START, world
@@ -47,16 +49,16 @@ def _slow_processes(plan: Plan) -> None:
 
 
 def _late_effects(plan: Plan) -> None:
-    plan.kind = world.rng.choice(("calls", "texts", "texts", "contacts"))
-    crm.rate, crm.lags, crm.faults = 0.6, happens(0.5), _LATE
-    plan.windows, plan.rounds = (2, 3), 6
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    crm.rate, crm.lags, crm.faults = world.rng.choice((0.3, 0.6)), happens(0.5), _LATE
+    plan.windows, plan.rounds, plan.pauses = (2, 3), 8, (0.5, 2.0)
 
 
 def _late_effects_and_logins(plan: Plan) -> None:
     """A login, or support, makes due at once what may yet take effect."""
     plan.kind = world.rng.choice(("calls", "texts"))
     crm.rate, crm.lags, crm.faults = 0.5, False, _LATE
-    plan.windows, plan.rounds, plan.session_changes = (2, 3), 6, 1.0
+    plan.windows, plan.rounds, plan.session_changes, plan.pauses = (2, 3), 8, 1.0, (0.5, 2.0)
 
 
 def _long(plan: Plan) -> None:
@@ -85,12 +87,21 @@ def _logins(plan: Plan) -> None:
     plan.session_changes = 0.8
 
 
+def _renewals(plan: Plan) -> None:
+    """Several processes find that a token has expired."""
+    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    plan.people, plan.is_token_old, plan.windows = [world.rng.choice((CLEO, DORA))], True, (2, 3)
+    crm.rate, crm.faults = world.rng.choice((0.0, 0.3)), ("no connection", "limit without a time", "500 before")
+    if happens(0.3):
+        world.allow_long_leaps()
+
+
 def _moves(plan: Plan) -> None:
     """Somebody goes to another company while their other windows are at work."""
     plan.kind = world.rng.choice(("calls", "texts"))
     plan.people = world.rng.choice(([CLEO], [CLEO], [CLEO, ANN]))
     crm.rate, crm.faults = 0.3, ("login refused", "no connection", "lost before it was carried out")
-    world.suspensions_left, plan.windows, plan.session_changes = 3, (2, 3), 0.8
+    crm.slow_share, plan.windows, plan.session_changes = 0.5, (2, 3), 0.8
 
 
 def _colleagues(plan: Plan) -> None:
@@ -105,7 +116,7 @@ def _support(plan: Plan) -> None:
     """Much waits for support, which may give a call up that is then logged again."""
     plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
     crm.can_be_asked, crm.rate = happens(0.6), world.rng.choice((0.5, 0.8))
-    crm.faults = (*crm.faults, "refused", "lost after it was carried out")
+    crm.faults = (*(() if happens(0.5) else crm.faults), "refused", "lost after it was carried out")
     plan.windows = (2, 3)
 
 
@@ -121,6 +132,17 @@ def _deletions(plan: Plan) -> None:
     plan.kind, plan.rounds, plan.windows = world.rng.choice(("calls", "texts", "texts")), 6, (2, 3)
     plan.habits.add("delete")
     plan.habit_share = 0.06
+
+
+def _back_up(plan: Plan) -> None:
+    """What waits when the database is saved is sent, and changed once more, before the back-up is restored."""
+    plan.kind = world.rng.choice(("calls", "calls", "texts"))
+    plan.most_edits = 3
+    plan.back_up = partial(BackUp, saves_after=(0.5, 2.0, 6.0), restores_after=(30.0, 200.0))
+    if happens(0.6):
+        ends = START + world.rng.choice((3.0, 12.0, 30.0))
+        crm.rate, crm.outages = 0.0, (Outage(begins=START + 0.3, ends=ends, fault="no connection"),)
+        plan.windows, plan.rounds, plan.pauses = (2, 3), 8, (1.0, 3.0, 8.0)
 
 
 def _old(plan: Plan) -> None:
@@ -141,6 +163,7 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "answers of others": (1, _answers_of_others),
     "credentials of the application": (1, _credentials_of_the_application),
     "logins": (1, _logins),
+    "renewals": (2, _renewals),
     "moves": (1, _moves),
     "colleagues": (2, _colleagues),
     "support": (2, _support),
@@ -148,7 +171,7 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "deletions": (1, _deletions),
     "old": (1, _old),
     "operator": (1, _anything),
-    "back-up": (2, _anything),
+    "back-up": (2, _back_up),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +20,8 @@ from simulation.world import world
 
 _CONNECT_TIMEOUT = 3.05  # seconds; the settings' own default, as is the next
 _READ_TIMEOUT = 10.0
+#: Seconds that a slow exchange takes, within the time limits.
+_SLOW_TO_CONNECT, _SLOW_TO_ANSWER = (0.5, 2.5), (0.5, 7.0)
 #: How likely a process dies when the CRM has carried out what it asked for, and it does not know yet.
 _DIES_AFTER_A_WRITE = 0.12
 _PAGE = b"<html><body>Sorry, something is not right here.</body></html>"
@@ -31,6 +33,8 @@ class Transport:
     def send(self, prepared: requests.PreparedRequest, *, stream: bool, timeout: Any) -> requests.Response:
         started = world.now
         request = _read(prepared)
+        crm.has_stored(world.actor)
+        _take_time(_SLOW_TO_CONNECT)
         world.switch(f"-> {request.method} {request.path} {dict(request.query)}")
         if world.now - started > _CONNECT_TIMEOUT:
             raise requests.ConnectTimeout
@@ -38,10 +42,20 @@ class Transport:
         said = _FAULTY[fault](request) if fault else crm.serve(request)
         if request.method != "GET" and said.status < 300:
             world.may_die(_DIES_AFTER_A_WRITE)
+        if request.path == "/oauth/token" and said.status == 200:
+            crm.renews(world.actor)
+        _take_time(_SLOW_TO_ANSWER)
         world.switch(f"<- {said.status} {request.method} {request.path}")
         if world.now - started > _READ_TIMEOUT:
+            crm.has_ended_logins |= request.path == "/oauth/token"
             raise requests.ReadTimeout
         return _response(said)
+
+
+def _take_time(seconds: Sequence[float]) -> None:
+    if world.rng.random() < crm.slow_share:
+        world.count("an exchange is slow")
+        world.sleep(world.rng.choice(seconds))
 
 
 def _lost(request: Request) -> Answer:

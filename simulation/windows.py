@@ -103,7 +103,7 @@ class Window:
             if not (isinstance(error, OperationalError) and world.failing_statements_left < failing):
                 self.expected.surprises.append(f"{request.kind}: {error!r}")
         finally:
-            crm.leave(actor.name)
+            crm.leave(actor)
             world.end_work(actor)
         if told is None:
             return False
