@@ -21,8 +21,9 @@ SECRETS_FILE = "secrets.env"
 
 _LINE = re.compile(r"(?:export )?[A-Za-z_]\w*=.*|#.*|\s*", re.ASCII)
 _HOST_PATTERN = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+_SENTRY = re.compile(r"https?://[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?@[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._-]+)*/\d+")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_DATABASE_FORM = "postgres://user:password@host:5432/name, or sqlite:////absolute/path.sqlite3"
+DATABASE_FORM = "postgres://user:password@host:5432/name, or sqlite:////absolute/path.sqlite3"
 _KEYS_FORM = "<key id>:<base64url of 32 bytes>, comma-separated"
 
 
@@ -177,6 +178,14 @@ class Environment:
             return default
         return text.rstrip("/")
 
+    def sentry(self, name: str) -> str:
+        """The address (DSN) of a project at Sentry, ``https://key@host/number``; never repeated: it holds a key."""
+        text = self.text(name)
+        if text and not _SENTRY.fullmatch(text):
+            self.wrong(name, "must be the DSN of a Sentry project, such as https://key@sentry.example.com/2.")
+            return ""
+        return text
+
     def link(self, name: str, *, mail: bool = False) -> str:
         """An address for people's browsers, "" where none is set; with ``mail`` also ``mailto:``."""
         text = self.text(name)
@@ -243,7 +252,7 @@ class Environment:
         try:
             return _database(self.text(name, default))
         except ValueError as error:
-            self.wrong(name, f"{error}; write {_DATABASE_FORM}.")
+            self.wrong(name, f"{error}; write {DATABASE_FORM}.")
             return _database(default)
 
     def redis(self, name: str) -> str:

@@ -208,5 +208,9 @@ def logging_settings(*, json_lines: bool) -> dict[str, Any]:
 
 
 def configure(given: dict[str, Any]) -> None:
-    """Applies the settings; named in LOGGING_CONFIG."""
+    """Applies the settings, and sends errors to Sentry where that is wanted; named in LOGGING_CONFIG."""
     logging.config.dictConfig(given)
+    if settings.SENTRY_DSN:
+        from config import error_reports
+
+        error_reports.start(settings.SENTRY_DSN, release=settings.VERSION)

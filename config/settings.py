@@ -12,7 +12,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config.environment import BASE_DIR, Environment, own_host, var_folder
+from config.environment import BASE_DIR, DATABASE_FORM, Environment, own_host, var_folder
 from config.logs import logging_settings
 from connectors.key_strength import DEVELOPMENT_KEY, DEVELOPMENT_SECRET
 from connectors.secrets_file import SECRETS
@@ -138,6 +138,8 @@ WEB_QUEUE_SECONDS = env.number("WEB_QUEUE_SECONDS", 1, least=0.1, most=60)
 WEB_DELIVERS = env.switch("WEB_DELIVERS", False)
 
 # --- Database and cache --------------------------------------------------------------------------
+if env.values.get("DATABASE_URL", "unset").strip() == "":  # a secret that did not arrive must not end in a SQLite file
+    env.wrong("DATABASE_URL", f"is empty; write {DATABASE_FORM}, or leave it out for a SQLite file in VAR_DIR.")
 DATABASES: dict[str, Any] = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'switchboard.sqlite3'}")}
 _database: dict[str, Any] = DATABASES["default"]
 _database["ATOMIC_REQUESTS"] = False  # no transaction is open while a CRM is being called
@@ -333,6 +335,8 @@ METRICS_TOKEN = env.secret("METRICS_TOKEN", least=16)
 METRICS_DIR = Path(env.text("METRICS_DIR", str(VAR_DIR / "metrics")))
 LOGGING = logging_settings(json_lines=env.choice("LOG_FORMAT", ("json", "console")) == "json")
 LOGGING_CONFIG = "config.logs.configure"
+#: Where unexpected errors are sent besides; see config.error_reports.
+SENTRY_DSN = env.sentry("SENTRY_DSN")
 DEFAULT_EXCEPTION_REPORTER = "config.logs.TerseReporter"
 
 if env.problems:

@@ -68,6 +68,8 @@ WRONG = [
     ("CREDENTIAL_KEYS", f"k1:{KEY},k2:abc", f"{_KEYS}; number 2 is not."),
     ("CREDENTIAL_KEYS", f"k1:{KEY},k1:{KEY}", "names the key id k1 twice; each key needs an id of its own."),
     ("REFERENCE_DATABASE_URL", "garbage", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
+    ("DATABASE_URL", " ", f"is empty; {_DATABASE.removesuffix('.')}, or leave it out for a SQLite file in VAR_DIR."),
+    ("SENTRY_DSN", "https://sentry.example.com/2", "must be the DSN of a Sentry project, such as"),
     ("DATABASE_URL", "garbage", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
     ("DATABASE_URL", "mysql://u:secret@host/name", f"must name a PostgreSQL or SQLite database; {_DATABASE}"),
     ("DATABASE_URL", "postgres://u:secret@host", f"names no database; {_DATABASE}"),
@@ -133,7 +135,7 @@ def test_all_mistakes_are_told_at_once(load):
 
 @pytest.mark.parametrize("value", ["", "   "])
 def test_an_empty_variable_counts_as_unset(load, value):
-    names = {name for name, _, _ in WRONG} - {"CREDENTIAL_KEYS"}
+    names = {name for name, _, _ in WRONG} - {"CREDENTIAL_KEYS", "DATABASE_URL"}
     found = load(**dict.fromkeys(names, value))
     assert found["DATABASES"]["default"]["NAME"].endswith("var/switchboard.sqlite3")
     assert (found["APP_SERVER"], found["WEB_WORKERS"]) == ("http://127.0.0.1:8000", 2)
