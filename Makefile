@@ -33,7 +33,8 @@ run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and
 dev: environment ## the same with DEBUG, starting anew when a file changes
 	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
 
-TEST := $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# Twice the cores: half of the time a test waits for a process that it started.
+TEST := $(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 test: environment ## the whole suite on SQLite, but for the pages in Chromium (make test-browser)
 	@$(TEST) -m "not browser"
 	@echo "Left out: the pages in Chromium (make test-browser) and what needs PostgreSQL (make test-services)."
