@@ -49,6 +49,7 @@ EXCEPTIONS = {
     "adapters/contract/waiting.py": {"greenlet"},
     "audit/fields.py": {"cryptography"},
     "config/celery.py": {"celery"},
+    "config/error_reports.py": {"sentry_sdk"},
     "config/logs.py": {"orjson"},
     "connectors/deliveries/changes.py": {"cattrs"},
     "connectors/deliveries/tasks.py": {"celery"},
