@@ -11,6 +11,7 @@ import pytest
 
 import adapters.contract as contract
 from adapters.contract.manifest import OPTIONAL_OPERATIONS, Auth, Pace, Route, ServerHalf
+from docs.site.commands_page import commands_page, own_commands
 from docs.site.contract_page import contract_page
 from docs.site.manifest_page import manifest_page
 from docs.site.settings_page import settings_page
@@ -72,3 +73,13 @@ def test_every_variable_has_a_meaning_of_its_own():
     written = re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert [name for name, _ in rows] == written
     assert [name for name, meaning in rows if not meaning.strip()] == []
+
+
+def test_every_command_stands_with_what_can_be_given_to_it_and_what_that_is():
+    page = commands_page()
+    parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
+    in_folders = {path.stem for path in ROOT.glob("*/**/management/commands/[a-z]*.py") if ".venv" not in path.parts}
+    assert {name for name, _ in own_commands()} == in_folders == parts.keys()
+    assert "| `--dry-run` | count only; change nothing |" in parts["clear_tokens"]
+    assert "| `--format FORMAT` | default csv; one of csv, jsonl |" in parts["export_audit"]
+    assert re.findall(r"^\| `[^`]+` \|  \|$", page, re.MULTILINE) == []

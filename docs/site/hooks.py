@@ -9,6 +9,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from docs.site.commands_page import commands_page
 from docs.site.contract_page import contract_page
 from docs.site.faults import faults_of
 from docs.site.figures import MARK, figures_table
@@ -17,6 +18,7 @@ from docs.site.settings_page import settings_page
 from docs.site.sources import PAGES_ELSEWHERE, ROOT, with_links
 
 _MADE = {
+    "reference/commands.md": commands_page,
     "reference/contract.md": contract_page,
     "reference/manifest.md": manifest_page,
     "reference/variables.md": settings_page,
