@@ -137,8 +137,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "a request goes on with the login of another account": (
         f"{_SERVICES}crm_access.py",
-        "        if user.owner != owner:",
-        "        if False and user.owner != owner:",
+        "    if user.owner != owner:",
+        "    if False and user.owner != owner:",
     ),
     "two windows change settings that both read before": (
         f"{_SERVICES}settings_changes.py",

@@ -22,6 +22,7 @@ from adapters.contract import (
     CredentialsRejected,
     CrmUnavailable,
     LoggedCall,
+    LogMarker,
     LogResult,
     RateLimited,
     RecordNotFound,
@@ -31,7 +32,7 @@ from adapters.contract import (
 from adapters.contract.write_fence import may_write, writes_until
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
-from connectors.deliveries import calls, clock, logins, messages, restore
+from connectors.deliveries import calls, clock, logins, messages, restore, second_looks
 from connectors.deliveries.changes import CallEdit, CallIdentity, without_long_sections
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
@@ -125,6 +126,20 @@ def test_a_record_that_appears_after_it_was_written_again_is_reported(crm, user,
     assert AuditEvent.objects.get(action="log.doubled").target == "id-9"
     assert "stands twice" in caplog.text
     assert not Delivery.objects.exists()
+
+
+def test_a_record_made_since_the_second_look_was_taken_up_is_not_taken_for_a_double(crm, user, monkeypatch):  # noqa: F811
+    lose_answer(crm)
+    log_call(user)
+    crm.on_create = lambda: None
+    send(after=60)
+    look = Delivery.objects.select_related("user", "call_log").get(kind="log.look_again")
+    CallLog.objects.update(crm_log_id="id-7")  # the first one was deleted, and the call logged anew
+    monkeypatch.setattr(
+        Adapter, "find_call_log", lambda adapter, marker: None if marker.is_anothers("id-7") else "id-7"
+    )
+    second_looks.look_again(look, LogMarker(marker="s1", contact=ContactRef(id="1", type="Contact")))
+    assert not AuditEvent.objects.filter(action="log.doubled").exists()
 
 
 def test_nothing_is_written_over_an_edit_that_may_still_land(crm, user, monkeypatch):  # noqa: F811

@@ -310,6 +310,44 @@ def test_a_refused_refresh_ends_the_session_and_passing_trouble_does_not(monkeyp
     assert not CrmUser.objects.get(pk=user.pk).is_connected
 
 
+def _connect_elsewhere(user):
+    """Another window of the user logs in at another account of the CRM."""
+    row = CrmUser.objects.get(pk=user.pk)
+    columns = row.set_credentials(Credentials(access_token="new account's", refresh_token="r9"))
+    CrmUser.objects.filter(pk=user.pk).update(
+        crm_account_id="beta", refresh_lease=None, refresh_lease_until=None, **columns
+    )
+
+
+@pytest.mark.django_db
+def test_a_renewal_that_is_refused_since_the_user_went_to_another_account_ends_the_request_only(monkeypatch):
+    user = _expired_user()
+
+    class Late(_Refreshing):
+        def refresh(self, credentials, *, keep):
+            _connect_elsewhere(user)
+            raise CredentialsRejected(final=True)
+
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: Late(row, []))
+    with pytest.raises(opening.SessionEnded):
+        opening.refresh_credentials(user, used="old")
+    assert CrmUser.objects.get(pk=user.pk).credentials().refresh_token == "r9"
+
+
+@pytest.mark.django_db
+def test_a_login_at_another_account_just_before_the_renewal_stays(monkeypatch):
+    user, take = _expired_user(), CrmUser.take_refresh_lease
+
+    def take_late(row, **options):
+        _connect_elsewhere(row)
+        return take(row, **options)
+
+    monkeypatch.setattr(CrmUser, "take_refresh_lease", take_late)
+    with pytest.raises(opening.SessionEnded):
+        opening.refresh_credentials(user, used="old")
+    assert CrmUser.objects.get(pk=user.pk).credentials().refresh_token == "r9"
+
+
 @pytest.mark.django_db
 def test_a_user_whose_login_is_gone_is_told_so_with_the_code_the_client_knows(client):
     user = CrmUserFactory()

@@ -41,6 +41,7 @@ def look_again(delivery: Delivery, marker: LogMarker, **_: Any) -> None:
         return adapter.find_call_log(sought) if isinstance(record, CallLog) else adapter.find_message_log(sought)
 
     found = with_adapter(delivery.user, find)
+    record.refresh_from_db()  # the record may have been written since this look was taken up
     if found is None or is_known(found):
         return
     log.error("a record stands twice in a CRM", extra={"platform": delivery.platform, "subject": delivery.subject})

@@ -200,12 +200,13 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
     """
     owner = user.owner
     with _renewing(user, is_done=lambda: user.access_token != used) as keep:
-        if user.owner != owner:  # what is to be done belongs to the account that the user has left
-            raise SessionEnded(final=True)
-        if keep:
+        if keep and user.owner == owner:
             adapter = _adapter_of(user)
             with _counted(user), precondition():
                 keep(_refreshed(adapter, keep))
+    # The renewal may have taken its time, and been refused since the user has another login by now.
+    if user.owner != owner:  # what is to be done belongs to the account that the user has left
+        raise SessionEnded(final=True)
 
 
 @contextmanager
