@@ -55,6 +55,7 @@ def drain(expected: Expectation, people: list[Person]) -> None:
     if Delivery.objects.filter(state=State.GIVEN_UP).exists():
         world.now += timedelta(days=settings.DELIVERY_KEEP_DAYS, minutes=1).total_seconds()
         worker.clear_up()
+        _send_all(expected)  # edits of what is gone now
 
 
 def _decide(expected: Expectation) -> None:
