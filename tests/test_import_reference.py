@@ -89,6 +89,20 @@ def test_times_and_records_are_those_of_the_past(reference, capsys):
     assert (day.wire_log_id(), day.earlier_ids, day.messages.count()) == (7002, ["7001"], 2)
 
 
+def test_a_day_that_went_on_here_keeps_its_record(reference, capsys):
+    reference.user()
+    reference.message("5")
+    reference.message("6")  # in the same record: the day has no earlier one
+    _imported(capsys)
+    day = ConversationLog.objects.get()
+    assert (day.wire_log_id(), day.earlier_ids) == (7001, [])
+    MessageLog.objects.create(platform="testCRM", owner=day.owner, message_id="7", conversation=day)  # logged today
+    reference.message("8", thirdPartyLogId="7002", createdAt="2026-01-14 18:00:00.000 +00:00")
+    _imported(capsys)
+    day.refresh_from_db()
+    assert (day.wire_log_id(), day.earlier_ids, day.messages.count()) == (7001, [], 4)
+
+
 def test_a_dry_run_counts_and_writes_nothing(reference, capsys):
     reference.user()
     reference.call("1")
