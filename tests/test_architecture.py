@@ -19,7 +19,7 @@ REGISTRY = {f"adapters.{name}" for name in ("contract", "registry", "checks", "c
 MAY_IMPORT = {
     "adapters/contract": set(),
     "adapters/proxy": {"adapters.contract"},
-    "adapters/management": {*DJANGO, *REGISTRY},
+    "adapters/management": {*DJANGO, *REGISTRY, "adapters.proxy"},
     "adapters": {*DJANGO, *REGISTRY},
     "audit": {*DJANGO, "structlog"},
     "connectors": {

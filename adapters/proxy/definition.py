@@ -404,7 +404,7 @@ def _paths_in(mapping: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _check_variables(template: Template, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:
     for path in template.paths:
-        _check_variable(path, known, members, place, mistakes)
+        check_variable(path, known, members, place, mistakes)
 
 
 def _check_braces(template: Template, known: frozenset[str], place: str, mistakes: Mistakes) -> None:
@@ -413,7 +413,7 @@ def _check_braces(template: Template, known: frozenset[str], place: str, mistake
             mistakes.add(place, f"'{{{name}}}' is plain text; a variable has two braces: '{{{{{name}}}}}'")
 
 
-def _check_variable(path: str, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:
+def check_variable(path: str, known: frozenset[str], members: _Held, place: str, mistakes: Mistakes) -> None:
     """A name that can never have a value would be left out in silence."""
     root, *rest = path.split(".")
     if root not in known:

@@ -1,0 +1,1 @@
+"""Turns connector documents of a reference server into a definition and a manifest."""
