@@ -59,9 +59,9 @@ def send_due() -> None:
         worker.deliver(delivery)
 
 
-def support(expected: Expectation) -> Rounds:
+def support(expected: Expectation, *, rounds: int = 3, pauses: Sequence[float] = (1.0, 8.0, 40.0, 130.0)) -> Rounds:
     """Support decides about one thing that waits for it, now and then."""
-    return Rounds(expected, lambda: decide_next(expected), rounds=3)
+    return Rounds(expected, lambda: decide_next(expected), rounds=rounds, pauses=pauses)
 
 
 class Update:

@@ -36,10 +36,10 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "        now = clock.now()\n        pause = backoff(self.attempts)\n",
         "        self._mine().delete()\n        now = clock.now()\n        pause = backoff(self.attempts)\n",
     ),
-    "a lease that has run out is not noticed before writing": (
-        f"{_DELIVERIES}models.py",
-        "if not self._mine().filter(lease_until__gt=clock.now()).update(settles_at=settles_at):",
-        "if not self._mine().update(settles_at=settles_at):",
+    "a lease ends before the work does": (
+        f"{_SERVICES}leases.py",
+        "        return settings.DELIVERY_LEASE\n",
+        "        return timedelta(seconds=1)\n",
     ),
     "an attempt begins without a mark": (
         f"{_DELIVERIES}models.py",

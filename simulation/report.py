@@ -29,6 +29,7 @@ _EVENTS = (
     "support sends",
     "support marks as logged",
     "support gives up",
+    "support hands back",
     *(f"CRM: {name}" for name in FAULTS),
 )
 _SUMS = ("schedules", "steps", "accepted", "in_doubt", "parked")

@@ -17,7 +17,7 @@ from simulation.judge import findings
 from simulation.people import ANN, BOB, CLEO, DORA, ELSEWHERE, EVE, Person, connect
 from simulation.themes import happens
 from simulation.threads import Actor
-from simulation.windows import Request, Window
+from simulation.windows import PAUSES, Request, Window
 from simulation.world import START, world
 
 _KINDS = ("calls", "calls", "calls", "texts", "texts", "texts", "contacts", "settings")
@@ -108,6 +108,10 @@ class Plan:
             world.allow_long_leaps()
         habits = {habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if happens(share)}
         self.habits = habits
+        self.window_pauses: Sequence[float] = PAUSES
+        #: What a change of the session may be.
+        self.session_kinds: Sequence[str] = ("login", "logout", "logout", "move")
+        self.support: Callable[[Expectation], Callable[[Actor], None]] = actors.support
         self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
         self.habit_share, self.most_edits = 0.01, 2
         #: How likely a window contains a login, a logout or a move to another company.
@@ -144,14 +148,18 @@ class Plan:
             connect(person, is_token_old=self.is_token_old)
         servers = [world.new_process("server"), world.new_process("server")]
         running = [
-            Actor(f"window {number + 1}", rng.choice(servers), Window(expected, self._requests()))
+            Actor(
+                f"window {number + 1}",
+                rng.choice(servers),
+                Window(expected, self._requests(), pauses=self.window_pauses),
+            )
             for number in range(rng.choice(self.windows))
         ]
         for number in range(rng.choice((1, 1, 2))):
             work = Rounds(expected, actors.send_due, rounds=rng.randint(1, self.rounds), pauses=self.pauses)
             running.append(Actor(f"worker {number + 1}", world.new_process("worker"), work))
         others: Sequence[tuple[str, float, Callable[[Expectation], Callable[[Actor], None]]]] = (
-            ("support", 0.15, actors.support),
+            ("support", 0.15, self.support),
             ("operator", 0.12, Update),
             ("back-up", 0.12, self.back_up),
         )
@@ -217,21 +225,21 @@ class Plan:
         return self.is_long and happens(0.6)
 
     def _add_logins(self, requests: list[Request]) -> None:
-        """A logout or a move to another company, somewhere among them; mostly with a login or the way back behind."""
+        """A login, a logout or a move to another company among them; mostly with a login, or the way back, behind."""
         rng = world.rng
         person = rng.choice(self.people)
         place = rng.randint(0, len(requests))
-        if person.is_oauth and happens(0.5):
+        kind = rng.choice(self.session_kinds)
+        if kind == "move" and person.is_oauth:
             requests.insert(place, Request(kind="move", person=person, subject=person.key, company=ELSEWHERE))
             if happens(0.5):
                 requests.append(Request(kind="move", person=person, subject=person.key, company=person.company))
-            return
-        if happens(0.3):  # they connect once more, though they are connected
+        elif kind == "logout":
+            requests.insert(place, Request(kind="logout", person=person, subject=person.key))
+            if happens(0.7):
+                requests.append(Request(kind="login", person=person, subject=person.key))
+        else:  # they connect once more, though they are connected
             requests.insert(place, Request(kind="login", person=person, subject=person.key))
-            return
-        requests.insert(place, Request(kind="logout", person=person, subject=person.key))
-        if happens(0.7):
-            requests.append(Request(kind="login", person=person, subject=person.key))
 
 
 def _word(kind: str) -> str:

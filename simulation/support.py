@@ -29,17 +29,24 @@ def waiting() -> list[Delivery]:
 
 
 def decide_next(expected: Expectation) -> None:
-    """Decides about the oldest; gives some calls up, however that ends."""
+    """Decides about the oldest; gives some calls up, or hands them back to be logged anew, however that ends."""
     if not (found := waiting()):
         return
     delivery = found[0]
-    if delivery.kind == Kind.CREATE and world.rng.random() < 0.5:
-        about = (tenant_of(delivery.user), delivery.subject)
-        if support.give_up(delivery):
-            world.count("support gives up")
-            expected.deleted[about] = world.now  # nobody expects it, or its edits, any more
+    if delivery.kind != Kind.CREATE or world.rng.random() < 0.4:
+        decide(delivery, expected)
         return
-    decide(delivery, expected)
+    about = (tenant_of(delivery.user), delivery.subject)
+    if world.rng.random() < 0.6 and support.may_be_handed_back(delivery):
+        try:
+            is_done, what = support.hand_back(delivery), "support hands back"
+        except (Undecipherable, UnreadableChange):
+            return
+    else:
+        is_done, what = support.give_up(delivery), "support gives up"
+    if is_done:
+        world.count(what)
+        expected.deleted[about] = world.now  # nobody expects it, or its edits, any more
 
 
 def decide(delivery: Delivery, expected: Expectation) -> None:

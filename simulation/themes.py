@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simulation.actors import BackUp
+from simulation.actors import BackUp, support
 from simulation.crm import Outage, crm
 from simulation.people import ANN, BOB, CLEO, DORA
 from simulation.world import START, world
@@ -57,8 +57,9 @@ def _late_effects(plan: Plan) -> None:
 def _late_effects_and_logins(plan: Plan) -> None:
     """A login, or support, makes due at once what may yet take effect."""
     plan.kind = world.rng.choice(("calls", "texts"))
-    crm.rate, crm.lags, crm.faults = 0.5, False, _LATE
-    plan.windows, plan.rounds, plan.session_changes, plan.pauses = (2, 3), 8, 1.0, (0.5, 2.0)
+    crm.rate, crm.lags, crm.faults = 0.4, False, _LATE
+    plan.windows, plan.rounds, plan.session_changes, plan.pauses = (2, 3), 8, 1.0, (0.5, 1.0)
+    plan.session_kinds, plan.window_pauses = ("login", "login", "logout"), (0.0, 0.0, 0.5)
 
 
 def _long(plan: Plan) -> None:
@@ -92,6 +93,7 @@ def _renewals(plan: Plan) -> None:
     plan.kind = world.rng.choice(("calls", "texts", "contacts"))
     plan.people, plan.is_token_old, plan.windows = [world.rng.choice((CLEO, DORA))], True, (2, 3)
     crm.rate, crm.faults = world.rng.choice((0.0, 0.3)), ("no connection", "limit without a time", "500 before")
+    crm.slow_share = 0.5
     if happens(0.3):
         world.allow_long_leaps()
 
@@ -102,6 +104,7 @@ def _moves(plan: Plan) -> None:
     plan.people = world.rng.choice(([CLEO], [CLEO], [CLEO, ANN]))
     crm.rate, crm.faults = 0.3, ("login refused", "no connection", "lost before it was carried out")
     crm.slow_share, plan.windows, plan.session_changes = 0.5, (2, 3), 0.8
+    plan.session_kinds = ("login", "move", "move")
 
 
 def _colleagues(plan: Plan) -> None:
@@ -117,7 +120,7 @@ def _support(plan: Plan) -> None:
     plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
     crm.can_be_asked, crm.rate = happens(0.6), world.rng.choice((0.5, 0.8))
     crm.faults = (*(() if happens(0.5) else crm.faults), "refused", "lost after it was carried out")
-    plan.windows = (2, 3)
+    plan.windows, plan.support = (2, 3), partial(support, rounds=6, pauses=(1.0, 4.0, 8.0))
 
 
 def _refusals(plan: Plan) -> None:
@@ -158,7 +161,7 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "suspensions": (2, _suspensions),
     "slow processes": (1, _slow_processes),
     "late effects": (2, _late_effects),
-    "late effects and logins": (1, _late_effects_and_logins),
+    "late effects and logins": (2, _late_effects_and_logins),
     "long": (2, _long),
     "answers of others": (1, _answers_of_others),
     "credentials of the application": (1, _credentials_of_the_application),

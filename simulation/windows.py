@@ -35,7 +35,8 @@ from simulation.world import START, world
 
 #: The sandbox finds him by this reference in every company.
 LUKE = ContactRef(id="contact-1", type="Contact", name="Luke Skywalker", phone="+16505551212")
-_PAUSES = (0.0, 0.0, 0.5, 5.0, 20.0)
+#: Seconds between two requests of a window.
+PAUSES = (0.0, 0.0, 0.5, 5.0, 20.0)
 _STARTED = datetime.fromtimestamp(START - 60, UTC)
 #: Longer than a CRM with a limit takes, see ``schedule``.
 _TRANSCRIPT = "What was said at length. " * 1700
@@ -60,16 +61,18 @@ class Request:
 class Window:
     """Somebody's extension: sends its requests one by one, and some of them again where no answer came."""
 
-    def __init__(self, expectation: Expectation, requests: Sequence[Request]) -> None:
-        self.expected, self.requests = expectation, requests
+    def __init__(
+        self, expectation: Expectation, requests: Sequence[Request], *, pauses: Sequence[float] = PAUSES
+    ) -> None:
+        self.expected, self.requests, self.pauses = expectation, requests, pauses
 
     def __call__(self, actor: Actor) -> None:
         for request in self.requests:
             for _ in range(3):
                 if self._send(actor, request) or world.rng.random() < 0.4:
                     break
-                world.sleep(world.rng.choice(_PAUSES))
-            world.sleep(world.rng.choice(_PAUSES))
+                world.sleep(world.rng.choice(self.pauses))
+            world.sleep(world.rng.choice(self.pauses))
 
     def _send(self, actor: Actor, request: Request) -> bool:
         """Whether the window was told that it is done, or kept."""
