@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from adapters.contract import (
     AccountCache,
@@ -85,6 +86,7 @@ class Checklist:
     """One run. ``open``: the adapter for a user and credentials. ``phone``: the number the new contact gets.
 
     ``patience``: seconds in which a record just written has to be found. ``left``: what stays behind in the CRM.
+    ``name``: tells what this run logs from what others logged in the same second.
     """
 
     manifest: Manifest
@@ -95,6 +97,7 @@ class Checklist:
     now: datetime
     patience: float = 30.0
     left: list[str] = field(default_factory=list)
+    name: str = field(default_factory=lambda: uuid4().hex[:12])
     user: UserProfile = field(init=False)
     credentials: Credentials = field(init=False, default_factory=Credentials)
 
@@ -238,7 +241,7 @@ class Checklist:
 
     def _with_call(self, contact: ContactRef) -> Iterator[Step]:
         entry = CallLogEntry(
-            session_id=f"readiness-{self.now:%Y%m%d%H%M%S}",
+            session_id=f"readiness-{self.name}",
             direction=Direction.OUTBOUND,
             contact=contact,
             started_at=self.now - timedelta(minutes=3),
@@ -280,7 +283,7 @@ class Checklist:
     def _with_conversation(self, contact: ContactRef) -> Iterator[Step]:
         first, second = (self._message(number, contact, text) for number, text in enumerate(NOTES))
         entry = MessageLogEntry(
-            conversation_log_id=f"readiness-messages-{self.now:%Y%m%d%H%M%S}",
+            conversation_log_id=f"readiness-messages-{self.name}",
             contact=contact,
             messages=(first,),
             subject=f"{_SMS_TITLE} {contact.name}",
@@ -319,7 +322,7 @@ class Checklist:
 
     def _message(self, number: int, contact: ContactRef, text: str) -> Message:
         return Message(
-            id=f"readiness-{self.now:%Y%m%d%H%M%S}-{number}",
+            id=f"readiness-{self.name}-{number}",
             kind=MessageKind.SMS,
             direction=Direction.OUTBOUND,
             sent_at=self.now - timedelta(minutes=2 - number),
