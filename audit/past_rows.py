@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, models
 
 from audit.fields import EncryptedTextField
+from audit.prepared import insertion
 
 _AT_ONCE = 1000
 
@@ -16,11 +17,8 @@ def insert(rows: Sequence[Any]) -> None:
     """Writes new rows of one model as they are; encrypted columns are sealed on the way."""
     if not rows:
         return
-    meta = type(rows[0])._meta
-    fields = [field for field in meta.concrete_fields if not isinstance(field, models.AutoField)]
-    name = connection.ops.quote_name
-    columns, places = ", ".join(name(field.column) for field in fields), ", ".join(["%s"] * len(fields))
-    sql = f"INSERT INTO {name(meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608 - no value in it  # nosec
+    model: type[models.Model] = type(rows[0])
+    sql, fields = insertion(model)
     with connection.cursor() as cursor:
         for start in range(0, len(rows), _AT_ONCE):
             page = rows[start : start + _AT_ONCE]

@@ -93,14 +93,15 @@ class PreparedQuery(Generic[Row]):
 
 def insert(row: models.Model) -> None:
     """Stores a new row. A key that the database makes is not read back, and no signal is sent."""
-    sql, fields = _insertion(type(row))
+    sql, fields = insertion(type(row))
     with connection.cursor() as cursor:
         cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
     row._state.adding, row._state.db = False, connection.alias
 
 
 @cache
-def _insertion(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]]]:
+def insertion(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]]]:
+    """The INSERT of one row with all columns, but for a key that the database makes, and their fields in its order."""
     fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, models.AutoField)]
     table, *columns = map(connection.ops.quote_name, [model._meta.db_table, *(str(field.column) for field in fields)])
     places = ", ".join("%s" for _ in fields)

@@ -14,11 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from adapters import registry
-from connectors.deliveries import clock
+from connectors.deliveries import circuit, clock
 from connectors.deliveries.models import Restoration
 from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
 from tests.emptying import Beginning
+from tests.extension import Extension
+from tests.sandbox import start_sandbox
 
 __all__ = ["acme", "broken"]
 
@@ -69,6 +71,43 @@ def _database_time_is_ours(monkeypatch):
     """Tests move this machine's clock; PostgreSQL's does not move with it, so leases follow ours here."""
     monkeypatch.setattr(clock, "now", timezone.now)
     monkeypatch.setattr(Restoration, "_read_at", None)
+
+
+@pytest.fixture(scope="module")
+def sandbox_process(tmp_path_factory):
+    """The sandbox CRM as a process of its own; what one test writes there the next one finds."""
+    process = start_sandbox(tmp_path_factory.mktemp("crm"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_process, settings):
+    """The sandbox CRM, behaving well and thought well of."""
+    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": sandbox_process.url}
+    sandbox_process.reset()
+    circuit._fine_until.clear()
+    return sandbox_process
+
+
+@pytest.fixture
+def key():
+    """The login at the sandbox CRM; each has records of its own."""
+    return "demo-key"
+
+
+@pytest.fixture
+def me(sandbox, live_server, key):
+    """The extension of a connected user, with the server in a thread of this process."""
+    me = Extension(live_server.url, "testCRM")
+    me.login_with_key(key)
+    return me
+
+
+@pytest.fixture
+def luke(me):
+    """A contact that every login has."""
+    return me.look_up("+16505551212")["contact"][0]
 
 
 #: Fixtures and marks by which a test reaches the database of the run. Most processes that tests start have a SQLite

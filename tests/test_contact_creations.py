@@ -12,25 +12,16 @@ from django.utils import timezone
 from connectors.deliveries import clock
 from connectors.models import ContactCreation
 from tests.extension import Extension
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
+_keys = iter(range(1000))
 CREATES = {"method": "POST", "path_prefix": "/api/contacts"}
 
 
 @pytest.fixture
-def sandbox(tmp_path, settings):
-    sandbox = start_sandbox(tmp_path)
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": sandbox.url}
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def me(sandbox, live_server):
-    me = Extension(live_server.url, "testCRM")
-    me.login_with_key("demo-key")
-    return me
+def key():
+    """A login of its own for each test, with no contacts of another one's."""
+    return f"creations-{next(_keys)}"
 
 
 def _people(me, name):

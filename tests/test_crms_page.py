@@ -6,46 +6,21 @@ import re
 
 import pytest
 import requests
-from django.apps import apps
-from django.contrib.auth.models import Group, User
 
 from adapters import registry
 from audit.models import AuditEvent
 from connectors.models import CrmUser
-from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
-from tests.factories import CrmUserFactory
+from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW
+from tests.factories import CrmUserFactory, signed_in
 from tests.live_server import live_server
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db]
 GIVEN = {"phone": "+16505550171", "formats": "", "contact_type": "Contact", "login_apiKey": "tried-key"}
 
 
-@pytest.fixture(scope="module")
-def process(tmp_path_factory):
-    running = start_sandbox(tmp_path_factory.mktemp("crms"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def sandbox(process, settings):
-    process.reset()
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": process.url}
-    return process
-
-
 @pytest.fixture
 def staff(client):
-    return _as(client, SUPPORT_ACT)
-
-
-def _as(client, role):
-    make_roles(apps)
-    account, _ = User.objects.get_or_create(username="lee", defaults={"is_staff": True})
-    account.groups.set([Group.objects.get(name=role)])
-    client.force_login(account)
-    return client
+    return signed_in(client, SUPPORT_ACT)
 
 
 def _card(page, name):
@@ -78,7 +53,7 @@ def test_a_card_says_who_logged_in_last_and_no_value_of_a_variable(staff, sandbo
 
 
 def test_who_only_sees_tries_nothing(client, sandbox):
-    _as(client, SUPPORT_VIEW)
+    signed_in(client, SUPPORT_VIEW)
     assert "Try it" not in client.get("/admin/desk/crms/").content.decode()
     assert client.get("/admin/desk/crms/testCRM/").status_code == 403
     assert client.post("/admin/desk/crms/testCRM/", GIVEN).status_code == 403

@@ -9,9 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -35,9 +33,9 @@ from connectors.deliveries.models import Circuit, Delivery
 from connectors.deliveries.worker import Worker
 from connectors.desk import decision_page
 from connectors.models import ContactMatch, CrmUser, NoteDraft
-from connectors.roles import AUDITOR, SUPPORT_ACT, SUPPORT_VIEW, make_roles
+from connectors.roles import AUDITOR, SUPPORT_ACT, SUPPORT_VIEW
 from connectors.services import placeholder_contacts
-from tests.factories import CrmUserFactory
+from tests.factories import CrmUserFactory, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STARTED = datetime(2026, 5, 4, 16, 31, tzinfo=UTC)
@@ -94,15 +92,7 @@ def user():
 
 @pytest.fixture
 def staff(client):
-    return _as(client, SUPPORT_ACT)
-
-
-def _as(client, role):
-    make_roles(apps)
-    account, _ = User.objects.get_or_create(username="lee", defaults={"is_staff": True})
-    account.groups.set([Group.objects.get(name=role)])
-    client.force_login(account)
-    return client
+    return signed_in(client, SUPPORT_ACT)
 
 
 def _log(client, user, session, note="a note"):
@@ -408,7 +398,7 @@ def test_a_recent_action_leads_to_the_page_of_what_it_was_about(client, staff, c
 @pytest.mark.parametrize("role", [SUPPORT_VIEW, AUDITOR])
 def test_who_may_not_act_neither_sees_nor_does_it(client, crm, user, role):
     (delivery,) = _kept(client, crm, user, "1")
-    _as(client, role)
+    signed_in(client, role)
     for key in decision_page.DECISIONS:
         assert client.get(f"/admin/desk/decide/{key}/?ids={delivery.pk}").status_code == 403
         assert client.post(f"/admin/desk/decide/{key}/", {"confirmed": "y", "ids": delivery.pk}).status_code == 403
@@ -455,7 +445,7 @@ def test_neither_pages_nor_trail_exports_and_log_lines_tell_number_name_note_or_
         shown += reply.content.decode()
     assert "c-9" in shown
     seal_all()
-    auditor = _as(client, AUDITOR)
+    auditor = signed_in(client, AUDITOR)
     for name in ("csv", "jsonl"):
         shown += b"".join(auditor.post("/admin/desk/export/", {"format": name}).streaming_content).decode()
     for name in ("csv", "jsonl"):

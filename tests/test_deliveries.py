@@ -23,40 +23,17 @@ from connectors.models import CrmUser
 from connectors.services.sessions import forget
 from tests.extension import Extension, call, conversation
 from tests.live_server import free_port
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
 KEPT = "Call log saved. It will be sent when Test CRM is back."
 WRITES = {"method": "POST", "path_prefix": "/api/activities", "times": None}
 
 
-@pytest.fixture(scope="module")
-def _sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
 @pytest.fixture
-def sandbox(_sandbox, settings):
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
+def sandbox(sandbox, settings):
     settings.OUTBOUND_READ_TIMEOUT = 2
     settings.DELIVERY_LEASE = timedelta(seconds=24)
-    _sandbox.reset()
-    circuit._fine_until.clear()
-    return _sandbox
-
-
-@pytest.fixture
-def me(sandbox, live_server):
-    me = Extension(live_server.url, "testCRM")
-    me.login_with_key("demo-key")
-    return me
-
-
-@pytest.fixture
-def luke(me):
-    return me.look_up("+16505551212")["contact"][0]
+    return sandbox
 
 
 _sessions = iter(range(7000, 8000))

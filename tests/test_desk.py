@@ -18,45 +18,16 @@ from django.utils import timezone
 
 from audit.models import AuditEvent, CallLog, ConversationLog, LogReason
 from audit.recorder import record
-from connectors.deliveries import circuit
 from connectors.deliveries.models import Delivery, State
 from connectors.models import AccountSettings, CrmUser, LookUp
 from connectors.services.identity import hashed
-from tests.extension import Extension, call, conversation
+from tests.extension import call, conversation
 from tests.live_server import free_port
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
 NUMBER = "+16505551212"
 WRITES = {"method": "POST", "path_prefix": "/api/activities", "times": None}
 _sessions = iter(range(81_000, 82_000))
-
-
-@pytest.fixture(scope="module")
-def _sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(_sandbox, settings):
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
-    _sandbox.reset()
-    circuit._fine_until.clear()
-    return _sandbox
-
-
-@pytest.fixture
-def me(sandbox, live_server):
-    me = Extension(live_server.url, "testCRM")
-    me.login_with_key("demo-key")
-    return me
-
-
-@pytest.fixture
-def luke(me):
-    return me.look_up(NUMBER)["contact"][0]
 
 
 @pytest.fixture

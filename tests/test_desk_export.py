@@ -9,28 +9,19 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.apps import apps
-from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from audit.models import AuditEvent
 from audit.recorder import record
-from connectors.roles import AUDITOR, SUPPORT_ACT, make_roles
+from connectors.roles import AUDITOR, SUPPORT_ACT
+from tests.factories import signed_in
 
 ADDRESS = "/admin/desk/export/"
 
 
 @pytest.fixture
 def auditor(client, db):
-    return _as(client, AUDITOR)
-
-
-def _as(client, role):
-    make_roles(apps)
-    account, _ = User.objects.get_or_create(username="lee", defaults={"is_staff": True})
-    account.groups.set([Group.objects.get(name=role)])
-    client.force_login(account)
-    return client
+    return signed_in(client, AUDITOR)
 
 
 def _export(client, **values):
@@ -83,8 +74,8 @@ def test_what_cannot_be_exported_is_said_and_nothing_recorded(auditor, values, s
 
 
 def test_only_an_auditor_is_led_there_and_let_in(client, db):
-    _as(client, SUPPORT_ACT)
+    signed_in(client, SUPPORT_ACT)
     assert client.post(ADDRESS, {"format": "csv"}).status_code == 403
     assert ADDRESS not in client.get("/admin/audit/auditevent/").content.decode()
-    _as(client, AUDITOR)
+    signed_in(client, AUDITOR)
     assert ADDRESS in client.get("/admin/audit/auditevent/").content.decode()

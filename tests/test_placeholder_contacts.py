@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
 
 from adapters import registry
 from adapters.contract import Contact, ContactMatches, parse_phone
 from audit.models import AuditEvent
 from connectors.api.authentication import issue_token
 from connectors.models import PlaceholderContact
-from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
+from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW
 from connectors.services.placeholder_contacts import is_named_after
-from tests.factories import CrmUserFactory
+from tests.factories import CrmUserFactory, signed_in
 
 NUMBER = "+14155550133"
 
@@ -46,13 +44,6 @@ def _make(client, user, name):
     return reply.json()
 
 
-def _as(client, role):
-    make_roles(apps)
-    account, _ = User.objects.get_or_create(username="lee", defaults={"is_staff": True})
-    account.groups.set([Group.objects.get(name=role)])
-    client.force_login(account)
-
-
 def _plain(reply):
     return " ".join(re.sub(r"<[^>]+>", " ", reply.content.decode()).split())
 
@@ -79,7 +70,7 @@ def test_short_digits_may_be_part_of_a_name():
 
 def test_it_is_listed_with_the_way_to_mend_it_and_nothing_that_tells_who_it_is(client, user, crm):
     _make(client, user, f"Auto {NUMBER}")
-    _as(client, SUPPORT_VIEW)
+    signed_in(client, SUPPORT_VIEW)
     page = client.get("/admin/desk/contacts/").content.decode()
     assert "Mend it in Test CRM</a>" in page
     assert "crm.example/contacts/77" in page
@@ -117,7 +108,7 @@ def test_support_says_that_they_have_names_and_it_is_recorded(client, user, crm)
     _make(client, user, NUMBER)
     rows = list(PlaceholderContact.objects.all())
     assert len(rows) == 2
-    _as(client, SUPPORT_ACT)
+    signed_in(client, SUPPORT_ACT)
     ids = " ".join(str(row.pk) for row in rows)
     asked = _plain(client.post("/admin/desk/decide/named/", {"ids": ids}))
     assert "2 contacts will count as named, and go from the list" in asked

@@ -20,24 +20,9 @@ from adapters.readiness.recording import Recording
 from tests.answer_rules import contact_id_faults, early_id_faults, other_number_faults
 from tests.conformance import failure_faults, golden_faults, runs_with_failures
 from tests.exchanges import Case, run
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket]
 PLATFORM = "testCRM"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory):
-    running = start_sandbox(tmp_path_factory.mktemp("readiness"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def sandbox(process, settings):
-    process.reset()
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": process.url}
-    return process
 
 
 @pytest.fixture

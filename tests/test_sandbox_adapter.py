@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from adapters.contract import (
-    AccountCache,
     AdapterContext,
     Assignee,
     CallLogChange,
@@ -42,31 +41,13 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
+from adapters.readiness.checklist import MemoryCache
 from adapters.testcrm.adapter import Adapter
 from tests.sandbox import Sandbox, start_sandbox
 
 MANIFEST = Manifest.parse((Path(__file__).parents[1] / "adapters/testcrm/manifest.json").read_text())
 REDIRECT = MANIFEST.server.auth.redirect_uri
 STARTED = datetime(2026, 5, 4, 16, 31, 7, tzinfo=UTC)
-
-
-class Cache(AccountCache):
-    """An account cache of one test."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str, *, max_age: timedelta) -> Any:
-        return self.values.get(key)
-
-    def get_stale(self, key: str) -> Any:
-        return self.values.get(key)
-
-    def put(self, key: str, value: Any) -> None:
-        self.values[key] = value
-
-    def forget(self, key: str) -> None:
-        self.values.pop(key, None)
 
 
 def adapter_of(
@@ -82,7 +63,7 @@ def adapter_of(
         credentials=credentials,
         options=Options(values=options or {}),
         secrets={**MANIFEST.server.settings, "TEST_CRM_URL": sandbox.url},
-        cache=Cache(),
+        cache=MemoryCache(),
     )
     http = HttpClient(
         base_url=Adapter.base_url(context),

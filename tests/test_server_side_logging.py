@@ -21,24 +21,10 @@ from connectors.services import call_logs
 from connectors.services.identity import hashed
 from connectors.services.settings import effective_options, merged
 from tests.extension import Extension, call, conversation
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
 START_MS = 1_777_912_267_000  # 2026-05-04T16:31:07Z
 ACCOUNT, EXTENSION = "400131", "102"
-
-
-@pytest.fixture(scope="module")
-def _sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(_sandbox, settings):
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
-    return _sandbox
 
 
 @pytest.fixture

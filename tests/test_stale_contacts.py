@@ -11,11 +11,9 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from audit.models import CallLog, ConversationLog, LogState
-from connectors.deliveries import circuit
 from connectors.models import ContactMatch
-from tests.extension import Extension, call, conversation
+from tests.extension import call, conversation
 from tests.live_server import free_port
-from tests.sandbox import start_sandbox
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
 NUMBER = "+14155550123"
@@ -25,32 +23,10 @@ _keys = iter(range(1000))
 _sessions = iter(range(720_0001, 730_0000))
 
 
-@pytest.fixture(scope="module")
-def _sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(_sandbox, settings):
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
-    _sandbox.reset()
-    circuit._fine_until.clear()
-    return _sandbox
-
-
 @pytest.fixture
 def key():
     """A person of the sandbox with records of their own."""
     return f"stale-{next(_keys)}"
-
-
-@pytest.fixture
-def me(sandbox, live_server, key):
-    me = Extension(live_server.url, "testCRM")
-    me.login_with_key(key)
-    return me
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.apps import apps
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -20,15 +19,8 @@ from audit.sealing import seal_all
 from audit.traffic import STEPS, hour_of
 from connectors.deliveries import circuit
 from connectors.deliveries.models import Circuit, Delivery, Recovery
-from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW, make_roles
-from tests.factories import CrmUserFactory
-
-
-def _as(client, role):
-    make_roles(apps)
-    account = User.objects.create_user(role[:4] + role[-5:-1], password="x" * 16, is_staff=True)
-    account.groups.set([Group.objects.get(name=role)])
-    client.force_login(account)
+from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW
+from tests.factories import CrmUserFactory, signed_in
 
 
 def _hour(platform, *, hours_ago, succeeded=0, failed=0, step=3, action="call_log.create"):
@@ -57,7 +49,7 @@ def _row(page, name):
 
 @pytest.mark.django_db
 def test_it_tells_what_waits_what_needs_somebody_and_how_each_crm_is(client):
-    _as(client, SUPPORT_ACT)
+    signed_in(client, SUPPORT_ACT)
     user = CrmUserFactory(host="crm.example")
     _waiting(user, hours=5)
     _waiting(user, state="person", hours=30)
@@ -84,7 +76,7 @@ def test_it_tells_what_waits_what_needs_somebody_and_how_each_crm_is(client):
 
 @pytest.mark.django_db
 def test_a_crm_that_answers_again_is_up_since_then(client):
-    _as(client, SUPPORT_VIEW)
+    signed_in(client, SUPPORT_VIEW)
     crm = CrmUserFactory(host="crm.example").crm
     assert "✓ up since" not in _row(client.get("/admin/").content.decode(), "Test CRM")
     for _ in range(3):
@@ -102,7 +94,7 @@ def test_a_crm_that_answers_again_is_up_since_then(client):
 
 @pytest.mark.django_db
 def test_its_charts_are_of_the_chosen_period_and_of_our_own_files(client):
-    _as(client, SUPPORT_VIEW)
+    signed_in(client, SUPPORT_VIEW)
     _hour("testCRM", hours_ago=1, succeeded=3, failed=1)
     _hour("testCRM", hours_ago=24 * 20, succeeded=7)
     for days, logged in ((7, 3), (30, 10)):
@@ -118,7 +110,7 @@ def test_its_charts_are_of_the_chosen_period_and_of_our_own_files(client):
 
 @pytest.mark.django_db
 def test_what_was_sealed_is_what_it_counts(client):
-    _as(client, SUPPORT_VIEW)
+    signed_in(client, SUPPORT_VIEW)
     for outcome in ("success", "success", "failure"):
         record("call_log.create", actor="user:x", platform="testCRM", outcome=outcome, crm_calls=1, milliseconds=90)
     seal_all()
@@ -127,7 +119,7 @@ def test_what_was_sealed_is_what_it_counts(client):
 
 @pytest.mark.django_db
 def test_it_costs_at_most_twelve_statements_however_much_there_is(client):
-    _as(client, SUPPORT_ACT)
+    signed_in(client, SUPPORT_ACT)
     counts = []
     for number in (2, 30):
         user = CrmUserFactory(host="crm.example")

@@ -8,9 +8,7 @@ import pytest
 
 from adapters import registry
 from audit.models import AuditEvent, ConversationLog, MessageLog
-from connectors.deliveries import circuit
-from tests.extension import Extension, conversation
-from tests.sandbox import start_sandbox
+from tests.extension import conversation
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.django_db(transaction=True)]
 NUMBER = "+14155550123"
@@ -18,32 +16,10 @@ NUMBER = "+14155550123"
 _keys = iter(range(1000))
 
 
-@pytest.fixture(scope="module")
-def _sandbox(tmp_path_factory):
-    sandbox = start_sandbox(tmp_path_factory.mktemp("crm"))
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(_sandbox, settings):
-    settings.ADAPTER_VARIABLES = {"TEST_CRM_URL": _sandbox.url}
-    _sandbox.reset()
-    circuit._fine_until.clear()
-    return _sandbox
-
-
 @pytest.fixture
 def key():
     """A person of the sandbox with records of their own."""
     return f"others-{next(_keys)}"
-
-
-@pytest.fixture
-def me(sandbox, live_server, key):
-    me = Extension(live_server.url, "testCRM")
-    me.login_with_key(key)
-    return me
 
 
 def _contact(sandbox, key, name):

@@ -17,7 +17,6 @@ import responses
 from adapters.bullhorn import people
 from adapters.bullhorn.adapter import Adapter
 from adapters.contract import (
-    AccountCache,
     AdapterContext,
     ConnectorError,
     Credentials,
@@ -29,6 +28,7 @@ from adapters.contract import (
     UserProfile,
     parse_phone,
 )
+from adapters.readiness.checklist import MemoryCache
 
 MANIFEST = Manifest.parse((Path(__file__).parent / "manifest.json").read_text())
 BASE = "https://rest30.bullhornstaffing.com/rest-services/e999/"
@@ -37,33 +37,14 @@ LOGIN = "https://rest.bullhornstaffing.com/rest-services"
 SESSION = {"oauth_access_token": "access-one", "rest_url": BASE}
 
 
-class Memory(AccountCache):
-    """An account cache that keeps everything."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str, *, max_age: timedelta) -> Any:
-        return self.values.get(key)
-
-    def get_stale(self, key: str) -> Any:
-        return self.values.get(key)
-
-    def put(self, key: str, value: Any) -> None:
-        self.values[key] = value
-
-    def forget(self, key: str) -> None:
-        self.values.pop(key, None)
-
-
-def connected(*, cache: Memory | None = None, **extra: Any) -> Adapter:
+def connected(*, cache: MemoryCache | None = None, **extra: Any) -> Adapter:
     context = AdapterContext(
         manifest=MANIFEST,
         user=UserProfile(id=9001, name="Agent Kim"),
         credentials=Credentials(access_token="session-one", refresh_token="refresh-one", extra={**SESSION, **extra}),
         options=Options(),
         secrets={"BULLHORN_CLIENT_ID": "client-id", "BULLHORN_CLIENT_SECRET": "client-secret"},
-        cache=cache or Memory(),
+        cache=cache or MemoryCache(),
         now=lambda: NOW,
     )
     http = HttpClient(
@@ -166,7 +147,7 @@ def test_an_api_user_who_cannot_sign_in_now_stays_stored_beside_the_users_own_ne
 def test_lists_that_cannot_be_read_anew_are_served_as_last_known(bullhorn: responses.RequestsMock) -> None:
     bullhorn.get(re.compile(re.escape(BASE) + ".*"), status=503, json={"errorMessage": "Service unavailable"})
 
-    class Old(Memory):
+    class Old(MemoryCache):
         def get(self, key: str, *, max_age: timedelta) -> Any:
             return None
 
