@@ -13,7 +13,9 @@ OURS = ("adapters", "audit", "config", "connectors", "tests")
 DJANGO = {"django"}
 DRF = {"rest_framework", "drf_orjson_renderer", "corsheaders"}
 
-REGISTRY = {f"adapters.{name}" for name in ("contract", "registry", "checks", "capabilities", "opening", "readiness")}
+REGISTRY = {
+    f"adapters.{name}" for name in ("contract", "registry", "checks", "capabilities", "opening", "readiness", "schemas")
+}
 
 #: Package -> third-party and own packages it may import beside the standard library and itself.
 MAY_IMPORT = {
@@ -21,6 +23,7 @@ MAY_IMPORT = {
     "adapters/proxy": {"adapters.contract"},
     "adapters/management": {*DJANGO, *REGISTRY, "adapters.proxy"},
     "adapters": {*DJANGO, *REGISTRY},
+    "adapters/schemas": {"adapters.contract", "adapters.proxy"},
     "audit": {*DJANGO, "structlog"},
     "connectors": {
         *DJANGO,
@@ -78,7 +81,7 @@ def _allowed(path):
     folder = path.parts[1] if path.parts[0] == "adapters" and len(path.parts) > 2 else ""
     if folder in CRM_FOLDERS:
         return {"adapters.contract", f"adapters.{folder}"}
-    home = f"adapters/{folder}" if folder in ("contract", "management", "proxy") else path.parts[0]
+    home = f"adapters/{folder}" if folder in ("contract", "management", "proxy", "schemas") else path.parts[0]
     return {*MAY_IMPORT[home], home.replace("/", "."), *EXCEPTIONS.get(str(path), ())}
 
 

@@ -163,13 +163,16 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
-        """Reads ``{"client": {...}, "server": {...}}``. Raises ``ManifestError`` on a wrong shape or an unknown key."""
+        """Reads ``{"client": {...}, "server": {...}}``, beside which editors find the ``$schema``.
+
+        Raises ``ManifestError`` on a wrong shape or an unknown key.
+        """
         try:
             document = json.loads(text)
         except ValueError as error:
             raise ManifestError(f"not JSON: {error}") from None
         halves = _object(document, "the manifest")
-        if set(halves) != {"client", "server"}:
+        if set(halves) - {"$schema"} != {"client", "server"}:
             raise ManifestError("the manifest must hold exactly 'client' and 'server'")
         client = _client(halves["client"])
         server = dict(_object(halves["server"], "server"))

@@ -152,7 +152,9 @@ class Definition:
         mistakes = Mistakes()
         if deeper_than(document, MOST_DEPTH):
             raise DefinitionError([f"the document is nested more than {MOST_DEPTH} levels deep"])
-        top = mistakes.object(document, "", ("meta", "auth", "requestDefaults", "operations"), "the definition")
+        top = mistakes.object(
+            document, "", ("$schema", "meta", "auth", "requestDefaults", "operations"), "the definition"
+        )
         meta = mistakes.object(top.get("meta", {}), "meta", ("name", "logFormat"))
         log_format = mistakes.one_of(meta, "logFormat", "meta", schema.LOG_FORMATS, "custom")
         defaults = mistakes.object(

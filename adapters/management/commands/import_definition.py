@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from adapters import registry
+from adapters import registry, schemas
 from adapters.proxy.importing.connector import KEY, Imported, NoConnector, imported, key_in
 
 
@@ -47,7 +47,8 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']}: {error}.") from None
         folder.mkdir(parents=True)
         for name, document in (("manifest", found.manifest), ("definition", found.definition)):
-            text = json.dumps(document, indent=2, ensure_ascii=False)
+            described = {"$schema": schemas.reference(name, folder), **document}
+            text = json.dumps(described, indent=2, ensure_ascii=False)
             (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
         self._report(folder, found)
 

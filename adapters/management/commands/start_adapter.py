@@ -9,9 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from adapters import registry
+from adapters import registry, schemas
 
 SCAFFOLD = Path(__file__).resolve().parent.parent / "scaffold"
+#: Stands in the scaffold's manifest for the way to the schema.
+_SCHEMA = "path-to/manifest.schema.json"
 #: The name in the scaffold's files that the new one replaces.
 _NAME = "ScaffoldCRM"
 #: What is left to do, in the order that costs least; ``{folder}``: the new one, ``{name}``: its name.
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         for source in sorted(path for path in SCAFFOLD.rglob("*") if path.suffix in (".py", ".json")):
             target = folder / source.relative_to(SCAFFOLD)
             target.parent.mkdir(parents=True, exist_ok=True)
-            text = source.read_text(encoding="utf-8")
+            text = source.read_text(encoding="utf-8").replace(_SCHEMA, schemas.reference("manifest", folder))
             target.write_text(text.replace(_NAME, name).replace(_NAME.lower(), name.lower()), encoding="utf-8")
         self.stdout.write(_STEPS.format(folder=_shown(folder), key=name, name=name.lower()))
 
