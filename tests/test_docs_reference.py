@@ -11,15 +11,18 @@ import pytest
 
 import adapters.contract as contract
 from adapters.contract.manifest import OPTIONAL_OPERATIONS, Auth, Pace, Route, ServerHalf
+from adapters.contract.manifest_schema import manifest_schema
 from docs.site.commands_page import commands_page, own_commands
 from docs.site.contract_page import contract_page
-from docs.site.manifest_page import manifest_page
+from docs.site.manifest_page import keys_of, manifest_page
 from docs.site.settings_page import settings_page
 from docs.site.source_code import as_markdown
 from tests.live_server import ROOT
 
 CONTRACT = contract_page()
 HEADINGS = re.findall(r"^#+ (.+)$", CONTRACT, re.MULTILINE)
+SCHEMA = manifest_schema()
+CLIENT = list(keys_of(SCHEMA["properties"]["client"], "client"))
 ROWS = dict(re.findall(r"^\| `([^`]+)` \|(.*)\|$", manifest_page(), re.MULTILINE))
 
 
@@ -83,3 +86,59 @@ def test_every_command_stands_with_what_can_be_given_to_it_and_what_that_is():
     assert "| `--dry-run` | count only; change nothing |" in parts["clear_tokens"]
     assert "| `--format FORMAT` | default csv; one of csv, jsonl |" in parts["export_audit"]
     assert re.findall(r"^\| `[^`]+` \|  \|$", page, re.MULTILINE) == []
+
+
+#: Names that are values, not keys: what an ``uiSchema`` holds, and contact types.
+_FREE = re.compile(r"\.(uiSchema|accountDataPropertyByContactType)\.")
+
+
+def _keys_in(value, name):
+    """The whole names of all keys of a JSON value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield f"{name}.{key}"
+            yield from _keys_in(inner, f"{name}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys_in(inner, f"{name}[]")
+
+
+def _described():
+    """The whole names of all keys of the client half that the page describes, parts put where they stand."""
+    for name, member, _ in CLIENT:
+        yield name
+        if part := member.get("items", {}).get("$ref", "").rpartition("/")[2]:
+            yield from (key for key, _, _ in keys_of(SCHEMA["$defs"][part], f"{name}[]"))
+
+
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("adapters/*/manifest.json"), *ROOT.glob("adapters/management/*/manifest.json")], ids=str
+)
+def test_every_key_of_every_manifests_client_half_is_described(path):
+    used = {key for key in _keys_in(json.loads(path.read_text())["client"], "client") if not _FREE.search(key)}
+    assert used <= set(_described())
+
+
+def test_every_described_key_is_on_the_page_with_a_meaning():
+    keys = [name for name, _, _ in CLIENT]
+    keys += [name for part in SCHEMA["$defs"].values() for name, _, _ in keys_of(part)]
+    assert len(keys) > 100
+    assert [key for key in keys if not ROWS[key].rsplit("|", 1)[1].strip()] == []
+
+
+def test_whatever_the_manifest_check_asks_of_the_client_half_the_schema_asks_too():
+    required = {name for name, _, is_required in CLIENT if is_required}
+    for key in (
+        "name",
+        "displayName",
+        "urlIdentifier",
+        "embedUrls",
+        "settings",
+        "environment.type",
+        "auth.type",
+        "page",
+    ):
+        assert f"client.{key}" in required
+    for form in ("callLog", "messageLog", "newContact"):
+        assert f"client.page.{form}.additionalFields" in required
+    assert {"client.auth.oauth.authUrl", "client.auth.oauth.clientId", "client.settings[].items"} <= required

@@ -9,6 +9,8 @@ from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from adapters.contract.client_forms import DEFINITIONS
+from adapters.contract.client_schema import client_schema
 from adapters.contract.manifest import (
     AUTH_TYPES,
     EXEMPTIBLE_RULES,
@@ -46,9 +48,10 @@ def manifest_schema() -> dict[str, Any]:
         "title": "Switchboard: a CRM (manifest.json)",
         "description": "manage.py check_adapters names every fault.",
         "type": "object",
-        "properties": {"$schema": _TEXT, "client": _client(), "server": _of(ServerHalf)},
+        "properties": {"$schema": _TEXT, "client": client_schema(), "server": _of(ServerHalf)},
         "required": ["client", "server"],
         "additionalProperties": False,
+        "$defs": DEFINITIONS,
     }
 
 
@@ -59,7 +62,11 @@ def _of(kind: type[Any]) -> dict[str, Any]:
     properties = {}
     for item in fields(kind):
         member = {**_shape(hints[item.name]), **_NARROWER.get(f"{kind.__name__}.{item.name}", {})}
-        properties[item.name] = {**member, **({"description": comments[item.name]} if item.name in comments else {})}
+        if item.name in comments:
+            member["description"] = comments[item.name]
+        if isinstance(item.default, str | int | float) and item.default != "":
+            member["default"] = item.default
+        properties[item.name] = member
     required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -78,66 +85,3 @@ def _shape(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is not None:
         return {"type": "object", "additionalProperties": _TEXT}
     return dict(_TYPES[hint])
-
-
-def _client() -> dict[str, Any]:
-    """What the extension reads; keys that are not listed are passed on to it."""
-    texts = {"type": "array", "items": _TEXT}
-    field = {
-        "type": "object",
-        "required": ["const", "title"],
-        "properties": {
-            "const": {**_TEXT, "description": "The field's name in what is submitted"},
-            "title": _TEXT,
-            "type": _TEXT,
-            "required": {"type": "boolean"},
-            "contactDependent": {"type": "boolean", "description": "Its choices come with the contact"},
-        },
-    }
-    form = {"type": "object", "properties": {"additionalFields": {"type": "array", "items": field}}}
-    page = {
-        "type": "object",
-        "properties": {
-            "useContactSearch": {"type": "boolean", "description": "Offers the search by name"},
-            **dict.fromkeys(("callLog", "messageLog", "newContact"), form),
-        },
-        "required": ["callLog", "messageLog", "newContact"],
-    }
-    login = {"type": "object", "properties": {"content": {"type": "array", "items": field}, "title": _TEXT}}
-    oauth = {
-        "type": "object",
-        "required": ["authUrl", "clientId"],
-        "properties": {
-            "authUrl": {**_TEXT, "description": "The vendor's authorisation page"},
-            "clientId": {**_TEXT, "description": "A variable, such as ${ACME_CLIENT_ID}"},
-            "scope": {**_TEXT, "description": "With its name: scope=a b"},
-            "redirectUri": _TEXT,
-            "customState": _TEXT,
-        },
-    }
-    key = {"type": "object", "properties": {"page": login}, "required": ["page"]}
-    auth = {"type": {"enum": ["oauth", "apiKey"]}, "oauth": oauth, "apiKey": key}
-    places = {"type": {"enum": ["fixed", "dynamic", "selectable"]}, "url": _TEXT, "urlIdentifier": _TEXT}
-    kinds = {"type": "object", "required": ["display", "value"]}
-    return {
-        "type": "object",
-        "description": "What the extension reads",
-        "required": ["name", "displayName", "urlIdentifier", "embedUrls", "environment", "auth", "settings", "page"],
-        "properties": {
-            "name": {**_TEXT, "pattern": "^[A-Za-z][A-Za-z0-9]*$", "description": "The platform key: never change it"},
-            "displayName": {**_TEXT, "minLength": 1, "description": "The CRM's name for people"},
-            "urlIdentifier": {
-                **_TEXT,
-                "description": "Pages on which the extension shows itself; * is anything",
-            },
-            "embedUrls": {**texts, "description": "Pages with click-to-dial; * stands for anything"},
-            "environment": {"type": "object", "required": ["type"], "properties": places},
-            "auth": {"type": "object", "required": ["type"], "properties": auth},
-            "contactTypes": {"type": "array", "minItems": 1, "items": kinds},
-            "contactPageUrl": {**_TEXT, "description": "With {hostname}, {contactId}, {contactType}"},
-            "logPageUrl": {**_TEXT, "description": "With {hostname}, {logId}"},
-            "canOpenLogPage": {"type": "boolean"},
-            "settings": {"type": "array", "items": {"type": "object", "required": ["items"]}},
-            "page": page,
-        },
-    }
