@@ -28,6 +28,10 @@ def _wednesday():
         ("4. May 2025", date(2025, 5, 4)),
         ("May 4, 2025", date(2025, 5, 4)),
         ("31 December", date(2025, 12, 31)),
+        ("4.5.2026", date(2026, 5, 4)),
+        ("5/4/2026", date(2026, 5, 4)),
+        ("kim 13/5/2026", date(2026, 5, 13)),
+        ("31.2.2026", None),
         ("kim tuesday", date(2026, 5, 5)),
         ("2026-13-45", None),
         ("conv-7/2026-05-04", None),
@@ -44,6 +48,26 @@ def test_a_day(typed, day):
 )
 def test_a_number_in_any_notation(typed):
     assert read(typed).e164 == "+16505551212"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "+1\u00a0650\u00a0555\u00a01212",
+        "+1 650\u2011555\u20111212",
+        "+1 650 \u2013 555 \u2013 1212",
+        "\u202a+1 (650) 555-1212\u202c",
+        "tel:+16505551212",
+        "tel:+1-650-555-1212;ext=4",
+        "+16505551212;ext=4",
+        "+1 650 555 1212,",
+        "+1 650 555 1212?",
+        "\uff0b16505551212",
+    ],
+)
+def test_a_number_that_was_copied_from_a_page_a_mail_or_a_telephone(typed):
+    asked = read(typed)
+    assert (asked.e164, asked.words) == ("+16505551212", "")
 
 
 @pytest.mark.parametrize(

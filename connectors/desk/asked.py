@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -23,11 +24,18 @@ _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*"
 _WRITTEN = re.compile(
     rf"(?<!\S)(?:(\d{{1,2}})\.? {_MONTH}|{_MONTH} (\d{{1,2}}))(?:,? (\d{{4}}))?(?![^\s,])", re.IGNORECASE | re.ASCII
 )
+_DOTTED = re.compile(r"(?<!\S)(\d{1,2})\.(\d{1,2})\.(\d{4})(?![^\s,])", re.ASCII)
+_SLASHED = re.compile(r"(?<!\S)(\d{1,2})/(\d{1,2})/(\d{4})(?![^\s,])", re.ASCII)
 _NUMBER = re.compile(r"[+(]?\d[\d ()./-]{5,30}\d", re.ASCII)
 _ENDING = re.compile(r"[…*x.]*\s?(\d{4})", re.ASCII)
 #: Digits of a number without its area code.
 _LOCAL = (7, 8)
 _ID = re.compile(r"\S{1,255}")
+#: What copying from a page or a telephone brings along and nobody sees: marks of direction, blanks without a width.
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_DASH = re.compile("\\s?[\u2010-\u2015\u2212]\\s?")
+#: A link to a number (RFC 3966), with its parameters.
+_TEL = re.compile(r"(?<!\S)tel:([^\s;]+)(?:;\S*)?|(?<!\S)(\+[^\s;]+);\S*", re.IGNORECASE)
 _REFERENCE_WORD = re.compile(r"^\s*reference\s*:?\s*", re.IGNORECASE)
 
 
@@ -90,13 +98,19 @@ class Asked:
 def read(typed: str) -> Asked:
     """Takes the text apart. A day may stand beside a number or a name, and a name beside a number."""
     text = typed.replace("\x00", "").strip()[:_MOST]
-    rest, day = _without_day(_REFERENCE_WORD.sub("", text))
+    rest, day = _without_day(_REFERENCE_WORD.sub("", _as_typed_by_hand(text)))
     rest = " ".join(rest.split())
     found = _NUMBER.search(rest)
     around = f"{rest[: found.start()]} {rest[found.end() :]}".strip() if found else ""
     if found is None or (around and not _is_beside(rest, found)):
         return Asked(text=text, day=day, words=rest)
     return Asked(text=text, day=day, number=found[0].strip(), words=" ".join(around.split()))
+
+
+def _as_typed_by_hand(text: str) -> str:
+    """Without what only copying brings along: other dashes and blanks, a link's scheme, a sentence's last mark."""
+    plain = _DASH.sub("-", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
+    return _TEL.sub(lambda link: link[1] or link[2], plain).strip().rstrip(",;:.?!")
 
 
 def _is_beside(rest: str, found: re.Match[str]) -> bool:
@@ -109,6 +123,12 @@ def _without_day(text: str) -> tuple[str, date | None]:
     today = timezone.localdate()
     if iso := _ISO.search(text):
         return _cut(text, iso), _date(int(iso[1]), int(iso[2]), int(iso[3]))
+    if dotted := _DOTTED.search(text):
+        return _cut(text, dotted), _date(int(dotted[3]), int(dotted[2]), int(dotted[1]))
+    if slashed := _SLASHED.search(text):  # the month first, as RingCentral writes it, unless there is no such month
+        one, other = int(slashed[1]), int(slashed[2])
+        month, number = (one, other) if one <= 12 else (other, one)
+        return _cut(text, slashed), _date(int(slashed[3]), month, number)
     if named := _NAMED.search(text):
         word = named[1].lower()
         back = {"today": 0, "yesterday": 1}.get(word)
