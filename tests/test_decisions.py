@@ -25,10 +25,11 @@ from adapters.contract import (
     parse_phone,
 )
 from adapters.contract.errors import ReferenceGone, UnsupportedOperation
-from audit.models import AuditEvent, CallLog, LogState
+from audit.models import AuditEvent, CallLog, ConversationLog, LogState
 from audit.sealing import seal_all
 from audit.seals import TrafficHour
 from connectors.api.authentication import issue_token
+from connectors.deliveries.changes import CallSubmission, from_json
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.deliveries.worker import Worker
 from connectors.desk import decision_page
@@ -275,7 +276,7 @@ FITS = LoggedCall(started_at=STARTED, contact_name="Quirk, Ada")
 DIFFERENT = {
     "another day": (replace(FITS, started_at=STARTED + timedelta(days=1)), "That record is of 2026-05-05"),
     "another contact": (replace(FITS, contact_name="Bob Stone"), "about somebody else"),
-    "no such record": (RecordNotFound(), "could not be asked, so nothing was marked"),
+    "no such record": (RecordNotFound(), "id-5 is no record that the CRM shows to Agent Kim: nothing was marked."),
     "CRM down": (CrmUnavailable(status=503), "could not be asked, so nothing was marked"),
 }
 
@@ -312,15 +313,81 @@ def test_another_record_is_refused_also_if_its_id_is_typed_twice(client, staff, 
     assert Delivery.objects.exists()
 
 
-@pytest.mark.parametrize("record", [LoggedCall(), replace(FITS, started_at=None), UnsupportedOperation("reading")])
+@pytest.mark.parametrize(
+    "record",
+    [
+        LoggedCall(),
+        replace(FITS, started_at=None),
+        UnsupportedOperation("reading"),
+        replace(FITS, contact_name="Ada Stone"),  # a part of the name only
+        replace(FITS, contact_name="Bob Stone", raw={"who": "c-1"}),  # renamed, or somebody else
+    ],
+)
 def test_where_nothing_can_be_compared_the_id_is_typed_twice(client, staff, crm, user, record):
     (delivery,) = _kept(client, crm, user, "1")
     crm.record = record
     assert "type its id once more" in _mark(client, delivery, crm_id="id-5")
-    assert "type its id once more" in _mark(client, delivery, crm_id="id-5", typed="id-6")
+    assert "The two ids differ: nothing was marked." in _mark(client, delivery, crm_id="id-5", typed="id-6")
     assert CallLog.objects.get().crm_log_id == ""
     assert "It counts as logged" in _mark(client, delivery, crm_id="id-5", typed="id-5")
     assert AuditEvent.objects.get(action="delivery.decide").detail["checked"] == "typed twice"
+
+
+@pytest.mark.parametrize(
+    ("contact", "name", "is_taken"),
+    [("12", "Bob Stone", False), ("12", "", False), ("1200345", "", True), ("1200345", "Bob Stone", False)],
+)
+def test_a_contacts_id_among_the_records_values_tells_nothing_where_it_may_be_another_number(
+    client, staff, crm, user, contact, name, is_taken
+):
+    (delivery,) = _kept(client, crm, user, "1")
+    submission = from_json(delivery.payload, CallSubmission)
+    entry = replace(submission.entry, contact=replace(submission.entry.contact, id=int(contact)))
+    delivery.replace_change(replace(submission, entry=entry))
+    crm.record = replace(FITS, contact_name=name, raw={"duration": 12, "contact": 1200345})
+    told = _mark(client, delivery, crm_id="id-5")
+    assert ("It counts as logged" in told, "type its id once more" in told) == (is_taken, not is_taken)
+
+
+def test_digits_of_an_extension_are_no_number_of_the_record(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    submission = from_json(delivery.payload, CallSubmission)
+    entry = replace(submission.entry, contact=replace(submission.entry.contact, phone="101"))
+    delivery.replace_change(replace(submission, entry=entry))
+    crm.record = replace(FITS, contact_name="Bob Stone", body="Duration: 10 minutes, 1 second")
+    assert "about somebody else" in _mark(client, delivery, crm_id="id-5")
+
+
+def test_the_record_of_a_call_is_no_record_of_messages_nor_the_other_way_round(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    day = ConversationLog.objects.create(
+        platform=user.platform, owner=user.owner, conversation_log_id="c/1", user=user, crm_log_id="id-9"
+    )
+    crm.record = FITS
+    assert "id-9 is another log's record." in _mark(client, delivery, crm_id="id-9", typed="id-9")
+    ConversationLog.objects.update(crm_log_id="")
+    CallLog.objects.update(crm_log_id="id-8")
+    texts = Delivery.objects.create(kind="message_log.write", platform=user.platform, user=user, conversation=day)
+    assert "id-8 is another log's record." in _mark(client, texts, crm_id="id-8", typed="id-8")
+    assert "It counts as logged, as id-7." in _mark(client, texts, crm_id="id-7", typed="id-7")
+
+
+@pytest.mark.parametrize("page", ["mark", "contact"])
+def test_what_was_settled_meanwhile_is_told_on_the_page_where_the_reader_came_from(client, staff, crm, user, page):
+    (delivery,) = _kept(client, crm, user, "1")
+    Delivery.objects.update(last_error=ReferenceGone.__name__)
+    address, home = f"/admin/desk/{page}/{delivery.pk}/", f"/admin/desk/call/{delivery.call_log_id}/"
+    crm.found = [Contact(id="c-7", name="Ada Quirk-Stone", type="Lead")]
+    assert f'name="next" value="{home}"' in client.get(address).content.decode()
+    Delivery.objects.all().delete()
+    for next_page, leads_to in (
+        (home, home),
+        ("https://evil.example/", "/admin/desk/queue/"),
+        ("", "/admin/desk/queue/"),
+    ):
+        reply = client.post(address, {"crm_id": "id-5", "next": next_page}, follow=True)
+        assert reply.redirect_chain == [(leads_to, 302)]
+        assert "It does not wait any more" in _plain(reply)
 
 
 # --- another contact -------------------------------------------------------------------------------

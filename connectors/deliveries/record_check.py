@@ -13,6 +13,9 @@ from connectors.deliveries.models import Delivery
 from connectors.services.crm_access import with_adapter
 from connectors.services.crm_audit import audited_at_crm
 
+#: Digits of a number that cannot stand among the digits of a text by chance, and of an id that tells what it is of.
+_SHORTEST_NUMBER, _DIGITS_OF_AN_ID = 7, 5
+
 
 class Different(ValueError):
     """The record is not the one of this call; the text says what differs."""
@@ -75,13 +78,29 @@ def _compare(adapter: CrmAdapter, delivery: Delivery, found: LoggedCall, contact
 
 
 def _same_contact(found: LoggedCall, contact: ContactRef) -> bool | None:
-    """None: the record names nobody."""
+    """None: the record does not say enough to tell."""
     number = _digits(contact.phone)[-9:]
-    if str(contact.id) in _values(found.raw) or (number and number in _digits(found.body)):
+    if len(number) >= _SHORTEST_NUMBER and number in _digits(found.body):
         return True
-    if not found.contact_name or not contact.name:
+    alike = _alike(found.contact_name, contact.name)
+    if alike is not True and str(contact.id) in _values(found.raw):
+        # Whoever was renamed has another name now; and a small number may be a duration, or the id of something else.
+        return None if alike is False or _is_small_number(str(contact.id)) else True
+    return alike
+
+
+def _is_small_number(text: str) -> bool:
+    return text.isdigit() and len(text) < _DIGITS_OF_AN_ID
+
+
+def _alike(one: str, other: str) -> bool | None:
+    """Whether two names are of one person; None: one is missing, or they share only a part."""
+    first, second = _words(one), _words(other)
+    if not first or not second:
         return None
-    return bool(_words(found.contact_name) & _words(contact.name))
+    if first <= second or second <= first:
+        return True
+    return None if first & second else False
 
 
 def _values(raw: Any) -> set[str]:

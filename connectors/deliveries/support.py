@@ -78,9 +78,16 @@ def id_to_mark(delivery: Delivery, crm_id: str) -> str | int:
         log_id = _as_vendor_types_it(record, crm_id)
     else:
         raise ValueError("Enter the id that the record has in the CRM.")
-    if record.belongs_to_another(log_id):
+    if record.belongs_to_another(log_id) or _is_of_the_other_kind(record, log_id):
         raise ValueError(f"{log_id} is another log's record.")
     return log_id
+
+
+def _is_of_the_other_kind(record: CallLog | ConversationLog, log_id: str | int) -> bool:
+    """Whether it is the record of a call where this is a conversation, or the other way round."""
+    other = ConversationLog if isinstance(record, CallLog) else CallLog
+    rows = other._default_manager.filter(platform=record.platform, owner=record.owner, crm_log_id=str(log_id))
+    return rows.exists()
 
 
 def _as_vendor_types_it(record: CallLog | ConversationLog, crm_id: str) -> str | int:

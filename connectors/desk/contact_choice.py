@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 
 from adapters.contract import ConnectorError, Contact, CrmAdapter
 from audit.fields import Undecipherable
@@ -18,7 +17,7 @@ from connectors.deliveries.record_check import contact_of
 from connectors.desk.decisions import actor_of, note_decision
 from connectors.desk.delivery_decisions import about, describe, logged_on
 from connectors.desk.marking import back_from
-from connectors.desk.page import needs, page
+from connectors.desk.page import needs, page, settled_meanwhile
 from connectors.services.crm_access import with_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.numbers import read_number
@@ -32,8 +31,10 @@ def choose(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
 
     The page shows data of the CRM, so each look-up is recorded with who made it.
     """
-    delivery = get_object_or_404(Delivery.objects.select_related("user", "call_log", "conversation"), pk=delivery_id)
-    asked = (request.POST.get("q") or request.GET.get("q") or "").strip()[:200]
+    delivery = Delivery.objects.select_related("user", "call_log", "conversation").filter(pk=delivery_id).first()
+    if delivery is None:
+        return settled_meanwhile(request)
+    asked = (request.POST.get("q") or request.GET.get("q") or "").replace("\x00", "").strip()[:200]
     found: Sequence[Contact] = ()
     problem = ""
     if not lacks_contact(delivery):

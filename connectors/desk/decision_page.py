@@ -6,17 +6,15 @@ import json
 import time
 import uuid
 from collections import Counter
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from connectors.desk.decisions import Decision, Line, actor_of, note_decision
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
-from connectors.desk.page import page
+from connectors.desk.page import next_page, page
 from connectors.desk.placeholder_page import NAMED
 from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
 
@@ -134,14 +132,13 @@ def _tally(text: str) -> dict[str, int]:
     """The counts of the requests before, for the answer only."""
     try:
         return {str(name): int(number) for name, number in json.loads(text or "{}").items()}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError):
         return {}
 
 
 def _next(request: HttpRequest) -> str:
     """Where to go on afterwards: a page of ours."""
-    wanted: Any = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) and wanted.startswith("/admin/"):
-        return str(wanted)
+    if wanted := next_page(request):
+        return wanted
     is_list = not request.path.startswith(reverse("admin:index") + "desk/")  # an action of a list leads back to it
     return request.get_full_path() if is_list else reverse("admin:index")

@@ -6,16 +6,16 @@ import uuid
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from adapters.contract import ConnectorError
+from adapters.contract import ConnectorError, RecordNotFound
 from connectors.deliveries import support
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.record_check import Different, NotComparable, check_record
 from connectors.desk.decisions import actor_of, note_decision
 from connectors.desk.delivery_decisions import about, describe, logged_on
-from connectors.desk.page import needs, page
+from connectors.desk.names import name_of
+from connectors.desk.page import needs, page, settled_meanwhile
 
 
 @needs("deliveries.change_delivery")
@@ -24,23 +24,28 @@ def mark(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
 
     Where it cannot be read, the id has to be typed twice.
     """
-    delivery = get_object_or_404(Delivery.objects.select_related("user", "call_log", "conversation"), pk=delivery_id)
+    delivery = Delivery.objects.select_related("user", "call_log", "conversation").filter(pk=delivery_id).first()
+    if delivery is None:
+        return settled_meanwhile(request)
     problem, must_type = "", False
-    crm_id = request.POST.get("crm_id", "").strip()[:255]
+    crm_id, typed = (request.POST.get(name, "").replace("\x00", "").strip()[:255] for name in ("crm_id", "typed"))
     if request.method == "POST":
         try:
             log_id = support.id_to_mark(delivery, crm_id)
             crm_id = str(log_id)
-            checked = "typed twice" if request.POST.get("typed", "").strip() == crm_id else ""
+            checked = "typed twice" if typed == crm_id else ""
             try:
                 check_record(delivery, log_id, actor=actor_of(request))
                 checked = "read in the CRM"
             except NotComparable:
                 must_type = not checked
+                problem = "The two ids differ: nothing was marked." if typed and must_type else ""
             if checked:
                 return _marked(request, delivery, crm_id, checked)
         except (ValueError, Different) as error:
             problem = str(error)
+        except RecordNotFound:
+            problem = f"{crm_id} is no record that the CRM shows to {name_of(delivery.user)}: nothing was marked."
         except ConnectorError as error:
             problem = f"The CRM could not be asked, so nothing was marked: {error.message}"
     what, who = describe(delivery)
