@@ -53,7 +53,7 @@ def construct(
             ca_bundle=settings.OUTBOUND_CA_BUNDLE,
             proxy="" if manifest.server.sandbox else settings.OUTBOUND_PROXY,
             allow_private_addresses=manifest.server.sandbox or settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES,
-            allow_plain_http=manifest.server.sandbox,
+            allow_plain_http=registry.speaks_plain_http(manifest),
         ),
         adapter=manifest.name,
         read_timeout=manifest.server.read_timeout,

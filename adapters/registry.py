@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 
 #: Runs the folders that hold a ``definition.json`` instead of an ``adapter.py``.
 _DECLARATIVE = "adapters.proxy.loading"
+_PORT = re.compile(r":[0-9]+$")
 #: What makes a folder one that describes a CRM.
 _FILES = ("manifest.json", "definition.json")
 
@@ -60,12 +62,32 @@ def _fault(manifest: Manifest, folder: Path, found: _Found) -> str:
         return f"the platform key {manifest.name!r} is taken"
     if _is_declarative(folder):
         mistakes: list[str] = importlib.import_module(_DECLARATIVE).mistakes_in(folder, manifest)
-        return "\n".join(mistakes)
+        return "\n".join([*mistakes, *_of_a_private_network(manifest)])
     if folder.parent == FOLDER:
         return ""
     if (folder / "adapter.py").exists():
         return "a further folder of adapters may hold definitions only, no Python"
     return "definition.json is missing"
+
+
+def _of_a_private_network(manifest: Manifest) -> list[str]:
+    """What a definition may hold only where the operator lets requests into a private network."""
+    if settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES or manifest.server.sandbox:
+        return []
+    only = "only where OUTBOUND_ALLOW_PRIVATE_ADDRESSES is on"
+    ports = [host for host in hosts_for(manifest) if _PORT.search(host) and not host.endswith(":443")]
+    found = [f"manifest.json: server.hosts: {host!r} names a port: {only}" for host in ports]
+    if manifest.base_url(secrets=secrets_for(manifest)).startswith("http://"):
+        found.append(f"manifest.json: server.base_url is http: {only}")
+    return found
+
+
+def speaks_plain_http(manifest: Manifest) -> bool:
+    """Whether requests to this CRM may leave without TLS: to the sandbox, and where a definition says so and may."""
+    if manifest.server.sandbox:
+        return True
+    is_plain = manifest.base_url(secrets=secrets_for(manifest)).startswith("http://")
+    return is_plain and settings.OUTBOUND_ALLOW_PRIVATE_ADDRESSES and _is_declarative(folder_of(manifest.name))
 
 
 def _is_declarative(folder: Path) -> bool:

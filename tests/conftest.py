@@ -40,7 +40,7 @@ def _adapters_of_the_settings():
     """What the registry has read goes with the settings it was read under: whoever asks next may be another test."""
 
     def forget(*, setting, **_):
-        if setting in ("SANDBOX", "ENABLED_ADAPTERS", "ADAPTER_FOLDERS"):
+        if setting in ("SANDBOX", "ENABLED_ADAPTERS", "ADAPTER_FOLDERS", "OUTBOUND_ALLOW_PRIVATE_ADDRESSES"):
             registry.forget()
 
     setting_changed.connect(forget)

@@ -339,7 +339,7 @@ def test_definition_and_manifest_have_to_fit():
     assert misfits(form, manifest_with(auth=OAUTH, secrets=["GROVE_ID", "GROVE_SECRET"])) == [
         "operations.getUserInfo: an OAuth sign-in has no form and no key to replace"
     ]
-    assert misfits(form, manifest_with(base_url="http://api.grove.example")) == [
+    assert misfits(form, manifest_with(base_url="ftp://api.grove.example")) == [
         "manifest.json: server.base_url must begin with https://"
     ]
     assert misfits(form, manifest_with(read_timeout=600)) == [

@@ -49,7 +49,7 @@ def _hosts(definition: Definition, manifest: Manifest) -> Iterator[str]:
             yield f"manifest.json: server.hosts: {pattern!r} is no host name such as api.orchard.example"
     if server.read_timeout is not None and not 1 <= server.read_timeout <= 60:
         yield "manifest.json: server.read_timeout must be from 1 to 60 seconds"
-    if server.base_url and not server.sandbox and not server.base_url.startswith(("https://", "${")):
+    if server.base_url and not server.sandbox and not server.base_url.startswith(("https://", "http://", "${")):
         yield "manifest.json: server.base_url must begin with https://"
     elif server.base_url and not server.sandbox:
         yield from _address("base_url", server.base_url, server.hosts)
@@ -85,7 +85,7 @@ def _address(key: str, url: str, hosts: tuple[str, ...]) -> Iterator[str]:
     rest = _VARIABLE.sub("", url).replace("{hostname}", "")
     if "{" in rest or "}" in rest:
         yield f"manifest.json: server.{key} may hold {{hostname}} and ${{VARIABLE}}, nothing else in braces"
-    elif rest == url and (reason := refusal(url, hosts)):
+    elif rest == url and (reason := refusal(url, hosts, allow_plain_http=key == "base_url")):
         yield f"manifest.json: server.{key}: {reason}; server.hosts lists them"
 
 
