@@ -158,8 +158,7 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
         number
         for told in expected.accepted("texts", about)
         for number in (told.new if deleted else told.text).split()  # what was known before may have been deleted
-        if told.began > deleted
-        and not any(later.ended >= told.ended and number in later.text.split() for later in refused)
+        if told.began > deleted and not any(_was_refused(number, told, other) for other in refused)
     }
     for number in sorted({number for told in expected.of("texts", about) for number in told.text.split()}):
         count = whole.count(text_of(day, int(number)))
@@ -167,6 +166,12 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
             yield f"text {number} of {day} stands there {count} times"
         if not count and number in accepted:
             yield f"text {number} of {day} lost"
+
+
+def _was_refused(number: str, told: Told, other: Told) -> bool:
+    """Whether somebody else was told that this text is refused: one that was theirs may be so while ``told`` waits."""
+    since = told.ended if number in told.new.split() else told.began
+    return number in other.text.split() and other.ended >= since
 
 
 def _contact(expected: Expectation, about: About) -> Iterator[str]:

@@ -109,11 +109,13 @@ class Plan:
         habits = {habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if happens(share)}
         self.habits = habits
         self.window_pauses: Sequence[float] = PAUSES
+        #: How likely somebody connects once more after each of their requests.
+        self.logins_between = 0.0
         #: What a change of the session may be.
         self.session_kinds: Sequence[str] = ("login", "logout", "logout", "move")
         self.support: Callable[[Expectation], Callable[[Actor], None]] = actors.support
         self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
-        self.habit_share, self.most_edits = 0.01, 2
+        self.habit_share, self.most_edits, self.most_texts = 0.01, 2, 3
         #: How likely a window contains a login, a logout or a move to another company.
         self.session_changes = 0.2
         self.is_long = crm.too_long is not None or happens(0.03)
@@ -178,7 +180,7 @@ class Plan:
         requests = make[self.kind]()
         if happens(self.session_changes):
             self._add_logins(requests)
-        return requests
+        return [step for request in requests for step in (request, *self._login_between(request.person))]
 
     def _calls(self) -> list[Request]:
         requests = [self._request("log", subject="call-1", text=_word("first"), is_long=self._is_long())]
@@ -191,7 +193,7 @@ class Plan:
 
     def _texts(self) -> list[Request]:
         requests = []
-        for _ in range(world.rng.randint(1, 3)):
+        for _ in range(world.rng.randint(1, self.most_texts)):
             numbers = world.rng.sample(range(1, 7), world.rng.randint(1, 3))
             requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers))))
         return requests
@@ -223,6 +225,9 @@ class Plan:
 
     def _is_long(self) -> bool:
         return self.is_long and happens(0.6)
+
+    def _login_between(self, person: Person) -> list[Request]:
+        return [Request(kind="login", person=person, subject=person.key)] if happens(self.logins_between) else []
 
     def _add_logins(self, requests: list[Request]) -> None:
         """A login, a logout or a move to another company among them; mostly with a login, or the way back, behind."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulation.actors import BackUp, support
 from simulation.crm import Outage, crm
-from simulation.people import ANN, BOB, CLEO, DORA
+from simulation.people import ANN, BOB, CLEO, DORA, EVE
 from simulation.world import START, world
 
 if TYPE_CHECKING:
@@ -55,11 +55,12 @@ def _late_effects(plan: Plan) -> None:
 
 
 def _late_effects_and_logins(plan: Plan) -> None:
-    """A login, or support, makes due at once what may yet take effect."""
+    """A login makes due at once what may yet take effect, and undo what is written then."""
     plan.kind = world.rng.choice(("calls", "texts"))
-    crm.rate, crm.lags, crm.faults = 0.4, False, _LATE
-    plan.windows, plan.rounds, plan.session_changes, plan.pauses = (2, 3), 8, 1.0, (0.5, 1.0)
-    plan.session_kinds, plan.window_pauses = ("login", "login", "logout"), (0.0, 0.0, 0.5)
+    crm.rate, crm.lags, crm.faults = world.rng.choice((0.2, 0.2, 0.4)), False, ("carried out late",)
+    crm.can_be_asked, crm.too_long, plan.is_long, plan.most_edits, plan.most_texts = True, None, False, 3, 4
+    plan.people, plan.rounds, plan.pauses = [world.rng.choice((ANN, EVE, CLEO))], 12, (0.5, 2.0)
+    plan.session_changes, plan.logins_between, plan.window_pauses = 0.0, 0.6, (0.0, 0.0, 0.5)
 
 
 def _long(plan: Plan) -> None:
@@ -101,7 +102,7 @@ def _renewals(plan: Plan) -> None:
 def _moves(plan: Plan) -> None:
     """Somebody goes to another company while their other windows are at work."""
     plan.kind = world.rng.choice(("calls", "texts"))
-    plan.people = world.rng.choice(([CLEO], [CLEO], [CLEO, ANN]))
+    plan.people, plan.is_token_old = world.rng.choice(([CLEO], [DORA], [CLEO, ANN])), happens(0.5)
     crm.rate, crm.faults = 0.3, ("login refused", "no connection", "lost before it was carried out")
     crm.slow_share, plan.windows, plan.session_changes = 0.5, (2, 3), 0.8
     plan.session_kinds = ("login", "move", "move")
@@ -167,7 +168,7 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "credentials of the application": (1, _credentials_of_the_application),
     "logins": (1, _logins),
     "renewals": (2, _renewals),
-    "moves": (1, _moves),
+    "moves": (2, _moves),
     "colleagues": (2, _colleagues),
     "support": (2, _support),
     "refusals": (2, _refusals),
