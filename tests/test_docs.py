@@ -43,8 +43,8 @@ def test_every_command_target_variable_and_file_of_a_page_exists(page):
     documented = set(re.findall(r"^# ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
     variables = {name for name in _names(page, r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b") if not re.fullmatch(NOT_OURS, name)}
     assert variables <= documented
-    files = _names(page, rf"(?<![\w/.-])(?:{_FOLDERS})/[\w./-]*\w")
-    assert [name for name in files if not (ROOT / name).exists() and "/willow" not in name] == []
+    files = _names(page, rf"(?<![\w/.-])(?:{_FOLDERS})/[\w./-]*+(?![<*])")  # tests/test_<name>.py stands for many
+    assert [name for name in files if not (ROOT / name.rstrip(".-")).exists() and "/willow" not in name] == []
 
 
 @pytest.mark.parametrize(
