@@ -33,8 +33,9 @@ run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and
 dev: environment ## the same with DEBUG, starting anew when a file changes
 	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
 
-# Twice the cores: half of the time a test waits for a process that it started.
-TEST := $(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+# Twice as many as there are cores in CI: half of the time a test waits for a process that it started.
+AT_ONCE := 4
+TEST = $(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 test: environment ## the whole suite on SQLite, but for the pages in Chromium (make test-browser)
 	@$(TEST) -m "not browser"
 	@echo "Left out: the pages in Chromium (make test-browser) and what needs PostgreSQL (make test-services)."
@@ -78,6 +79,7 @@ MATRIX ?= all
 test-matrix: environment ## the suite under other Pythons that are installed, the newest with the newest Django
 	@$(BIN)/python -m tests.matrix $(MATRIX)
 
+test-browser: AT_ONCE := 2
 test-browser: environment ## the pages in Chromium
 	@if command -v chromium chromium-browser >/dev/null; then $(TEST) -m browser; \
 	else echo "SKIPPED: no Chromium (apt-get install chromium)"; fi
