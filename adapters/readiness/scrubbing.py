@@ -11,7 +11,8 @@ _SECRET = re.compile(r"token|secret|password|api_?key|user_?key|authorization|si
 #: Members whose names speak of tokens and sessions, and that hold none.
 _NO_SECRET = re.compile(r"type|expir|url|uri|zone|region|endpoint|host|domain", re.IGNORECASE)
 _PERSONAL = re.compile(
-    r"name|mail|phone|mobile|fax|street|city|zip|postal|address|birth|note|comment|company|organi[sz]ation|avatar|photo",
+    r"name|mail|phone|mobile|fax|street|city|zip|postal|address|birth|note|comment|company|organi[sz]ation|avatar|photo"
+    r"|description|background|about|biograph|summary|details|body|text$|skype|linkedin|twitter|facebook|website",
     re.IGNORECASE,
 )
 #: Members whose names contain "name" and "address", and that hold neither.
