@@ -22,7 +22,7 @@ from connectors.desk.decisions import Decision
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
 from connectors.desk.lists import CrmFilter, agent_link
 from connectors.desk.site import site
-from connectors.desk.templatetags.desk import ago, login_state
+from connectors.desk.templatetags.desk import ago, call_in_words, login_state, short, small
 from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
 from connectors.desk.waiting import what_of
 from connectors.models import CrmUser
@@ -124,7 +124,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
             address = reverse("admin:desk_call", args=[delivery.call_log_id])
         elif delivery.conversation_id:
             address = reverse("admin:desk_day", args=[delivery.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, what_of(delivery))
+        words = what_of(delivery)
+        if delivery.call_log is not None:
+            words = f"{words} ({small(call_in_words(delivery.call_log))})"
+        elif delivery.conversation is not None:
+            words = f"{words} ({short(delivery.conversation.created_at)})"
+        return format_html('<a href="{}">{}</a>', address, words)
 
     @admin.display(description="Agent")
     def agent(self, delivery: Delivery) -> SafeString | str:

@@ -149,6 +149,45 @@ def test_what_was_given_up_is_not_offered_to_be_given_up_again(client, staff, cr
     assert AuditEvent.objects.filter(action="delivery.decide").count() == events
 
 
+def test_changes_are_told_apart_in_their_list(client, staff, crm, user):
+    _kept(client, crm, user, "1", "2")
+    CallLog.objects.filter(session_id="2").update(started_at=STARTED + timedelta(hours=1), direction="Outbound")
+    page = _plain(staff.get("/admin/deliveries/delivery/"))
+    assert "The call log (incoming, 4 May 16:31)" in page
+    assert "The call log (outgoing, 4 May 17:31)" in page
+
+
+def test_the_page_before_a_decision_lists_the_oldest_first_and_names_everybody(client, staff, crm, user, monkeypatch):
+    first, second, third = _kept(client, crm, user, "1", "2", "3")
+    colleague = CrmUserFactory(name="Bo Adeyemi")
+    Delivery.objects.filter(pk=first.pk).update(accepted_at=timezone.now(), user=colleague)
+    CallLog.objects.filter(pk=first.call_log_id).update(number_ending="9999")
+    monkeypatch.setattr(decision_page, "_LISTED", 2)
+    page = _ask(client, "give-up", first, second, third)
+    assert "9999" not in page, "the newest is not among those listed"
+    assert "Agent Kim (2), Bo Adeyemi (1)" in page
+    assert "and 1 more" in page
+
+
+def test_only_what_can_be_decided_is_offered_in_words_too(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    Delivery.objects.update(state="person", last_error=ReferenceGone.__name__)
+    page = _plain(staff.get(f"/admin/desk/call/{delivery.call_log_id}/"))
+    assert (
+        "Decide: send it now, choose another contact, mark it as logged if it is in the CRM, hand it back to the agent "
+        "or give it up." in page
+    )
+    day = ConversationLog.objects.create(
+        platform=user.platform, owner=user.owner, conversation_log_id="c/1", user=user, state="failed"
+    )
+    Delivery.objects.create(
+        kind="message_log.write", platform=user.platform, user=user, conversation=day, state="given_up"
+    )
+    page = _plain(staff.get(f"/admin/desk/day/{day.pk}/"))
+    assert "Decide: send it now or mark it as logged if it is in the CRM." in page
+    assert "A batch of messages was given up" in page
+
+
 # --- send now --------------------------------------------------------------------------------------
 
 
@@ -160,7 +199,7 @@ def test_send_now_says_what_will_happen_and_probes_a_crm_that_is_down(client, st
     page = _ask(client, "send-now", first, second)
     assert "1 will be sent." in page
     assert "1 is in the CRM already and will only be completed and marked." in page
-    assert "Agent Kim Call of 2026-05-04 16:31 UTC with a number that ends in 0133 will be sent" in page
+    assert "Agent Kim Call of 2026-05-04 16:31 UTC with a number that ends in 0133 Test CRM will be sent" in page
     assert "a note" not in page
     assert _send() == 0, "nothing happens before it is confirmed"
     said = _plain(_confirm(client, "send-now", first))
@@ -175,7 +214,7 @@ def test_counts_are_taken_again_when_it_is_carried_out(client, staff, crm, user)
     Delivery.objects.filter(pk=second.pk).delete()
     Delivery.objects.filter(pk=third.pk).update(lease=user.pk, lease_until=timezone.now() + timedelta(minutes=2))
     said = _plain(_confirm(client, "send-now", first, second, third))
-    assert "1 is sent now. 1 was being sent at that moment: look again. 1 was done already." in said
+    assert "1 is sent now. 1 was being sent at that moment: look again. 1 was settled meanwhile" in said
 
 
 def test_what_cannot_be_looked_for_is_told_before_it_is_written_perhaps_twice(client, staff, crm, user):
@@ -226,10 +265,14 @@ def test_a_call_that_is_handed_back_is_told_once_and_has_its_note_again(client, 
     assert Delivery.objects.count() == 2
     assert "1 will be handed back." in _ask(client, "hand-back", delivery)
     assert "1 was handed back." in _plain(_confirm(client, "hand-back", delivery))
+    page = f"/admin/desk/call/{CallLog.objects.get().pk}/"
+    assert "support handed it back to Agent Kim, whose extension says so" in _plain(staff.get(page))
     assert not Delivery.objects.exists()
     reply = _matched(client, user, "1")
     assert reply["logs"] == [{"sessionId": "1", "matched": False}]
     assert reply["returnMessage"]["message"] == "1 call was not logged. Please log again; your note is kept."
+    told = _plain(staff.get(page))
+    assert "is not in Test CRM: support handed it back to Agent Kim, who has been told so." in told
     assert _matched(client, user, "1")["returnMessage"] is None, "once"
     draft = NoteDraft.objects.get()
     assert timedelta(days=13) < draft.expires_at - timezone.now() <= timedelta(days=14)
@@ -431,7 +474,7 @@ def test_users_are_signed_out_and_forgotten_contacts_counted(client, staff, crm,
     page = _ask(client, "sign-out", user, gone)
     assert "1 will be signed out. 1 is signed out already." in page
     assert "what waits for the CRM waits for their next login" in page
-    assert "The cached contacts of 1 user was forgotten. 1 had nothing cached." in _plain(
+    assert "The cached contacts of 1 user have been forgotten. 1 had nothing cached." in _plain(
         _confirm(client, "forget-contacts", user, gone)
     )
     assert not ContactMatch.objects.exists()

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from adapters.contract import pacing
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
-from connectors.deliveries import circuit, sending, worker
+from connectors.deliveries import circuit, sending, support, worker
 from connectors.deliveries.models import Circuit, Delivery, State
 from connectors.models import CrmUser
 from connectors.services.sessions import forget
@@ -189,6 +189,55 @@ def test_a_note_that_is_new_when_a_call_in_doubt_is_logged_again_reaches_the_log
     assert not Delivery.objects.exclude(kind="log.look_again").exists()
     send(after=120)
     assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("drop", ["before", "after_commit"])
+@pytest.mark.parametrize("is_back", [True, False])
+@pytest.mark.parametrize("note", ["second", ""])
+def test_a_call_in_doubt_that_was_handed_back_has_the_newest_note_when_it_is_logged_again(
+    me, luke, sandbox, settings, session, drop, is_back, note
+):
+    sandbox.fail({**WRITES, "drop": drop, "times": 1})
+    me.log_call(call(session, luke, note="first"))
+    assert support.hand_back(Delivery.objects.get())
+    if not is_back:
+        down(settings)
+    reply = me.log_call(call(session, luke, note=note))
+    assert reply["successful"] is True
+    up(settings, sandbox)
+    send(after=60)
+    (record,) = records(sandbox, session)
+    assert record["body"].startswith(f"- Note: {note or 'first'}\n")
+    send(after=120)
+    assert not Delivery.objects.exists()
+
+
+def test_a_call_that_is_written_anew_after_it_was_handed_back_is_not_edited_besides(
+    me, luke, sandbox, settings, session
+):
+    sandbox.fail({**WRITES, "drop": "before", "times": 1})
+    me.log_call(call(session, luke, note="first"))
+    support.hand_back(Delivery.objects.get())
+    CallLog.objects.update(updated_at=timezone.now() - timedelta(minutes=5))
+    assert me.log_call(call(session, luke, note="second"))["logId"]
+    assert records(sandbox, session)[0]["body"].startswith("- Note: second\n")
+    assert not AuditEvent.objects.filter(action="call_log.update").exists()
+
+
+def test_an_attempt_that_lands_after_its_call_was_handed_back_and_logged_again_is_found(
+    me, luke, sandbox, settings, session
+):
+    """The CRM takes its time: the record appears after the agent has logged again."""
+    sandbox.fail({**WRITES, "drop": "before", "times": 1})
+    entry = call(session, luke, note="first")
+    me.log_call(entry)
+    support.hand_back(Delivery.objects.get())
+    assert not me.log_call(call(session, luke, note="second")).get("logId"), "too early to know that it is not there"
+    record = {"kind": "call", "subject": "late", "body": "- Note: first\n", "external_id": session}
+    assert sandbox.request("POST", "/api/activities", key="demo-key", json=record).status_code == 201
+    send(after=60)
+    (record,) = records(sandbox, session)
+    assert record["body"].startswith("- Note: second\n")
 
 
 def test_an_edit_of_a_log_in_a_crm_that_is_down_is_kept(me, luke, sandbox, settings, session):

@@ -13,11 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from adapters.contract import ContactRef, LogMarker
 from audit.models import CallLog, LogState, TrafficHour
 from audit.recorder import record
 from audit.sealing import seal_all
 from audit.traffic import STEPS, hour_of
-from connectors.deliveries import circuit
+from connectors.deliveries import circuit, second_looks
 from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.roles import SUPPORT_ACT, SUPPORT_VIEW
 from tests.factories import CrmUserFactory, signed_in
@@ -72,6 +73,21 @@ def test_it_tells_what_waits_what_needs_somebody_and_how_each_crm_is(client):
     assert "38 calls, 5.0 % failed" in row
     assert f"half within {STEPS[3]} ms , 95 % within {STEPS[9]} ms" in row
     assert "Try now" in row
+
+
+@pytest.mark.django_db
+def test_what_is_in_its_crm_and_looked_for_once_more_does_not_count_as_waiting(client):
+    signed_in(client, SUPPORT_VIEW)
+    delivery = _waiting(CrmUserFactory())
+    CallLog.objects.update(last_position=1)
+    delivery.rewrites = LogMarker(marker="0", contact=ContactRef(id="1"))
+    second_looks.accept_look(delivery)
+    delivery.delete()
+    page = " ".join(re.sub(r"<[^>]+>", " ", client.get("/admin/").content.decode()).split())
+    assert "0 waiting everything is in its CRM" in page
+    queue = client.get("/admin/desk/queue/").content.decode()
+    assert "It is in the CRM; an earlier attempt may have written it too" in queue
+    assert "It has not been tried yet" not in queue
 
 
 @pytest.mark.django_db

@@ -28,6 +28,7 @@ from adapters.contract import (
 from audit.fields import Undecipherable
 from audit.models import CallLog, OwnedLog, call_logs_for
 from audit.prepared import insert
+from connectors.deliveries import clock
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.changes import (
     CallEdit,
@@ -44,6 +45,7 @@ from connectors.deliveries.policy import Event, Kind
 from connectors.log_body import CallDetails, compose_call, cut_title, holds, update_call
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
+from connectors.services.leases import settling_time
 from connectors.services.numbers import columns_of_text
 from connectors.services.stale_contacts import write_about
 
@@ -127,26 +129,39 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
     After a restored back-up that may have been so when it was made, and the call have been logged afterwards.
     """
     position, in_doubt = next_position(log), log.may_be_there or Restoration.covers(log.updated_at)
+    settles_at = log.updated_at + settling_time(user.platform)
     CallLog.objects.filter(pk=log.pk).update(
         state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)
     )
     log.refresh_from_db()
-    return accept(
+    delivery = accept(
         kind=Kind.CREATE, user=user, change=submission, record=log, position=position, leased=True, in_doubt=in_doubt
     )
+    if in_doubt and settles_at > clock.now():  # the earlier attempt may still take effect
+        delivery.settles_at = settles_at
+        delivery.save(update_fields=["settles_at"])
+    return delivery
 
 
 def newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | None:
-    """The edit that adds a note which the version kept for the CRM does not have."""
+    """The edit that adds a note which the version that may be in the CRM does not have.
+
+    Where that version is not kept any more (support handed the call back, or gave it up), it may have any note.
+    """
     note = submission.entry.note
-    if not note or delivery.attempts == 1:
+    if not note or (delivery.attempts == 1 and delivery.has_begun):
         return None
+    if delivery.attempts == 1:
+        return _note_edit(submission)
     try:
         kept = from_json(delivery.payload, CallSubmission)
     except (Undecipherable, UnreadableChange):
         return None
-    if note == kept.entry.note:
-        return None
+    return None if note == kept.entry.note else _note_edit(submission)
+
+
+def _note_edit(submission: CallSubmission) -> CallEdit:
+    note = submission.entry.note
     wire = {"sessionId": submission.identity.session_id, "note": note}
     return CallEdit(
         identity=submission.identity,

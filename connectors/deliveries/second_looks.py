@@ -17,6 +17,7 @@ from connectors.services.crm_access import with_adapter
 from connectors.services.leases import settling_time
 
 log = logging.getLogger("switchboard.deliveries")
+_WHY = "It is in the CRM; an earlier attempt may have written it too, which is looked for once more."
 
 
 def accept_look(delivery: Delivery) -> None:
@@ -24,8 +25,8 @@ def accept_look(delivery: Delivery) -> None:
     if delivery.rewrites is None:
         return
     look = accept(kind=Kind.LOOK_AGAIN, user=delivery.user, change=delivery.rewrites, record=delivery.record)
-    look.next_attempt_at = clock.now() + settling_time(delivery.platform)
-    look.save(update_fields=["next_attempt_at"])
+    look.next_attempt_at, look.reason = clock.now() + settling_time(delivery.platform), _WHY
+    look.save(update_fields=["next_attempt_at", "reason"])
 
 
 def look_again(delivery: Delivery, marker: LogMarker, **_: Any) -> None:

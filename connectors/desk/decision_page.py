@@ -12,11 +12,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from adapters import registry
 from connectors.desk.decisions import Decision, Line, actor_of, note_decision
 from connectors.desk.delivery_decisions import GIVE_UP, HAND_BACK, SEND_NOW
+from connectors.desk.names import name_of
 from connectors.desk.page import next_page, page
 from connectors.desk.placeholder_page import NAMED
 from connectors.desk.user_decisions import FORGET_CONTACTS, SIGN_OUT
+from connectors.models import CrmUser
 
 DECISIONS = {decision.key: decision for decision in (SEND_NOW, HAND_BACK, GIVE_UP, SIGN_OUT, FORGET_CONTACTS, NAMED)}
 _AT_ONCE = 3.0  # seconds of work before the page shows how far it is
@@ -44,14 +47,17 @@ def decide(request: HttpRequest, key: str) -> HttpResponse:
 def ask(request: HttpRequest, decision: Decision, ids: list[uuid.UUID]) -> HttpResponse:
     """The page that says what will happen."""
     counts: Counter[str] = Counter()
+    people: Counter[str] = Counter()
     lines: list[Line] = []
     rows = list(decision.rows().filter(pk__in=ids[:MOST]))
     for row in rows:
         effect = decision.sort(row)
         counts[effect] += 1
+        people[name_of(row if isinstance(row, CrmUser) else row.user)] += 1
         if len(lines) < _LISTED:
             what, who = decision.describe(row)
-            lines.append(Line(what=what, who=who, becomes=decision.effect(effect).before(1).removeprefix("1 ")))
+            crm, becomes = registry.display_name(row.platform), decision.effect(effect).before(1).removeprefix("1 ")
+            lines.append(Line(what=what, who=who, crm=crm, becomes=becomes))
     return page(
         request,
         "desk/decision.html",
@@ -61,7 +67,7 @@ def ask(request: HttpRequest, decision: Decision, ids: list[uuid.UUID]) -> HttpR
         acts=any(decision.effect(name).acts for name in counts),
         lines=lines,
         unlisted=len(rows) - len(lines),
-        people=sorted({line.who for line in lines}),
+        people=sorted(people.items()),
         ids=" ".join(str(row.pk) for row in rows),
         next=_next(request),
     )

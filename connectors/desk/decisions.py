@@ -41,15 +41,20 @@ def _inflected(text: str, number: int) -> str:
 
 
 #: Of what was there when the page was shown, and is not any more.
-GONE = Effect(will="{n} {is} done already", done="{n} {was} done already", acts=False)
+GONE = Effect(
+    will="{n} {is} settled already",
+    done="{n} {was} settled meanwhile: sent, or decided about by somebody else",
+    acts=False,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One thing on the page: what it is, whose, and what will happen to it."""
+    """One thing on the page: what it is, whose, in which CRM, and what will happen to it."""
 
     what: str
     who: str
+    crm: str
     becomes: str
 
 

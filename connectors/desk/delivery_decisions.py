@@ -32,7 +32,7 @@ _AT_WORK = Effect(
 
 
 def _rows() -> models.QuerySet[Delivery]:
-    return Delivery.objects.select_related("user", "call_log", "conversation")
+    return Delivery.objects.select_related("user", "call_log", "conversation").order_by("accepted_at", "position")
 
 
 def describe(delivery: Delivery) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from audit.models import HANDED_BACK, HANDED_BACK_AND_TOLD
+
 _SENTENCE = re.compile(r"(?:^|(?<=[.!?] ))\w")
 
 
@@ -80,8 +82,17 @@ _MEANINGS = {
     "UnreadableChange": Meaning("what was kept was written by another version of this server", _OPERATOR),
     "UnsupportedOperation": Meaning("{crm} does not offer this", "Look in {crm}, and decide by hand."),
     "earlier_first": Meaning("an earlier change of the same record has to be sent first", _AGAIN, passes=True),
-    "given up": Meaning("it was given up by support", "It can be sent again as long as its text is kept."),
+    "erased": Meaning("its text was erased, as the person it is about had asked", "Nothing has to be done."),
+    "given up": Meaning("it was given up by support", _AGAIN),
     "gone": Meaning("the record was deleted in {crm}", "{agent} can log the call again from the extension."),
+    HANDED_BACK: Meaning(
+        "support handed it back to {agent}, whose extension says so the next time it asks",
+        "{agent} logs the call again from the extension; the note waits there as a draft.",
+    ),
+    HANDED_BACK_AND_TOLD: Meaning(
+        "support handed it back to {agent}, who has been told so",
+        "{agent} logs the call again from the extension; the note waits there as a draft.",
+    ),
     "login refused": Meaning("{crm} did not accept the login of {agent}", _CONNECT),
     "not_asked": Meaning("{crm} was known to be down, and was not asked", _AGAIN, passes=True),
     "not_found_yet": Meaning(

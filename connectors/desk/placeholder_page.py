@@ -41,7 +41,7 @@ def describe(row: PlaceholderContact) -> tuple[str, str]:
 
 
 def _rows() -> models.QuerySet[PlaceholderContact]:
-    return PlaceholderContact.objects.select_related("user")
+    return PlaceholderContact.objects.select_related("user").order_by("-created_at")
 
 
 def _remove(row: PlaceholderContact, actor: str) -> str:

@@ -23,6 +23,7 @@ from audit.states import LogState
 from audit.traffic import CALLS, EDITS, TEXTS, percentile, summed
 from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.deliveries.queue import State
+from connectors.deliveries.terms import Kind
 
 PERIODS = (7, 30, 90)
 _WRITES = (CALLS, TEXTS, EDITS)
@@ -120,7 +121,8 @@ def _crm(crms: dict[str, Crm], platform: str) -> Crm:
 
 
 def _waiting(crms: dict[str, Crm]) -> dict[str, Any]:
-    rows = Delivery.objects.values("platform", "state").annotate(
+    missing = Delivery.objects.exclude(kind=Kind.LOOK_AGAIN)  # what is looked for again is in its CRM
+    rows = missing.values("platform", "state").annotate(
         number=Count("pk"), oldest=Min("accepted_at"), next=Min("next_attempt_at")
     )
     waiting = undecided = given_up = 0

@@ -164,9 +164,8 @@ def _step(event: AuditEvent, *, crm: str, agent: str, names: Mapping[str, str], 
         return replace(step, text=text, mark="bad" if event.action in _FOUND_GONE else "good" if is_good else "")
     meaning = meaning_of(event.error, crm=crm, agent=agent)
     becomes = str(detail.get("next", ""))
-    happened = meaning.happened[:1].upper() + meaning.happened[1:]
-    tried = _TRIED.get(event.action, "")
-    text = f"{tried}: {meaning.happened}." if tried else f"{happened}."
+    tried = _TRIED.get(event.action) or words_of(event.action)
+    text = f"{tried}: {meaning.happened}."
     waits = becomes in (Next.AGAIN, Next.SETTLE)
     is_told = waits or meaning.passes or event.error == "AlreadyLogged"
     return replace(

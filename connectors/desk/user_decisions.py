@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 
 from connectors.deliveries.models import Delivery
+from connectors.deliveries.queue import State
+from connectors.deliveries.terms import Kind
 from connectors.desk.decisions import Decision, Effect
 from connectors.desk.names import name_of
 from connectors.models import ContactMatch, CrmUser
@@ -12,7 +14,7 @@ from connectors.services.sessions import disconnect
 
 
 def describe(user: CrmUser) -> tuple[str, str]:
-    waiting = Delivery.objects.filter(user=user).count()
+    waiting = Delivery.objects.filter(user=user).exclude(state=State.GIVEN_UP).exclude(kind=Kind.LOOK_AGAIN).count()
     return f"{waiting} change{'' if waiting == 1 else 's'} waiting", name_of(user)
 
 
@@ -21,7 +23,7 @@ def about(user: CrmUser) -> dict[str, str]:
 
 
 def _rows() -> models.QuerySet[CrmUser]:
-    return CrmUser.objects.all()
+    return CrmUser.objects.order_by("name", "wire_id")
 
 
 def _sort_sign_out(user: CrmUser) -> str:
@@ -72,7 +74,7 @@ FORGET_CONTACTS = Decision(
     effects={
         "forgotten": Effect(
             will="the cached contacts of {n} user{s} will be forgotten",
-            done="the cached contacts of {n} user{s} {was} forgotten",
+            done="the cached contacts of {n} user{s} have been forgotten",
         ),
         "nothing cached": Effect(will="{n} {has} nothing cached", done="{n} had nothing cached", acts=False),
     },

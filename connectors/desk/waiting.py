@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from adapters.contract import ServerMisconfigured
 from audit.models import CallLog, ConversationLog
 from audit.states import LogState
-from connectors.deliveries import clock
+from connectors.deliveries import clock, support
 from connectors.deliveries.models import Delivery
+from connectors.deliveries.other_contact import lacks_contact
 from connectors.deliveries.queue import State
 from connectors.deliveries.terms import Kind
 from connectors.desk.meanings import BY_ITSELF, meaning_of
@@ -20,12 +22,11 @@ _WHAT: dict[str, str] = {
     Kind.CREATE: "The call log",
     Kind.EDIT: "An edit of the log",
     Kind.DISPOSITION: "The outcome of the call",
-    Kind.TEXTS: "Messages",
+    Kind.TEXTS: "A batch of messages",
     Kind.REVOKE: "The end of a login",
     Kind.LOOK_AGAIN: "A second look for the record",
 }
-_DECIDE = "Decide: send it now, mark it as logged if it is in the CRM, hand it back to the agent, or give it up."
-_GIVEN_UP = "Until its text is deleted it can be sent now, or handed back to the agent."
+_MARK, _HAND_BACK = "mark it as logged if it is in the CRM", "hand it back to the agent"
 _LABELS: dict[str, str] = {State.PERSON: "Needs a decision", State.LOGIN: "Waits for a login"}
 
 
@@ -53,7 +54,7 @@ def waiting_of(delivery: Delivery, *, crm: str, agent: str) -> Waiting:
         what=what_of(delivery),
         waits=f"waits for {crm}",
         why=plain(delivery.reason),
-        to_do=BY_ITSELF if meaning is None or meaning.passes else meaning.to_do,
+        to_do=meaning.to_do if meaning and delivery.last_error == ServerMisconfigured.__name__ else BY_ITSELF,
     )
     values: dict[str, object] = {}
     if delivery.state == State.LOGIN:
@@ -61,16 +62,31 @@ def waiting_of(delivery: Delivery, *, crm: str, agent: str) -> Waiting:
         values = {"waits": f"waits until {agent} connects {crm} again", "to_do": connect}
     elif delivery.state == State.PERSON:
         advice = "" if meaning is None or meaning.passes else f" {meaning.to_do}"
-        values = {"waits": "waits for a decision of support", "to_do": f"{_DECIDE}{advice}"}
+        values = {"waits": "waits for a decision of support", "to_do": f"{_choices(delivery)}{advice}"}
     elif delivery.state == State.GIVEN_UP:
+        to_do = f"Until its text is deleted it can be decided about. {_choices(delivery)}"
         gone = delivery.accepted_at + timedelta(days=settings.DELIVERY_KEEP_DAYS)
-        values = {"waits": "was given up", "until_word": "its text is deleted", "until": gone, "to_do": _GIVEN_UP}
+        values = {"waits": "was given up", "until_word": "its text is deleted", "until": gone, "to_do": to_do}
     elif delivery.lease_until and delivery.lease_until > clock.now():
         values = {"waits": "is being sent now", "to_do": "Look again in a moment."}
     else:
         expires = delivery.accepted_at + timedelta(hours=settings.DELIVERY_MAX_AGE_HOURS)
         values = {"until_word": "next attempt", "until": delivery.next_attempt_at, "expires": expires}
     return Waiting(**{**vars(told), **values})
+
+
+def _choices(delivery: Delivery) -> str:
+    """What can be decided about it, as a sentence."""
+    may_be_marked = delivery.kind in (Kind.CREATE, Kind.TEXTS)
+    choices = [
+        "send it now",
+        *(["choose another contact"] if lacks_contact(delivery) else []),
+        *([_MARK] if may_be_marked else []),
+        *([_HAND_BACK] if support.may_be_handed_back(delivery) else []),
+        *(["give it up"] if delivery.state != State.GIVEN_UP else []),
+    ]
+    last = choices.pop()
+    return f"Decide: {', '.join(choices)} or {last}." if choices else f"Decide: {last}."
 
 
 def plain(reason: str) -> str:
@@ -126,7 +142,9 @@ def verdict_on(
     meaning = meaning_of(log.last_error, crm=crm, agent=agent)
     if first is not None:
         tried = f"after {first.delivery.attempts} attempts" if first.delivery.attempts > 1 else "after one attempt"
-        text = f"This {noun} is not in {crm}: it was given up {tried}. The last time {meaning.happened}."
+        by_support = first.delivery.last_error == "given up"
+        text = f"This {noun} is not in {crm}: {'support gave it up' if by_support else 'it was given up'} {tried}."
+        text += "" if by_support else f" The last time {meaning.happened}."
         return Verdict(mark="bad", label="Given up", text=text, to_do=first.to_do)
     text = f"This {noun} is not in {crm}: {meaning.happened}."
     return Verdict(mark="bad", label=f"Not in {crm}", text=text, to_do=meaning.to_do)

@@ -90,9 +90,10 @@ def create_call_log(*, user: CrmUser, submission: CallSubmission, assigned_user:
         )
         raise AlreadyLogged(f"Existing log for session {identity.session_id}")
     # A delivery that was waiting may hold another version: the one that may be in the CRM already.
-    newer = calls.newer_note(delivery, submission)
-    outcome = send_now(delivery, submission if delivery.attempts == 1 else None)
-    if newer:
+    newer, is_first = calls.newer_note(delivery, submission), delivery.attempts == 1
+    outcome = send_now(delivery, submission if is_first else None)
+    is_written_as_it_is = is_first and delivery.rewrites is not None and not outcome.waits
+    if newer and not is_written_as_it_is:
         update_call_log(user=user, edit=newer)
     if outcome.waits:
         outcome = replace(outcome, is_colleagues=delivery.user_id != user.pk)
