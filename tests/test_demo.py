@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -42,6 +43,9 @@ def test_it_holds_a_month_of_four_crms_with_all_kinds_of_trouble_and_verifies():
     assert CrmUser.objects.filter(access_token="").count() == 1
     text = str(list(AuditEvent.objects.values_list("detail", "subject", "target")))
     assert "Holloway" not in text, "events hold no names"
+    traces = [json.loads(row.trace) for row in LookUp.objects.all()]
+    assert not any("name" in hit for trace in traces for hit in trace["shown"]), "nor do traces of look-ups"
+    assert {hit["reason"] for trace in traces for hit in trace["dropped"]} == {"has another number"}
     failures = AuditEvent.objects.filter(outcome="failure")
     assert all(event.detail["next"] for event in failures), "what became of each is told"
     call_command("verify_audit", stdout=io.StringIO(), stderr=io.StringIO())

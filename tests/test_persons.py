@@ -132,6 +132,9 @@ def test_an_export_shows_texts_in_clear_and_is_recorded_without_them(client, cap
     assert by_kind["callbacks"]["note"] == by_kind["note drafts"]["text"] == NOTE
     assert NAME in by_kind["kept changes"]["text"]
     assert by_kind["callbacks"]["phone_number"] == NUMBER
+    assert {row["platform"] for row in rows} == {"testCRM"}, "where"
+    timed = ("reasons", "look ups", "note drafts", "kept changes", "cached look ups", "created contacts")
+    assert all(f"{timezone.now():%Y-}" in json.dumps(by_kind[kind]) for kind in timed), "and when"
     _run("erase_person", "--phone", NUMBER)
     said = caplog.text + json.dumps(list(AuditEvent.objects.values()), default=str)
     for secret in (NUMBER, NUMBER[1:], hashed_number(NUMBER), NAME, NOTE):

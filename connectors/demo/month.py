@@ -95,7 +95,7 @@ class Month:
         asked_at = moment - timedelta(seconds=self._dice.randint(20, 200))
         request_id = self._reference()
         forms = [contact.number, f"({contact.number[2:5]}) {contact.number[5:8]}-{contact.number[8:]}"]
-        dropped = [{"id": contact.id + 500, "reason": "another number"}] if self._dice.random() < 0.1 else []
+        dropped = [{"id": contact.id + 500, "reason": "has another number"}] if self._dice.random() < 0.1 else []
         took = self._took(280)
         events.append(
             _event(
@@ -114,7 +114,7 @@ class Month:
             )
         )
         if back <= 14:
-            shown = [{"id": contact.id, "name": contact.name, "type": "Contact"}] if found else []
+            shown = [{"id": contact.id, "type": "Contact"}] if found else []
             columns = {name: contact.columns[name] for name in ("number_hash", "number_ending")}
             trace = {"forms": forms, "served_kept": False, "shown": shown, "dropped": dropped, "by_ending": []}
             columns["trace"] = json.dumps(trace)

@@ -205,6 +205,15 @@ def erase(found: Holdings) -> dict[str, int]:
 
 
 _TEXTS = {"reasons": "text", "look_ups": "trace", "note_drafts": "note", "kept_changes": "payload"}
+#: When each of these was kept; of a draft, until when.
+_TIMES = {
+    "reasons": "said_at",
+    "look_ups": "asked_at",
+    "note_drafts": "expires_at",
+    "kept_changes": "accepted_at",
+    "cached_look_ups": "fetched_at",
+    "created_contacts": "changed_at",
+}
 
 
 def shown(found: Holdings) -> Iterator[dict[str, Any]]:
@@ -215,8 +224,14 @@ def shown(found: Holdings) -> Iterator[dict[str, Any]]:
     record("person.export", actor="operator", detail=found.counts())
 
 
+def _platform_behind(row: Any) -> str:
+    """Of a row that has no platform itself: that of its user or log."""
+    behind = (getattr(row, name, None) for name in ("user", "call_log", "conversation"))
+    return next((item.platform for item in behind if item is not None), "")
+
+
 def _columns(kind: str, row: Any) -> dict[str, Any]:
-    platform = getattr(row, "platform", "")
+    platform = getattr(row, "platform", "") or _platform_behind(row)
     names: tuple[str, ...]
     if kind == "call_logs":
         names = ("session_id", "direction", "started_at", "contact_id", "contact_type", "crm_log_id", "number_ending")
@@ -229,7 +244,7 @@ def _columns(kind: str, row: Any) -> dict[str, Any]:
         texts = {name: _read(row, name) for name in ("contact_name", "phone_number", "note")}
         return {"platform": row.user.platform, **{name: getattr(row, name) for name in names}, **texts}
     elif kind in ("cached_look_ups", "created_contacts"):
-        return {"result": row.result}
+        return {"platform": platform, "result": row.result, _TIMES[kind]: getattr(row, _TIMES[kind])}
     else:
-        return {"platform": platform, "text": _read(row, _TEXTS[kind])}
+        return {"platform": platform, "text": _read(row, _TEXTS[kind]), _TIMES[kind]: getattr(row, _TIMES[kind])}
     return {"platform": platform, **{name: getattr(row, name) for name in names}}
