@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 
-from adapters.contract import CrmUnavailable
+from adapters.contract import CrmUnavailable, parse_phone
 from config import settings as real
-from connectors.services import account_cache
+from connectors.services import account_cache, contacts
 from connectors.services.account_cache import SharedAccountCache
 
 
@@ -78,3 +78,10 @@ def test_the_right_is_given_back_after_an_error(database_cache):
         raise ZeroDivisionError
     with _cache().only_one("company"):
         pass
+
+
+def test_which_numbers_were_looked_up_is_not_told_by_the_keys_of_what_is_kept(settings):
+    number = parse_phone("+16505550112")
+    before = contacts._key(number)
+    settings.HASH_KEY = "another"
+    assert contacts._key(number) != before

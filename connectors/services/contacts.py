@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations, placeholder_contacts
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
 from connectors.services.crm_audit import audited_at_crm
+from connectors.services.identity import hashed
 from connectors.services.look_up_traces import keep_trace
 from connectors.services.looking import look
 
@@ -112,8 +112,8 @@ _kept = PreparedQuery(_kept_for)
 
 
 def _key(phone: PhoneNumber) -> str:
-    text = json.dumps([phone.e164 or phone.raw, phone.formats, phone.is_extension])
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Of what was asked; with HASH_KEY, for there are few numbers, and each could be tried."""
+    return hashed(json.dumps([phone.e164 or phone.raw, phone.formats, phone.is_extension]))
 
 
 def find_contacts_by_name(*, user: CrmUser, names: Sequence[str]) -> ContactMatches:
