@@ -19,6 +19,8 @@ FOLDER = Path(__file__).resolve().parent
 
 #: Runs the folders that hold a ``definition.json`` instead of an ``adapter.py``.
 _DECLARATIVE = "adapters.proxy.loading"
+#: A key that a definition may have, in small letters: part of user ids, the folder's name, the beginning of variables.
+KEY = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
 _PORT = re.compile(r":[0-9]+$")
 #: What makes a folder one that describes a CRM.
 _FILES = ("manifest.json", "definition.json")
@@ -61,6 +63,8 @@ def _fault(manifest: Manifest, folder: Path, found: _Found) -> str:
     if any(name.lower() == folder.name for name in found.manifests):
         return f"the platform key {manifest.name!r} is taken"
     if _is_declarative(folder):
+        if not KEY.fullmatch(folder.name):
+            return f"the platform key {manifest.name!r} must be 2 to 32 letters and digits, a letter first"
         mistakes: list[str] = importlib.import_module(_DECLARATIVE).mistakes_in(folder, manifest)
         return "\n".join([*mistakes, *_of_a_private_network(manifest)])
     if folder.parent == FOLDER:

@@ -21,11 +21,12 @@ from tests.exchanges import MemoryCache
 def describe(tmp_path, settings):
     """Puts a definition with this server half into a folder of the installation."""
 
-    def put(**server):
-        folder = tmp_path / "grove"
+    def put(key="grove", **server):
+        folder = tmp_path / key.lower()
         folder.mkdir()
         client = {
             **manifest_with().client,
+            "name": key,
             **{"urlIdentifier": "x", "embedUrls": [], "settings": [], "environment": {"type": "fixed", "url": "x"}},
             "auth": {"type": "apiKey", "apiKey": {"page": {"content": [{"const": "apiKey"}]}}},
             "page": {form: {"additionalFields": []} for form in ("callLog", "messageLog", "newContact")},
@@ -110,6 +111,24 @@ def test_a_port_or_http_is_a_mistake_until_the_operator_allows_it(describe, tmp_
         assert registry.broken() == {}
         assert check_adapters() == []
         assert registry.find_platform("grove") == "grove"
+
+
+@pytest.mark.parametrize("key", ["my-crm", "9lives", "x", "a" * 33, "crm.two", "grüve"])
+def test_a_definition_under_a_key_that_cannot_be_one_is_not_offered(describe, tmp_path, key):
+    describe(key, base_url="https://crm.internal/v1", hosts=["crm.internal"])
+
+    (fault,) = registry.broken().values()
+    assert fault == f"the platform key {key!r} must be 2 to 32 letters and digits, a letter first"
+    assert registry.find_platform(key) is None
+
+
+@pytest.mark.parametrize("key", ["clio", "testCRM"])
+def test_a_definition_under_a_key_that_is_taken_is_not_offered(describe, tmp_path, key):
+    mine = registry.manifests()[key]
+    describe(key, base_url="https://crm.internal/v1", hosts=["crm.internal"])
+
+    assert registry.broken() == {str(tmp_path / key.lower()): f"the platform key {key!r} is taken"}
+    assert registry.manifests()[key] == mine
 
 
 def test_the_usual_port_needs_nobodys_leave(describe):

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from adapters import registry, schemas
-from adapters.proxy.importing.connector import KEY, Imported, NoConnector, imported, key_in
+from adapters.proxy.importing.connector import Imported, NoConnector, imported, key_in
 
 
 class Command(BaseCommand):
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
     def _folder(self, key: str, parent: Path) -> Path:
         """Where the files go; a key that is taken, by an adapter or by any folder beside them, is refused."""
-        if not KEY.fullmatch(key):
+        if not registry.KEY.fullmatch(key):
             raise CommandError(f"The key {key!r} must be 2 to 32 small letters and digits, a letter first: give --key.")
         taken = {name.lower() for name in (*registry.manifests(), *registry.shipped(), *registry.broken())}
         folder = parent / key

@@ -17,9 +17,6 @@ from adapters.proxy.importing.document import definition_from
 from adapters.proxy.importing.manifest import manifest_from
 from adapters.proxy.importing.notes import Notes
 
-#: A platform key: part of user ids, a folder's name, and the beginning of environment variables.
-KEY = re.compile(r"[a-z][a-z0-9]{1,31}", re.ASCII)
-
 
 class NoConnector(ValueError):
     """The JSON is no connector document."""
