@@ -44,8 +44,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "a call given up in doubt is logged again without a look": (
         "calls.py",
-        "position, in_doubt = next_position(log), log.may_be_there or Restoration.covers(log.updated_at)",
-        "position, in_doubt = next_position(log), Restoration.covers(log.updated_at)",
+        "    if log.may_be_there and shows_by is None:",
+        "    if False:",
     ),
     "an edit in doubt is repeated before it is settled": (
         "calls.py",
@@ -99,8 +99,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "after a restored back-up new calls are sent unlooked": (
         "restore.py",
-        "in_doubt = writes.update(settles_at=now)",
-        "in_doubt = writes.update(settles_at=None)",
+        "in_doubt += writes.filter(platform=platform).update(settles_at=shows_by)",
+        "in_doubt += writes.filter(platform=platform).update(settles_at=None)",
     ),
     "after a restored back-up edits are sent once more": (
         "restore.py",

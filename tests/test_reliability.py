@@ -32,7 +32,7 @@ from adapters.contract import (
 from adapters.contract.write_fence import may_write, writes_until
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
-from connectors.deliveries import calls, clock, logins, messages, restore, second_looks
+from connectors.deliveries import calls, clock, logins, messages, restore, second_looks, support
 from connectors.deliveries.changes import CallEdit, CallIdentity, without_long_sections
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
@@ -311,6 +311,30 @@ def test_after_a_restore_a_call_that_was_refused_before_may_have_been_logged_sin
     assert CallLog.objects.get().state == LogState.LOGGED
 
 
+def test_what_was_sent_just_before_a_restore_and_shows_late_is_not_sent_again(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    call_command("after_restore")
+    send(after=30)
+    assert log_call(user, "s2", started_at=timezone.now() - timedelta(hours=1)).log_id == ""
+    crm.records += ["s1", "s2"]  # the CRM has taken its time
+    send(after=600)
+    assert not Delivery.objects.filter(kind="call_log.create").exists()
+    assert crm.records == ["s1", "s2"]
+
+
+def test_a_call_in_doubt_that_nobody_sends_any_more_is_not_logged_anew_before_it_must_show(crm, user):  # noqa: F811
+    lose_answer(crm)
+    log_call(user)
+    assert support.erase(Delivery.objects.get())
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    assert log_call(user).log_id == ""
+    crm.records.append("s1")
+    send(after=600)
+    assert (crm.records, CallLog.objects.get().crm_log_id) == (["s1"], "id-1")
+
+
 def test_after_a_restore_edits_wait_for_support_and_texts_are_looked_for(days, user, monkeypatch):  # noqa: F811
     log_messages(user=user, conversation=day("c", 1))
     log_messages(user=user, conversation=day("c", 1, 2))
@@ -343,7 +367,8 @@ def test_after_a_restore_the_next_record_of_a_full_day_is_looked_for_too(days, u
     MessageLog.objects.filter(message_id="c-2").delete()
     restore.after_restore()
     log_messages(user=user, conversation=day("c", 1, 2, 3))
-    send(after=100)
+    send(after=600)
+    send(after=1200)
     assert not Delivery.objects.filter(kind="message_log.write").exists()
     assert [days["c/2026-05-04 (2)"].count(f"text {number}.") for number in (2, 3)] == [1, 1]
     assert created == ["c/2026-05-04 (2)"]

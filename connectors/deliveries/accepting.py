@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -31,14 +31,14 @@ def accept(
     position: int | None = None,
     leased: bool = False,
     begun: bool = True,
-    in_doubt: bool = False,
+    shows_by: datetime | None = None,
 ) -> Delivery:
     """Keeps a change, in the caller's transaction.
 
     ``position``: for a record made in this transaction; else the next one, in the order of commits, since counting up
     locks the record's row until the transaction ends. ``leased``: the caller carries the change out at once; unless it
-    has still to ``begin`` (not ``begun``), the CRM may have it from now on. ``in_doubt``: an earlier attempt of
-    somebody's may have reached the CRM.
+    has still to ``begin`` (not ``begun``), the CRM may have it from now on. ``shows_by``: an earlier attempt of
+    somebody's may have reached the CRM; from this moment on "not found" means that it has not.
     """
     now = clock.now()
     delivery = Delivery(
@@ -57,8 +57,8 @@ def accept(
     )
     if leased:
         delivery.lease, delivery.lease_until, delivery.attempts = uuid.uuid4(), now + lease_of(user.platform), 1
-    if in_doubt:
-        delivery.settles_at = now
+    if shows_by is not None:
+        delivery.settles_at = shows_by
     elif leased and begun:
         delivery.settles_at, delivery.has_begun = now + lease_of(user.platform) + settling_time(user.platform), True
     insert(delivery)

@@ -28,7 +28,6 @@ from adapters.contract import (
 from audit.fields import Undecipherable
 from audit.models import CallLog, OwnedLog, call_logs_for
 from audit.prepared import insert
-from connectors.deliveries import clock
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.changes import (
     CallEdit,
@@ -117,9 +116,9 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
         **_contact_of(user, submission),
     )
     insert(log)
-    in_doubt = Restoration.covers(entry.started_at)
+    shows_by = Restoration.shows_by(entry.started_at, user.platform)
     return accept(
-        kind=Kind.CREATE, user=user, change=submission, record=log, position=1, leased=True, in_doubt=in_doubt
+        kind=Kind.CREATE, user=user, change=submission, record=log, position=1, leased=True, shows_by=shows_by
     )
 
 
@@ -128,19 +127,16 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
 
     After a restored back-up that may have been so when it was made, and the call have been logged afterwards.
     """
-    position, in_doubt = next_position(log), log.may_be_there or Restoration.covers(log.updated_at)
-    settles_at = log.updated_at + settling_time(user.platform)
+    position, shows_by = next_position(log), Restoration.shows_by(log.updated_at, user.platform)
+    if log.may_be_there and shows_by is None:  # the earlier attempt may still take effect
+        shows_by = log.updated_at + settling_time(user.platform)
     CallLog.objects.filter(pk=log.pk).update(
         state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)
     )
     log.refresh_from_db()
-    delivery = accept(
-        kind=Kind.CREATE, user=user, change=submission, record=log, position=position, leased=True, in_doubt=in_doubt
+    return accept(
+        kind=Kind.CREATE, user=user, change=submission, record=log, position=position, leased=True, shows_by=shows_by
     )
-    if in_doubt and settles_at > clock.now():  # the earlier attempt may still take effect
-        delivery.settles_at = settles_at
-        delivery.save(update_fields=["settles_at"])
-    return delivery
 
 
 def newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | None:

@@ -73,7 +73,7 @@ def accept_texts(user: CrmUser, conversation: Conversation) -> tuple[Delivery, C
             position=position,
             leased=is_new or not Delivery.objects.of(row).exists(),  # it is its turn then, and nobody else's
             begun=False,
-            in_doubt=Restoration.covers(conversation.started_at),
+            shows_by=Restoration.shows_by(conversation.started_at, user.platform),
         )
         mine = _marked(user, row, delivery, fresh)
         if mine != fresh:  # another conversation took some of them at the same moment

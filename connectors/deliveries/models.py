@@ -372,3 +372,13 @@ class Restoration(models.Model):
             cls._last = cls._default_manager.aggregate(last=models.Max("restored_at"))["last"]
             cls._read_at = now
         return cls._last is not None and (moment is None or moment <= cls._last)
+
+    @classmethod
+    def shows_by(cls, moment: datetime | None, platform: str) -> datetime | None:
+        """By when the CRM shows what began at ``moment`` and was logged and forgotten again; None: nothing was.
+
+        What was sent just before the database was restored may take effect afterwards.
+        """
+        if not cls.covers(moment) or cls._last is None:
+            return None
+        return cls._last + lease_of(platform) + settling_time(platform)
