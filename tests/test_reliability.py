@@ -540,6 +540,29 @@ def test_texts_in_doubt_go_before_earlier_ones_that_wait_for_what_is_found_of_th
     assert [days["c/2026-05-04 (2)"].count(f"text {number}.") for number in (2, 3)] == [1, 1]
 
 
+def test_texts_that_stand_in_a_record_too_long_by_now_are_not_sent_to_it_again(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1))
+    original = Adapter.update_message_log
+
+    def lost(adapter, ref, change):
+        original(adapter, ref, change)
+        raise CrmUnavailable(maybe_applied=True)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Adapter, "update_message_log", lost)
+        log_messages(user=user, conversation=day("c", 2))
+    days["c/2026-05-04"] += "x" * 40_000  # somebody wrote into it
+
+    def full(adapter, ref, change):
+        change.append(days[ref.log_id], change.messages)
+        raise BodyTooLong
+
+    monkeypatch.setattr(Adapter, "update_message_log", full)
+    send(after=600)
+    assert not Delivery.objects.exists()
+    assert list(days) == ["c/2026-05-04"]
+
+
 @pytest.mark.parametrize("most", [100_000, 40_000], ids=["as the manifest says", "less than anybody knew"])
 def test_a_first_post_that_fills_more_than_one_record_is_written_into_several(days, user, monkeypatch, most):  # noqa: F811
     create, update = Adapter.create_message_log, Adapter.update_message_log

@@ -42,6 +42,10 @@ class MessageNotStored(Exception):
     """A message has no row although nobody else has one for it: an error of this server's own database."""
 
 
+class _AllThere(Exception):
+    """An earlier attempt has written all of the messages: there is nothing to send, which the CRM might refuse."""
+
+
 # --- accepting -------------------------------------------------------------------------------------
 
 
@@ -221,9 +225,11 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
             return adapter.create_message_log(entry)
         ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
         before = _logged_before(row, delivery, conversation) if may_be_present else None
-        return adapter.update_message_log(
-            ref, _change(adapter, delivery, entry, may_be_present, before, _ends_day(conversation))
-        )
+        change = _change(adapter, delivery, entry, may_be_present, before, _ends_day(conversation))
+        try:
+            return adapter.update_message_log(ref, change)
+        except _AllThere:
+            return LogResult(log_id=row.wire_log_id())
 
     was_in_crm, delivery.texts = bool(row.crm_log_id), len(conversation.messages)
     return write_about(
@@ -388,6 +394,8 @@ def _change(
             logged_before=logged_before,
             ends_day=ends_day,
         )
+        if may_be_present and items and whole == body:
+            raise _AllThere
         _measure(adapter, delivery, whole)
         return whole
 
