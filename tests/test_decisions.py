@@ -298,8 +298,9 @@ def test_an_ordinary_draft_is_not_put_into_a_log_without_a_note(client, crm, use
 def test_what_has_a_record_or_is_an_edit_is_not_handed_back(client, staff, crm, user):
     (delivery,) = _kept(client, crm, user, "1")
     CallLog.objects.update(crm_log_id="id-1")
-    assert "1 is no new call, or has a record in the CRM" in _ask(client, "hand-back", delivery)
-    _confirm(client, "hand-back", delivery)
+    asked = _ask(client, "hand-back", delivery)
+    assert "1 is no new call, or has a record in the CRM, and stays as it is." in asked
+    assert "1 stays as it was." in _plain(_confirm(client, "hand-back", delivery))
     assert Delivery.objects.exists()
     assert not NoteDraft.objects.exists()
 
@@ -433,6 +434,16 @@ def test_what_was_settled_meanwhile_is_told_on_the_page_where_the_reader_came_fr
         assert "It does not wait any more" in _plain(reply)
 
 
+def test_records_of_messages_are_not_read_so_the_id_is_typed_twice_at_once(client, staff, crm, user):
+    day = ConversationLog.objects.create(platform=user.platform, owner=user.owner, conversation_log_id="c/1", user=user)
+    texts = Delivery.objects.create(kind="message_log.write", platform=user.platform, user=user, conversation=day)
+    page = client.get(f"/admin/desk/mark/{texts.pk}/").content.decode()
+    assert 'name="crm_id"' in page
+    assert 'name="typed"' in page
+    assert "Records of messages are not read here" in page
+    assert "login" not in _plain(client.get(f"/admin/desk/mark/{texts.pk}/"))
+
+
 # --- another contact -------------------------------------------------------------------------------
 
 
@@ -455,6 +466,21 @@ def test_a_log_whose_contact_is_gone_is_written_to_another(client, staff, crm, u
     chosen = AuditEvent.objects.get(action="delivery.decide")
     assert (chosen.actor, chosen.detail["contact"]) == ("staff:lee", "c-7")
     assert "Quirk" not in str(list(AuditEvent.objects.values_list("detail", "subject", "target")))
+
+
+def test_without_the_number_of_the_call_nobody_is_looked_up_before_a_name_is_typed(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    submission = from_json(delivery.payload, CallSubmission)
+    entry = replace(submission.entry, contact=replace(submission.entry.contact, phone=""))
+    delivery.replace_change(replace(submission, entry=entry))
+    Delivery.objects.update(state="person", last_error=ReferenceGone.__name__)
+    address = f"/admin/desk/contact/{delivery.pk}/"
+    page = _plain(client.get(address))
+    assert "The number of the call is not known here: type the contact's name." in page
+    assert "Nobody was found" not in page
+    assert not AuditEvent.objects.filter(action="contact.find").exists()
+    crm.named = [Contact(id="c-8", name="Bob", type="Contact")]
+    assert "Bob Contact c-8" in _plain(client.get(address, {"q": "Bob"}))
 
 
 def test_nobody_is_taken_whom_the_crm_did_not_show(client, staff, crm, user):
@@ -517,6 +543,7 @@ def test_who_may_not_act_neither_sees_nor_does_it(client, crm, user, role):
     page = client.get(f"/admin/desk/call/{delivery.call_log_id}/").content.decode()
     assert "Give up" not in page
     assert "/desk/decide/" not in page
+    assert "Whoever has the role <em>Support (act)</em> decides about it." in page
 
 
 def test_strange_requests_do_nothing(client, staff):

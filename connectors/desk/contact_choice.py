@@ -39,6 +39,8 @@ def choose(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     problem = ""
     if not lacks_contact(delivery):
         problem = "The contact of this log is not gone: there is nothing to choose."
+    elif not asked and not _number_of(delivery):
+        problem = "The number of the call is not known here: type the contact's name."
     else:
         try:
             found = _look_up(delivery, asked, actor=actor_of(request))
@@ -62,14 +64,17 @@ def choose(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _look_up(delivery: Delivery, name: str, *, actor: str) -> Sequence[Contact]:
+def _number_of(delivery: Delivery) -> str:
+    """The number of the call or conversation; "" where it was withheld, or cannot be read."""
     contact = contact_of(delivery)
-    number = "" if contact is None else contact.phone
+    return "" if contact is None else contact.phone
 
+
+def _look_up(delivery: Delivery, name: str, *, actor: str) -> Sequence[Contact]:
     def find(adapter: CrmAdapter) -> Sequence[Contact]:
         if name:
             return adapter.find_contacts_by_name(name).contacts[:_MOST]
-        return adapter.find_contacts(read_number(delivery.user, number)).contacts[:_MOST] if number else ()
+        return adapter.find_contacts(read_number(delivery.user, _number_of(delivery))).contacts[:_MOST]
 
     action = "contact.search" if name else "contact.find"
     with audited_at_crm(action, user=delivery.user, actor=actor, subject=delivery.subject) as event:

@@ -21,7 +21,10 @@ from audit.recorder import record
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """``{n}`` is the number; ``{is}``, ``{s}`` and the like follow it. ``acts``: whether anything is done."""
+    """``{n}`` is the number; ``{is}``, ``{s}`` and the like follow it. ``acts``: whether anything is done.
+
+    ``{s}`` ends a noun (1 contact, 2 contacts), ``{es}`` a verb (1 waits, 2 wait).
+    """
 
     will: str
     done: str
@@ -35,8 +38,8 @@ class Effect:
 
 
 def _inflected(text: str, number: int) -> str:
-    one = {"is": "is", "has": "has", "s": "", "it": "it", "was": "was", "its": "its"}
-    many = {"is": "are", "has": "have", "s": "s", "it": "they", "was": "were", "its": "their"}
+    one = {"is": "is", "has": "has", "s": "", "es": "s", "it": "it", "was": "was", "its": "its"}
+    many = {"is": "are", "has": "have", "s": "s", "es": "", "it": "they", "was": "were", "its": "their"}
     return text.format(n=number, **(one if number == 1 else many))
 
 

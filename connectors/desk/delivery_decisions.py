@@ -69,7 +69,7 @@ _SENDING = {
     ),
     IfSent.LOGIN: Effect(
         will="{n} cannot be sent before the user connects again: {it} will be tried, and go on waiting",
-        done="{n} {is} tried now, and wait{s} on for the user's login",
+        done="{n} {is} tried now, and wait{es} on for the user's login",
     ),
     IfSent.LEFT: _AT_WORK,
 }
@@ -128,11 +128,13 @@ HAND_BACK = Decision(
             done="{n} {was} handed back, and will be looked for when logged again",
         ),
         "not a new call": Effect(
-            will="{n} {is} no new call, or {has} a record in the CRM, and stay{s} as {it} {is}",
-            done="{n} stay{s} as {it} {was}",
+            will="{n} {is} no new call, or {has} a record in the CRM, and stay{es} as {it} {is}",
+            done="{n} stay{es} as {it} {was}",
             acts=False,
         ),
-        "unreadable": Effect(will="", done="{n} cannot be read with this server's keys, and stay{s}", acts=False),
+        "unreadable": Effect(
+            will="", done="{n} cannot be read with this server's keys, and stay{es} as {it} {was}", acts=False
+        ),
         "at work": _AT_WORK,
     },
     rows=_rows,

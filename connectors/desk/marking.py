@@ -27,7 +27,7 @@ def mark(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     delivery = Delivery.objects.select_related("user", "call_log", "conversation").filter(pk=delivery_id).first()
     if delivery is None:
         return settled_meanwhile(request)
-    problem, must_type = "", False
+    problem, must_type = "", delivery.call_log_id is None  # no CRM is asked for a single record of messages
     crm_id, typed = (request.POST.get(name, "").replace("\x00", "").strip()[:255] for name in ("crm_id", "typed"))
     if request.method == "POST":
         try:
