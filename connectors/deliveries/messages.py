@@ -12,7 +12,9 @@ from django.db.models import Q
 
 from adapters.contract import (
     BodyTooLong,
+    ConnectorError,
     CrmAdapter,
+    ErrorKind,
     Id,
     LogFormat,
     LogRef,
@@ -40,10 +42,6 @@ from connectors.services.stale_contacts import write_about
 
 class MessageNotStored(Exception):
     """A message has no row although nobody else has one for it: an error of this server's own database."""
-
-
-class _AllThere(Exception):
-    """An earlier attempt has written all of the messages: there is nothing to send, which the CRM might refuse."""
 
 
 # --- accepting -------------------------------------------------------------------------------------
@@ -228,8 +226,10 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
         change = _change(adapter, delivery, entry, may_be_present, before, _ends_day(conversation))
         try:
             return adapter.update_message_log(ref, change)
-        except _AllThere:
-            return LogResult(log_id=row.wire_log_id())
+        except ConnectorError as error:
+            if delivery.has_added or error.kind not in (ErrorKind.TOO_LONG, ErrorKind.REFUSED):
+                raise
+            return LogResult(log_id=row.wire_log_id())  # an earlier attempt has written all of the messages
 
     was_in_crm, delivery.texts = bool(row.crm_log_id), len(conversation.messages)
     return write_about(
@@ -394,9 +394,9 @@ def _change(
             logged_before=logged_before,
             ends_day=ends_day,
         )
-        if may_be_present and items and whole == body:
-            raise _AllThere
-        _measure(adapter, delivery, whole)
+        delivery.has_added = whole != body
+        if delivery.has_added:
+            _measure(adapter, delivery, whole)
         return whole
 
     return MessageLogChange(
