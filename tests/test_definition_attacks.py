@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -26,6 +28,7 @@ from adapters.contract import (
 )
 from adapters.proxy.definition import Definition, DefinitionError
 from adapters.proxy.fit import misfits
+from adapters.proxy.importing.connector import NoConnector, imported
 from adapters.proxy.mistakes import Mistakes
 from adapters.proxy.node_parser import parse_body, parse_url
 from adapters.proxy.template import Html, Renderer, Template
@@ -358,7 +361,9 @@ NAMES = st.sampled_from(
     ["meta", "auth", "requestDefaults", "operations", "getUserInfo", "findContact", "createCallLog", "url", "query",
      "headers", "body", "responseMapping", "item", "listPath", "idPath", "pagination", "type", "param", "size", "$html",
      "$choose", "from", "else", "choices", "credentialTemplate", "encode", "method", "name", "defaultHeaders",
-     "platformAdditionalInfoPaths", "namePath", "phonePaths", "forEach"]
+     "platformAdditionalInfoPaths", "namePath", "phonePaths", "forEach", "$text", "$number", "multiply", "divide",
+     "add", "decimals", "in", "sizeParam", "nextPath", "signIn", "updateMessageLog", "durationUnit",
+     "overridingApiKeyPath"]
 ) | st.text(max_size=5)  # fmt: skip
 TEXTS = st.text(max_size=12) | st.sampled_from(
     [
@@ -400,6 +405,44 @@ def _mistakes_of(document):
 def test_the_parser_raises_nothing_but_its_own_error(document):
     found = _mistakes_of(document)
     assert all(": " in line and line.isprintable() for line in found)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    DOCUMENT | st.fixed_dictionaries({"proxyConfig": DOCUMENT, "manifest": JSON, "name": JSON, "displayName": JSON}),
+    JSON,
+)
+def test_an_import_takes_any_json_or_says_that_it_is_none(document, manifest):
+    with contextlib.suppress(NoConnector):
+        found = imported(document, "grove", manifest=manifest)
+        assert json.dumps([found.definition, found.manifest])
+        assert all(": " in line for line in (*found.notes, *found.mistakes))
+
+
+def _places(node, way=()):
+    yield way
+    for key, item in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from _places(item, (*way, key))
+
+
+CONNECTORS = [
+    json.loads((Path(__file__).parent / "connectors" / f"{name}.json").read_text()) for name in ("orchard", "grove")
+]
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(CONNECTORS), st.data())
+def test_an_import_stands_whatever_one_member_of_a_connector_holds(connector, data):
+    way = data.draw(st.sampled_from([way for way in _places(connector) if way]))
+    record = copy.deepcopy(connector)
+    place = record
+    for key in way[:-1]:
+        place = place[key]
+    place[way[-1]] = data.draw(ANY)
+
+    with contextlib.suppress(NoConnector):
+        found = imported(record, "pears")
+        assert json.dumps([found.definition, found.manifest])
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))

@@ -254,6 +254,15 @@ def test_what_was_left_out_is_told_with_its_place():
     )
 
 
+@pytest.mark.parametrize("address", ["https://[", "https://[::1", "https://a b", "http://", "//x", "\u0000"])
+def test_an_address_that_is_none_stops_no_import(address):
+    record = _read("grove")
+    record["proxyConfig"]["requestDefaults"]["baseUrl"] = address
+    record["manifest"]["environment"] = {"type": "selectable", "selections": [{"const": address, "name": "x"}]}
+
+    assert imported(record, "grove").manifest["server"]["auth"]["token_url"] == "https://id.grove.example/token"
+
+
 def test_limits_of_the_reference_become_ours():
     found = _imported()
 

@@ -16,6 +16,7 @@ from adapters.proxy.fit import misfits
 from adapters.proxy.importing.document import definition_from
 from adapters.proxy.importing.manifest import manifest_from
 from adapters.proxy.importing.notes import Notes
+from adapters.proxy.importing.shape import faults_in
 
 
 class NoConnector(ValueError):
@@ -47,6 +48,8 @@ def imported(record: Any, key: str, *, manifest: Any = None, hosts: Iterable[str
     """
     document, notes = copy.deepcopy(_document(record)), Notes()
     client = copy.deepcopy(_platform(manifest or record.get("manifest"), key_in(record)))
+    if faults := faults_in(document, client):
+        raise NoConnector(f"this is no connector document: {'; '.join(faults)}")
     meta = document.get("meta") or {}
     definition = definition_from(document, key, notes)
     made = manifest_from(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.proxy.importing.notes import Notes
 from adapters.proxy.importing.texts import paths_in
@@ -124,7 +123,8 @@ def _hosts_of_accounts(client: Mapping[str, Any]) -> Iterator[str]:
     """Where accounts have their own hosts: the pattern, or each of those to choose from."""
     environment = client.get("environment") or {}
     for selection in environment.get("selections") or ():
-        yield urlsplit(str(selection.get("const"))).netloc or str(selection.get("const"))
+        address = str(selection.get("const"))
+        yield match[1] if (match := _HOST.match(address)) else address
     pattern = str(environment.get("urlIdentifier") or client.get("urlIdentifier") or "")
     host = re.sub(r"^https?://", "", pattern).split("/")[0].lower()
     if not environment.get("selections") and re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", host):
@@ -141,8 +141,8 @@ def _client(
     notes: Notes,
 ) -> dict[str, Any]:
     client = {**given, "name": key, "displayName": str(given.get("displayName") or display_name or key)}
-    own = urlsplit(str(server.get("base_url") or ""))
-    page_url = f"{own.scheme}://{own.netloc}" if own.netloc else "https://{hostname}"
+    own = _HOST.match(str(server.get("base_url") or ""))
+    page_url = own[0] if own else "https://{hostname}"
     if not client.get("environment"):
         pattern = str(client.get("urlIdentifier") or "")
         has_hosts = server.get("host_in_identity") and "*" in pattern
@@ -173,7 +173,7 @@ def _auth(
         return {"type": "oauth", "oauth": {**oauth, "redirectUri": server["auth"]["redirect_uri"]}}
     page: dict[str, Any] = dict((given.get("apiKey") or {}).get("page") or {"title": client["displayName"]})
     fields: list[dict[str, Any]] = list(page.get("content") or [])
-    known = {field.get("const") for field in fields}
+    known = {str(field.get("const")) for field in fields}
     asked = [path.split(".")[1] for path in paths_in(definition) if path.startswith("additionalInfo.")]
     if server["auth"]["type"] == "api_key":
         asked.insert(0, "apiKey")
@@ -192,8 +192,8 @@ def _page(client: Mapping[str, Any], definition: Mapping[str, Any], notes: Notes
         page[form]["additionalFields"] = list(page[form].get("additionalFields") or [])
     if "findContactWithName" in definition.get("operations", {}):
         page["useContactSearch"] = True
-    known = {field.get("const") for form in _FORMS for field in page[form]["additionalFields"]}
-    known |= {item.get("id") for item in client.get("rcAdditionalSubmission") or ()}
+    known = {str(field.get("const")) for form in _FORMS for field in page[form]["additionalFields"]}
+    known |= {str(item.get("id")) for item in client.get("rcAdditionalSubmission") or ()}
     for name, operation in definition.get("operations", {}).items():
         for path in paths_in(operation):
             root, _, rest = path.partition(".")
