@@ -304,7 +304,9 @@ class World:
 
     def statement_fails(self) -> bool:
         actor = self.actor
-        if actor is None or actor.is_alone or not self.failing_statements_left or self.rng.random() >= 0.01:
+        if actor is None or not actor.may_be_killed or not self.failing_statements_left:
+            return False
+        if self.rng.random() >= 0.01:
             return False
         self.failing_statements_left -= 1
         self.count("a statement fails")
