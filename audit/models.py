@@ -70,6 +70,11 @@ class OwnedLog(models.Model):
     def is_logged(self) -> bool:
         return self.state == LogState.LOGGED
 
+    @property
+    def was_handed_back(self) -> bool:
+        """Whether support handed the call back to the agent, and it was not logged since."""
+        return self.last_error in (HANDED_BACK, HANDED_BACK_AND_TOLD)
+
     def tell_handed_back(self) -> bool:
         """Whether the agent has to be told that support handed the call back: once, whoever asks at the same time."""
         if self.last_error != HANDED_BACK:

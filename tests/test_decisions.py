@@ -22,6 +22,7 @@ from adapters.contract import (
     LoggedCall,
     LogResult,
     RecordNotFound,
+    RequestRejected,
     parse_phone,
 )
 from adapters.contract.errors import ReferenceGone, UnsupportedOperation
@@ -278,6 +279,7 @@ def test_a_call_that_is_handed_back_is_told_once_and_has_its_note_again(client, 
     assert timedelta(days=13) < draft.expires_at - timezone.now() <= timedelta(days=14)
     assert _log(client, user, "1", note="")["successful"]
     assert crm.created == [("1", "c-1", "a better note")]
+    assert not NoteDraft.objects.exists(), "it is in the log"
     assert _matched(client, user, "1")["logs"][0]["matched"]
 
 
@@ -286,6 +288,19 @@ def test_a_note_of_the_agents_own_wins_over_the_one_that_was_handed_back(client,
     _confirm(client, "hand-back", delivery)
     _log(client, user, "1", note="written anew")
     assert crm.created[0][2] == "written anew"
+    assert not NoteDraft.objects.exists()
+
+
+def test_the_note_of_a_call_that_was_handed_back_waits_on_where_the_crm_refuses_it_again(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    _confirm(client, "hand-back", delivery)
+    crm.answer = RequestRejected("not that")
+    assert not _log(client, user, "1", note="")["successful"]
+    assert NoteDraft.objects.get().note == "a note"
+    crm.answer = None
+    assert _log(client, user, "1", note="")["successful"]
+    assert crm.created == [("1", "c-1", "a note")]
+    assert not NoteDraft.objects.exists()
 
 
 def test_an_ordinary_draft_is_not_put_into_a_log_without_a_note(client, crm, user):

@@ -130,13 +130,16 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
     position, shows_by = next_position(log), Restoration.shows_by(log.updated_at, user.platform)
     if log.may_be_there and shows_by is None:  # the earlier attempt may still take effect
         shows_by = log.updated_at + settling_time(user.platform)
+    was_handed_back = log.was_handed_back
     CallLog.objects.filter(pk=log.pk).update(
         state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)
     )
     log.refresh_from_db()
-    return accept(
+    delivery = accept(
         kind=Kind.CREATE, user=user, change=submission, record=log, position=position, leased=True, shows_by=shows_by
     )
+    delivery.was_handed_back = was_handed_back
+    return delivery
 
 
 def newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | None:

@@ -86,7 +86,7 @@ class Delivery(models.Model):
     #: Of the attempt under way, not stored: it may have reached the CRM; the doubt of earlier attempts that it does not
     #: settle; what is written again after a look that found nothing; whether it goes on in a new record of its day;
     #: whether it adds anything to its day's record; characters of the body that was sent, and how many messages it
-    #: holds.
+    #: holds; whether support had handed its call back.
     has_begun = False
     doubt_before: datetime | None = None
     rewrites: LogMarker | None = None
@@ -94,6 +94,7 @@ class Delivery(models.Model):
     has_added = True
     length = 0
     texts = 0
+    was_handed_back = False
 
     class Meta:
         verbose_name_plural = "deliveries"

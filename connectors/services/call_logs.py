@@ -30,7 +30,7 @@ from connectors.models import CrmUser
 from connectors.services.crm_access import require_adapter
 from connectors.services.crm_audit import audited_at_crm
 from connectors.services.looking import look
-from connectors.services.note_drafts import take_note_draft
+from connectors.services.note_drafts import forget_handed_back, take_note_draft
 from connectors.services.settings import account_settings
 
 __all__ = [
@@ -92,6 +92,8 @@ def create_call_log(*, user: CrmUser, submission: CallSubmission, assigned_user:
     # A delivery that was waiting may hold another version: the one that may be in the CRM already.
     newer, is_first = calls.newer_note(delivery, submission), delivery.attempts == 1
     outcome = send_now(delivery, submission if is_first else None)
+    if delivery.was_handed_back or submission.entry.note != entry.note:  # it was, or the note is the one kept then
+        forget_handed_back(user=user, session_id=identity.session_id)
     is_written_as_it_is = is_first and delivery.rewrites is not None and not outcome.waits
     if newer and not is_written_as_it_is:
         update_call_log(user=user, edit=newer)

@@ -38,6 +38,11 @@ def _keep(user: CrmUser, session_id: str, note: str, *, expires_at: datetime, is
     draft.save(update_fields=["note", "expires_at", "is_handed_back"])
 
 
+def forget_handed_back(*, user: CrmUser, session_id: str) -> None:
+    """The call is logged, or its log is kept: the note is in it, or one of the agent's own."""
+    NoteDraft.objects.filter(user=user, session_id=session_id, is_handed_back=True).delete()
+
+
 def take_note_draft(*, user: CrmUser, session_id: str, only_handed_back: bool = False) -> str:
     """The kept note, or "" when there is none or it is too old."""
     drafts = NoteDraft.objects.filter(user=user, session_id=session_id, expires_at__gt=timezone.now())
