@@ -19,6 +19,7 @@ from tests.conformance import (
     failure_faults,
     repeated_writes,
     runs_with_failures,
+    turns_of,
 )
 from tests.exchanges import run
 
@@ -39,6 +40,37 @@ def _faults_with_failures(folder, name):
 def test_a_sound_adapter_has_no_fault_in_any_failure(acme):
     for path in (acme / "fixtures").glob("*.json"):
         assert _faults_with_failures(acme, path.stem) == []
+
+
+def test_cases_in_the_same_situation_share_the_failures_and_leave_none_out(acme):
+    success, document = case_of(acme, "create_call_log__success")
+    for name in "abcd":
+        write_case(acme, f"create_call_log__{name}", **document)
+    cases = [success, *(case_of(acme, f"create_call_log__{name}")[0] for name in "abcd")]
+    turns = turns_of(cases)
+
+    met = [[failure.name for failure, _ in runs_with_failures(case, document, turns)] for case in cases]
+
+    every = [failure.name for failure, _ in runs_with_failures(success, document)]
+    assert met[0] == every
+    table = [failure.name for failure, _ in runs_with_failures(cases[1], document)]
+    assert sorted(name for names in met[1:] for name in names) == sorted(table)
+    assert all(len(names) <= len(table) // 4 + 1 for names in met[1:])
+
+
+def test_another_situation_meets_every_failure_anew(acme):
+    success, document = case_of(acme, "update_message_log__appended")
+    other = {**document, "exchanges": [{**document["exchanges"][0], "response": {"status": 404, "json": {}}}]}
+    write_case(acme, "update_message_log__gone", **other)
+    write_case(acme, "get_call_log__other", **{**other, "exchanges": document["exchanges"][1:]})
+    cases = [success, *(case_of(acme, name)[0] for name in ("update_message_log__gone", "get_call_log__other"))]
+
+    assert turns_of(cases) == {
+        ("update_message_log__appended", 0): 0,
+        ("update_message_log__appended", 1): 0,
+        ("update_message_log__gone", 0): 1,  # the same first request of the same operation
+        ("get_call_log__other", 0): 0,  # another operation
+    }
 
 
 def test_an_error_that_is_none_of_the_contract_is_noticed(acme, broken):
