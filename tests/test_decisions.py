@@ -408,6 +408,15 @@ def test_a_contacts_id_among_the_records_values_tells_nothing_where_it_may_be_an
     assert ("It counts as logged" in told, "type its id once more" in told) == (is_taken, not is_taken)
 
 
+def test_a_log_whose_record_is_known_is_not_marked_as_another(client, staff, crm, user):
+    (delivery,) = _kept(client, crm, user, "1")
+    CallLog.objects.update(crm_log_id="id-1")
+    crm.record = FITS
+    assert "The CRM has it as id-1 already" in _mark(client, delivery, crm_id="id-5")
+    assert Delivery.objects.exists()
+    assert "It counts as logged, as id-1." in _mark(client, delivery, crm_id="id-1")
+
+
 def test_digits_of_an_extension_are_no_number_of_the_record(client, staff, crm, user):
     (delivery,) = _kept(client, crm, user, "1")
     submission = from_json(delivery.payload, CallSubmission)
@@ -501,7 +510,8 @@ def test_without_the_number_of_the_call_nobody_is_looked_up_before_a_name_is_typ
 def test_nobody_is_taken_whom_the_crm_did_not_show(client, staff, crm, user):
     (delivery,) = _kept(client, crm, user, "1")
     Delivery.objects.update(state="person", last_error=ReferenceGone.__name__)
-    client.post(f"/admin/desk/contact/{delivery.pk}/", {"contact": "Lead c-7"})
+    told = _plain(client.post(f"/admin/desk/contact/{delivery.pk}/", {"contact": "Lead c-7"}))
+    assert "That contact is not among those found now: nothing was changed." in told
     assert CallLog.objects.get().contact_id == "c-1"
 
 

@@ -72,6 +72,8 @@ def id_to_mark(delivery: Delivery, crm_id: str) -> str | int:
     record = delivery.record
     if record is None or delivery.kind not in (Kind.CREATE, Kind.TEXTS):
         raise ValueError("Only a new call log or new messages can be in the CRM already. Send an edit again instead.")
+    if record.crm_log_id and crm_id not in ("", record.crm_log_id):
+        raise ValueError(f"The CRM has it as {record.crm_log_id} already: only what follows its record is missing.")
     if record.crm_log_id:
         log_id = record.wire_log_id()
     elif crm_id:

@@ -49,6 +49,8 @@ def choose(request: HttpRequest, delivery_id: uuid.UUID) -> HttpResponse:
     chosen = next((item for item in found if _key(item) == request.POST.get("contact")), None)
     if request.method == "POST" and chosen is not None:
         return _given(request, delivery, chosen)
+    if request.method == "POST" and not problem:
+        messages.warning(request, "That contact is not among those found now: nothing was changed.")
     what, who = describe(delivery)
     return page(
         request,
