@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from adapters import registry
@@ -318,6 +319,29 @@ def test_what_has_a_record_or_is_an_edit_is_not_handed_back(client, staff, crm, 
     assert "1 stays as it was." in _plain(_confirm(client, "hand-back", delivery))
     assert Delivery.objects.exists()
     assert not NoteDraft.objects.exists()
+
+
+def test_what_cannot_be_read_is_told_before_it_is_decided_about(client, staff, crm, user):
+    first, second = _kept(client, crm, user, "1", "2")
+    with connection.cursor() as cursor:  # what another key made
+        cursor.execute("UPDATE deliveries_delivery SET payload = 'v1.gone.AAAA' WHERE id = %s", [_raw(first.pk)])
+    Delivery.objects.filter(pk=second.pk).update(last_error="UnreadableChange")
+    first = Delivery.objects.get(pk=first.pk)
+    asked = _ask(client, "send-now", first, second)
+    assert (
+        "2 cannot be read with the keys or the version of this server: they will be tried, and go on waiting." in asked
+    )
+    assert "1 cannot be read with this server's keys or version, and stays as it is." in _ask(
+        client, "hand-back", first
+    )
+    assert "1 cannot be read" in _plain(_confirm(client, "hand-back", first))
+    assert "1 is tried now, and waits on where it cannot be read." in _plain(_confirm(client, "send-now", first))
+    assert Delivery.objects.count() == 2
+
+
+def _raw(key):
+    """A UUID as the database holds it."""
+    return Delivery._meta.pk.get_db_prep_value(key, connection)
 
 
 def test_giving_up_says_that_the_text_stays_for_a_while_and_then_goes(client, staff, crm, user):

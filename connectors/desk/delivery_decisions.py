@@ -24,6 +24,7 @@ _WHAT: dict[str, str] = {
     Kind.REVOKE: "End of a login",
     Kind.LOOK_AGAIN: "Second look for a record",
 }
+_UNREADABLE = "unreadable"
 _AT_WORK = Effect(
     will="{n} {is} being sent at this moment and {is} left alone",
     done="{n} {was} being sent at that moment: look again",
@@ -71,12 +72,28 @@ _SENDING = {
         will="{n} cannot be sent before the user connects again: {it} will be tried, and go on waiting",
         done="{n} {is} tried now, and wait{es} on for the user's login",
     ),
+    _UNREADABLE: Effect(
+        will="{n} cannot be read with the keys or the version of this server: {it} will be tried, and go on waiting",
+        done="{n} {is} tried now, and wait{es} on where {it} cannot be read",
+    ),
     IfSent.LEFT: _AT_WORK,
 }
 
 
-def _send(delivery: Delivery, actor: str) -> str:
+def _is_readable(delivery: Delivery) -> bool:
+    try:
+        return delivery.payload is not None and delivery.last_error != UnreadableChange.__name__
+    except Undecipherable:
+        return False
+
+
+def _sort_sending(delivery: Delivery) -> str:
     effect = support.if_sent_now(delivery)
+    return effect if effect == IfSent.LEFT or _is_readable(delivery) else _UNREADABLE
+
+
+def _send(delivery: Delivery, actor: str) -> str:
+    effect = _sort_sending(delivery)
     return effect if support.send_again(Delivery.objects.filter(pk=delivery.pk)) else IfSent.LEFT
 
 
@@ -88,7 +105,7 @@ SEND_NOW = Decision(
     action="delivery.decide",
     effects={str(name): effect for name, effect in _SENDING.items()},
     rows=_rows,
-    sort=support.if_sent_now,
+    sort=_sort_sending,
     carry_out=_send,
     describe=describe,
     logged_on=logged_on,
@@ -101,6 +118,8 @@ def _sort_handing_back(delivery: Delivery) -> str:
         return "at work"
     if not support.may_be_handed_back(delivery):
         return "not a new call"
+    if not _is_readable(delivery):
+        return _UNREADABLE
     return "in doubt" if delivery.is_in_doubt else "handed back"
 
 
@@ -111,7 +130,7 @@ def _hand_back(delivery: Delivery, actor: str) -> str:
     try:
         return effect if support.hand_back(delivery) else "at work"
     except (Undecipherable, UnreadableChange):
-        return "unreadable"
+        return _UNREADABLE
 
 
 HAND_BACK = Decision(
@@ -132,8 +151,10 @@ HAND_BACK = Decision(
             done="{n} stay{es} as {it} {was}",
             acts=False,
         ),
-        "unreadable": Effect(
-            will="", done="{n} cannot be read with this server's keys, and stay{es} as {it} {was}", acts=False
+        _UNREADABLE: Effect(
+            will="{n} cannot be read with this server's keys or version, and stay{es} as {it} {is}",
+            done="{n} cannot be read with this server's keys, and stay{es} as {it} {was}",
+            acts=False,
         ),
         "at work": _AT_WORK,
     },
