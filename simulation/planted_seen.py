@@ -47,7 +47,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "if not self._mine().filter(lease_until__gt=clock.now()).exists():",
     ),
     "texts of an earlier attempt are written again": (
-        f"{_DELIVERIES}messages.py",
+        f"{_DELIVERIES}message_entries.py",
         "skip_present=may_be_present",
         "skip_present=False",
     ),

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.contract import ContactRef, Direction, LogFormat, Message, MessageKind, Party
 from connectors.deliveries.changes import Conversation
-from connectors.deliveries.messages import _ends_day
+from connectors.deliveries.message_entries import ends_day
 from connectors.log_body import append_messages, compose_conversation
 from tests import editors
 from tests.test_edited_bodies import _seconds as seconds
@@ -59,7 +59,7 @@ def test_the_latest_text_comes_last_also_where_the_user_has_gone_to_another_zone
 
 
 @pytest.mark.parametrize(
-    ("sent", "new", "ends_day"),
+    ("sent", "new", "is_latest"),
     [
         ((NINE, TEN, ELEVEN), (ELEVEN,), True),
         ((NINE, TEN, ELEVEN), (TEN, ELEVEN), True),
@@ -69,13 +69,13 @@ def test_the_latest_text_comes_last_also_where_the_user_has_gone_to_another_zone
         ((), (), False),
     ],
 )
-def test_what_a_request_held_tells_whether_its_last_text_is_the_latest(sent, new, ends_day):
+def test_what_a_request_held_tells_whether_its_last_text_is_the_latest(sent, new, is_latest):
     times = [text.sent_at for text in sent] or [NINE.sent_at]
     conversation = Conversation(
         conversation_id="c", conversation_log_id="c/1", contact=INES, messages=new, started_at=times[0],
         ended_at=times[-1], submission={}, wire={},
     )  # fmt: skip
-    assert _ends_day(conversation) is ends_day
+    assert ends_day(conversation) is is_latest
 
 
 @ALL

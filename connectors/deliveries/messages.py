@@ -11,16 +11,12 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from adapters.contract import (
-    BodyTooLong,
     ConnectorError,
     CrmAdapter,
-    ErrorKind,
     Id,
-    LogFormat,
     LogRef,
     LogResult,
     Message,
-    MessageLogChange,
     MessageLogEntry,
 )
 from audit.models import ConversationLog, MessageLog
@@ -29,11 +25,11 @@ from connectors.deliveries import clock, logged_elsewhere
 from connectors.deliveries.accepting import accept, lock
 from connectors.deliveries.calls import begin, settled, wait_until_settled
 from connectors.deliveries.changes import Conversation
+from connectors.deliveries.message_entries import change_of, ends_day, entry_of, measure
 from connectors.deliveries.models import Delivery, Restoration
 from connectors.deliveries.outcome import NotNow
 from connectors.deliveries.policy import Event, Kind
 from connectors.deliveries.queue import State
-from connectors.log_body import append_messages, compose_conversation, compose_shared, conversation_title, cut_title
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting
 from connectors.services.numbers import columns_of_text
@@ -212,22 +208,22 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
     may_be_present = delivery.attempts > 1 or delivery.is_in_doubt or row.may_be_there
 
     def attempt(adapter: CrmAdapter) -> LogResult:
-        entry = _entry(adapter, delivery, row, conversation)
+        entry = entry_of(adapter, delivery, row, conversation)
         if row.crm_log_id:
             wait_until_settled(delivery)
         elif (found := _found(adapter, delivery, row, entry)) is not None:
             delivery.keeps_id(found)
         begin(delivery)
         if not row.crm_log_id:
-            _measure(adapter, delivery, entry.body)
+            measure(adapter, delivery, entry.body)
             return adapter.create_message_log(entry)
         ref = LogRef(log_id=row.crm_log_id, marker=row.marker, contact=conversation.contact)
         before = _logged_before(row, delivery, conversation) if may_be_present else None
-        change = _change(adapter, delivery, entry, may_be_present, before, _ends_day(conversation))
+        change = change_of(adapter, delivery, entry, may_be_present, before, ends_day(conversation))
         try:
             return adapter.update_message_log(ref, change)
         except ConnectorError as error:
-            if delivery.has_added or error.kind not in (ErrorKind.TOO_LONG, ErrorKind.REFUSED):
+            if delivery.has_added or not Event(error.kind).is_about_the_change:
                 raise
             return LogResult(log_id=row.wire_log_id())  # an earlier attempt has written all of the messages
 
@@ -276,13 +272,6 @@ def split(delivery: Delivery, whole: Conversation) -> Conversation:
     return mine
 
 
-def _measure(adapter: CrmAdapter, delivery: Delivery, body: str) -> None:
-    """Notes how long the record becomes. Raises ``BodyTooLong`` where the CRM is known not to take it."""
-    delivery.length, most = len(body), adapter.manifest.server.body_length
-    if most is not None and len(body) > most:
-        raise BodyTooLong
-
-
 def _logged_before(row: ConversationLog, delivery: Delivery, conversation: Conversation) -> int | None:
     """How many messages the record holds besides these; None where others may have arrived that nobody knows of."""
     others = Delivery.objects.of(row).exclude(pk=delivery.pk).filter(attempts__gt=0)
@@ -309,107 +298,3 @@ def _found(adapter: CrmAdapter, delivery: Delivery, row: ConversationLog, entry:
         return None
     marker = replace(entry.as_marker(), is_anothers=row.belongs_to_another)
     return settled(delivery, row, marker, adapter.find_message_log(marker))
-
-
-def _entry(
-    adapter: CrmAdapter, delivery: Delivery, row: ConversationLog, conversation: Conversation
-) -> MessageLogEntry:
-    zone, contact = adapter.zone(), conversation.contact
-    if conversation.shared is not None:
-        subject, body = compose_shared(
-            conversation.shared,
-            contact_name=contact.name,
-            log_format=_format(adapter),
-            zone=zone,
-            most=adapter.manifest.server.body_length,
-        )
-        messages: tuple[Message, ...] = ()
-    else:
-        messages = conversation.messages
-        first = messages[0]
-        title = conversation_title(first, contact.name, zone, adapter.message_title_date)
-        suffix, most = row.title_suffix, adapter.manifest.server.title_length
-        subject = cut_title(title, most and most - len(suffix)) + suffix
-        body = ""
-
-    def compose(items: Sequence[Message]) -> str:
-        return compose_conversation(
-            items,
-            title=subject,
-            contact=contact,
-            user_name=adapter.user.name,
-            correspondents=conversation.correspondents,
-            log_format=_format(adapter),
-            zone=zone,
-        )
-
-    return MessageLogEntry(
-        conversation_log_id=row.marker,
-        contact=contact,
-        messages=messages,
-        subject=subject,
-        body=body or compose(messages),
-        compose=compose,
-        is_shared=conversation.shared is not None,
-        started_at=messages[0].sent_at if messages else conversation.started_at,
-        ended_at=messages[-1].sent_at if messages else conversation.ended_at,
-        correspondents=conversation.correspondents,
-        submission=conversation.submission,
-        wire=conversation.wire,
-        created=delivery.keeps_id,
-    )
-
-
-def _ends_day(conversation: Conversation) -> bool:
-    """Whether the last new message is the latest of the day: the request held earlier ones, and none that is later."""
-    messages = conversation.messages
-    return (
-        bool(messages)
-        and conversation.started_at < messages[0].sent_at
-        and conversation.ended_at == messages[-1].sent_at
-    )
-
-
-def _change(
-    adapter: CrmAdapter,
-    delivery: Delivery,
-    entry: MessageLogEntry,
-    may_be_present: bool,
-    logged_before: int | None,
-    ends_day: bool,
-) -> MessageLogChange:
-    """``logged_before``: for another attempt, how many messages the record held before the first one, if known."""
-
-    def append(body: str, items: Sequence[Message]) -> str:
-        whole = append_messages(
-            body,
-            items,
-            contact=entry.contact,
-            user_name=adapter.user.name,
-            log_format=_format(adapter),
-            zone=adapter.zone(),
-            title=entry.subject,
-            correspondents=entry.correspondents,
-            skip_present=may_be_present,
-            logged_before=logged_before,
-            ends_day=ends_day,
-        )
-        delivery.has_added = whole != body
-        if delivery.has_added:
-            _measure(adapter, delivery, whole)
-        return whole
-
-    return MessageLogChange(
-        contact=entry.contact,
-        messages=entry.messages,
-        append=append,
-        body=entry.body if entry.is_shared else None,
-        is_shared=entry.is_shared,
-        ended_at=entry.ended_at,
-        submission=entry.submission,
-        wire=entry.wire,
-    )
-
-
-def _format(adapter: CrmAdapter) -> LogFormat:
-    return LogFormat.PLAIN if adapter.log_format is LogFormat.CUSTOM else adapter.log_format

@@ -72,6 +72,11 @@ class Event(StrEnum):
         return self in (Event.IN_DOUBT, Event.NOT_FOUND_YET)
 
     @property
+    def is_about_the_change(self) -> bool:
+        """Whether the CRM refused what was to be written, for what it is."""
+        return self in (Event.TOO_LONG, Event.REFUSED)
+
+    @property
     def if_only_read(self) -> Event:
         """What it means where nothing was sent that the CRM could have carried out."""
         return Event.DOWN if self is Event.IN_DOUBT else self
