@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,10 +29,18 @@ from connectors import web_server
 ROOT = Path(__file__).resolve().parent.parent
 
 
+#: Below those that the system gives to outgoing connections, of which one might take a port before it is listened on.
+_PORTS = range(20_000, 32_000)
+_chance = random.SystemRandom()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback on which nobody listens."""
+    while True:
+        port = _chance.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

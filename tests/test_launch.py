@@ -219,8 +219,9 @@ def test_one_ctrl_c_stops_everything_without_a_traceback(terminal, seen, process
         time.sleep(0.05)  # the launcher has its handlers as soon as its first child is there
     assert any(process in line for line in started.left_over())
     took = started.press_ctrl_c()
-    assert (started.process.returncode, started.left_over()) == (0, [])
-    assert "Traceback" not in started.rest()
+    said = started.rest()
+    assert (started.process.returncode, started.left_over()) == (0, []), said
+    assert "Traceback" not in said
     assert took < 30  # three seconds on a quiet machine: see the launcher's own limit
 
 
