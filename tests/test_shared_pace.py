@@ -13,16 +13,20 @@ from django.db import OperationalError
 from adapters.contract import RateLimited, pacing
 from adapters.contract.manifest import Pace
 from adapters.contract.pacing import Limiter
+from connectors.deliveries import clock
 from connectors.models import RequestCount
+from connectors.services.vendor_limits import SharedLimits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def _middle_of_a_window(monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.0 + 1200)
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(clock, "now", lambda: datetime.fromtimestamp(NOW, UTC))
 
 
+NOW = 1_800_000_000.0 + 1200
 PACE = Pace(starts=8, seconds=3600)
 
 
@@ -121,3 +125,12 @@ def test_without_a_store_a_pause_binds_the_process_that_was_told(monkeypatch):
         pytest.fail("a request within the pause")
     with second.turn(PACE):
         pass
+
+
+def test_a_machine_whose_clock_is_fast_lengthens_no_pause_and_counts_in_the_same_window(monkeypatch):
+    fast, right = SharedLimits(), SharedLimits()
+    monkeypatch.setattr(time, "time", lambda: NOW + 7200)
+    fast.close("a user", 2)
+    assert fast.granted("a user", 5, PACE) == (5, 2)
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    assert right.granted("a user", 5, PACE) == (3, 2)

@@ -1,20 +1,22 @@
 """What processes tell each other of a vendor's limits: requests that were started, and pauses the vendor wants.
 
-In Redis where there is one, else in the database.
+In Redis where there is one, else in the database. Windows and pauses go by the database's time: a machine whose clock
+is minutes fast would keep the others from a CRM for as long.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import DatabaseError
 
 from adapters.contract.manifest import Pace
 from audit.durability import unflushed
+from connectors.deliveries import clock
 from connectors.models import RequestCount
 from connectors.services.request_counts import add_to_count, store_errors
 
@@ -26,14 +28,19 @@ class SharedLimits:
 
     def granted(self, key: str, wanted: int, pace: Pace, /) -> tuple[int, float]:
         """As ``pacing.Share`` says."""
-        number = int(time.time() // pace.seconds)
+        try:
+            now = clock.now().timestamp()
+        except DatabaseError:
+            return wanted, 0.0
+        number = int(now // pace.seconds)
         count = add_to_count(f"pace:{number}:{_short(key)}", wanted, ends=(number + 1) * pace.seconds)
-        return max(0, min(wanted, pace.starts - count + wanted)) if count else wanted, _seconds_closed(key)
+        return max(0, min(wanted, pace.starts - count + wanted)) if count else wanted, _seconds_closed(key, now)
 
     def close(self, key: str, seconds: float, /) -> None:
         """As ``pacing.Share`` says."""
-        name, until = f"closed:{_short(key)}", time.time() + seconds
+        name = f"closed:{_short(key)}"
         try:
+            until = clock.now().timestamp() + seconds
             if settings.REDIS_URL:
                 cache.set(name, until, timeout=seconds)
                 return
@@ -48,7 +55,7 @@ class SharedLimits:
             log.warning("a pause is not told to other processes", extra={"error": type(error).__name__})
 
 
-def _seconds_closed(key: str) -> float:
+def _seconds_closed(key: str, now: float) -> float:
     name = f"closed:{_short(key)}"
     try:
         if settings.REDIS_URL:
@@ -58,7 +65,7 @@ def _seconds_closed(key: str) -> float:
             until = row.timestamp() if row else 0.0
     except store_errors():
         return 0.0
-    return max(0.0, until - time.time())
+    return max(0.0, until - now)
 
 
 def _short(key: str) -> str:
