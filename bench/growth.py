@@ -20,7 +20,7 @@ _INDEXES = (
     "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'audit_calllog' "
     "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
 )
-_ROW = Row(kind="logs", clients=1, rtt=0.0, name="", goal="", reference=(None, None, None))
+_ROW = Row(kind="logs", clients=1, rtt=0.0, name="", goal="")
 
 
 @dataclass

@@ -15,7 +15,7 @@ from matplotlib import pyplot
 
 from bench.growth import Size
 from bench.memory import Profile
-from bench.rows import Figures, Row
+from bench.rows import MEASURED, Figures, Row
 from bench.servers import ROOT
 
 PICTURES = "bench"
@@ -89,24 +89,22 @@ def _reference(rows: dict[Row, dict[str, Figures]]) -> list[str]:
     lines = [
         "## Beside the reference server",
         "",
-        "The reference's figures were measured once, on another day, on two quiet cores; it cannot be built from this "
-        "project. Factors above 1 are in our favour. They hold as far as this machine is as fast as that one was.",
+        f"The reference server (1.7.42, one process of Node.js, SQLite) was measured {MEASURED}, in turns with the "
+        "bare view; it cannot be built from this project. A factor is ours ÷ bare of this run × bare ÷ reference of "
+        "that one, so that the speed of the machine goes out of it. Above 1 is in our favour.",
         "",
-        "| Work | throughput: ours ÷ reference | p50: reference ÷ ours | CPU: reference ÷ ours |",
-        "|---|---|---|---|",
+        "| Work | throughput | p50 | CPU a request | the reference then: a second, p50 ms, CPU ms |",
+        "|---|---|---|---|---|",
     ]
     for row, by_server in rows.items():
-        ours = by_server["ours"]
-        per_second, p50, cpu = row.reference
-        lines.append(
-            f"| {row.name} | {_factor(ours.of('per_second'), per_second)} | {_factor(p50, ours.of('p50'))} "
-            f"| {_factor(cpu, ours.of('cpu'))} |"
+        ours, bare = by_server["ours"], by_server["bare"]
+        per_second, p50, cpu = (
+            (ours.of(name) or 1) / (bare.of(name) or 1) * then / theirs
+            for name, then, theirs in zip(("per_second", "p50", "cpu"), row.bare, row.reference, strict=True)
         )
+        theirs = ", ".join(f"{value:g}" for value in row.reference)
+        lines.append(f"| {row.name} | {per_second:.2f} | {1 / p50:.2f} | {1 / cpu:.2f} | {theirs} |")
     return [*lines, ""]
-
-
-def _factor(above: float | None, below: float | None) -> str:
-    return f"{above / below:.1f}" if above and below else "–"
 
 
 def _warmth(warmth: dict[str, float]) -> list[str]:
