@@ -60,7 +60,7 @@ def run_suite(version: tuple[int, int], command: str, *, newest_django: bool, on
         subprocess.run(upgrade, cwd=ROOT, check=True)
     told = "import django, sys; print('Python', sys.version.split()[0], 'Django', django.__version__, flush=True)"
     subprocess.run([python, "-c", told], cwd=ROOT, check=True)
-    return subprocess.run([python, "-m", "pytest", "-q", "-n", "4", "--dist", "loadfile", *only], cwd=ROOT).returncode
+    return subprocess.run([python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *only], cwd=ROOT).returncode
 
 
 def main(which: str = "all") -> int:
