@@ -470,9 +470,8 @@ def test_a_full_day_goes_on_in_a_second_record_and_a_small_one_does_not(days, us
     assert (row.part, row.crm_log_id, row.earlier_ids) == (2, "c/2026-05-04 (2)", ["c/2026-05-04"])
 
 
-def test_a_full_record_is_not_left_while_texts_of_a_colleague_may_stand_in_it(days, colleagues, monkeypatch):  # noqa: F811
-    kim, ada = colleagues
-    log_messages(user=kim, conversation=day("c", 1))
+def _write_without_an_answer(monkeypatch, author, conversation):
+    """Adds texts to a day's record, where they are written and the answer is lost."""
     original = Adapter.update_message_log
 
     def lost(adapter, ref, change):
@@ -481,7 +480,14 @@ def test_a_full_record_is_not_left_while_texts_of_a_colleague_may_stand_in_it(da
 
     with monkeypatch.context() as faulty:
         faulty.setattr(Adapter, "update_message_log", lost)
-        log_messages(user=kim, conversation=day("c", 2))
+        log_messages(user=author, conversation=conversation)
+
+
+def test_a_full_record_is_not_left_while_texts_of_a_colleague_may_stand_in_it(days, colleagues, monkeypatch):  # noqa: F811
+    kim, ada = colleagues
+    log_messages(user=kim, conversation=day("c", 1))
+    original = Adapter.update_message_log
+    _write_without_an_answer(monkeypatch, kim, day("c", 2))
     disconnect(user=kim, actor="test")
     send(after=60)
     assert Delivery.objects.get(kind="message_log.write").state == State.LOGIN
@@ -542,15 +548,7 @@ def test_texts_in_doubt_go_before_earlier_ones_that_wait_for_what_is_found_of_th
 
 def test_texts_that_stand_in_a_record_too_long_by_now_are_not_sent_to_it_again(days, user, monkeypatch):  # noqa: F811
     log_messages(user=user, conversation=day("c", 1))
-    original = Adapter.update_message_log
-
-    def lost(adapter, ref, change):
-        original(adapter, ref, change)
-        raise CrmUnavailable(maybe_applied=True)
-
-    with monkeypatch.context() as faulty:
-        faulty.setattr(Adapter, "update_message_log", lost)
-        log_messages(user=user, conversation=day("c", 2))
+    _write_without_an_answer(monkeypatch, user, day("c", 2))
     days["c/2026-05-04"] += "x" * 40_000  # somebody wrote into it
 
     def full(adapter, ref, change):
