@@ -34,7 +34,15 @@ import requests
 
 from tests.extension import Extension, call, conversation
 from tests.fakes.pipedrive import CLIENT, SCOPES
-from tests.live_server import ROOT, free_port, postgres_database, server_command, server_environment
+from tests.live_server import (
+    ROOT,
+    free_port,
+    postgres_database,
+    prepare_database,
+    rows_of,
+    server_command,
+    server_environment,
+)
 from tests.services import URL as POSTGRES
 from tests.services import postgres_is_there
 from tests.vendor import Vendor, running_vendor
@@ -102,16 +110,17 @@ class Figures:
 class Processes:
     """The servers and workers, started again whenever they were killed."""
 
-    def __init__(self, folder: Path, database_url: str, vendor: Vendor, *, servers: int, workers: int) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, vendor: Vendor, *, servers: int, processes: int, workers: int
+    ) -> None:
         self.folder = folder
         self.ports = [free_port() for _ in range(servers)]
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
         self.environment = server_environment(
             folder, self.ports[0], database_url=database_url, **_ENVIRONMENT, **vendor.environment
         )
-        for command in (("migrate", "-v0"), ("createcachetable", "-v0")):
-            subprocess.run([sys.executable, "manage.py", *command], env=self.environment, cwd=ROOT, check=True)
-        commands = [server_command(port, workers=2) for port in self.ports]
+        prepare_database(self.environment, folder)
+        commands = [server_command(port, workers=processes) for port in self.ports]
         commands += [[sys.executable, "manage.py", "deliver", "--watch", "--threads", "4"]] * workers
         self.database_url = database_url
         self.commands = [*commands[:-1], _with_fast_clock(commands[-1])] if database_url and workers else commands
@@ -150,19 +159,7 @@ class Processes:
                 time.sleep(0.1)
 
     def count(self, expression: str) -> Any:
-        code = (
-            "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
-            f"print('=>' + json.dumps({expression}, default=str))"
-        )
-        done = subprocess.run(
-            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return json.loads(done.stdout.split("=>", 1)[1])
+        return rows_of(self.environment["DATABASE_URL"], expression)
 
     def stop(self) -> None:
         for process in self.running:
@@ -270,10 +267,14 @@ def run(
     calls: int,
     conversations: int,
     servers: int = 2,
+    processes: int = 2,
     workers: int = 2,
     database_url: str = "",
 ) -> Figures:
-    """The whole scenario; ``kills`` processes die while the client sends its logs, of which there must be as many."""
+    """The whole scenario; ``kills`` processes die while the client sends its logs, of which there must be as many.
+
+    ``processes``: of each server, which die together.
+    """
     figures, started = Figures(), time.monotonic()
     with running_vendor("tests.fakes.pipedrive:FakePipedrive", folder) as vendor:
         vendor.call("set", requests_per_window=10**6, searches_per_window=10**6, daily_budget=10**9, patience=10**6)
@@ -281,23 +282,23 @@ def run(
         vendor.call("add_company", _DOMAIN)
         users = [vendor.call("add_user", _DOMAIN, name) for name in ("Robin Vale", "Kit Marsh")]
         contacts = [_contact(vendor, number) for number in range(conversations or 1)]
-        processes = Processes(folder, database_url, vendor, servers=servers, workers=workers)
+        running = Processes(folder, database_url, vendor, servers=servers, processes=processes, workers=workers)
         try:
-            processes.wait_until_alive()
-            logins = [partial(_login, processes.urls, vendor, user) for user in users]
-            client = Client(processes.urls, logins, contacts, figures)
+            running.wait_until_alive()
+            logins = [partial(_login, running.urls, vendor, user) for user in users]
+            client = Client(running.urls, logins, contacts, figures)
             vendor.fail(*_FAULTS)
-            _send_under_fire(client, processes, figures, kills=kills, calls=calls, conversations=conversations)
+            _send_under_fire(client, running, figures, kills=kills, calls=calls, conversations=conversations)
             figures.faults = Counter(_fault_of(row) for row in vendor.requests() if _fault_of(row))
             vendor.fail()
-            _drain(processes)
-            if processes.count("Delivery.objects.filter(state='login').count()"):
+            _drain(running)
+            if running.count("Delivery.objects.filter(state='login').count()"):
                 for login in logins:
                     login()
-                _drain(processes)
-            _compare(figures, client, processes, vendor)
+                _drain(running)
+            _compare(figures, client, running, vendor)
         finally:
-            processes.stop()
+            running.stop()
     figures.seconds = round(time.monotonic() - started, 1)
     return figures
 

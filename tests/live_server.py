@@ -10,13 +10,11 @@ import random
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import psycopg
 import requests
 
 from connectors import web_server
+from tests.commands import Commands
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,60 +43,66 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres_database(server: str) -> Iterator[str]:
-    """A new, empty database on that server; dropped afterwards."""
-    name = f"switchboard_{uuid.uuid4().hex[:12]}"
+def postgres_database(server: str, *, prepared: bool = False) -> Iterator[str]:
+    """A new database on that server, empty or with all tables; dropped afterwards."""
+    template = _prepared_database(server) if prepared else "template1"
+    name = _new_name()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        try:
+            yield _on(server, name)
+        finally:
+            _drop(connection, name)
+
+
+@cache
+def _prepared_database(server: str) -> str:
+    """The name of a database with all tables and without a row; this process makes it once and drops it at its end."""
+    name = _new_name()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{server.rsplit('/', 1)[0]}/{name}"
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    atexit.register(_drop_on, server, name)
+    with tempfile.TemporaryDirectory() as folder:
+        _migrate(server_environment(Path(folder), free_port(), database_url=_on(server, name)))
+    return name
 
 
-@dataclass
+def _new_name() -> str:
+    return f"switchboard_{uuid.uuid4().hex[:12]}"
+
+
+def _on(server: str, name: str) -> str:
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+def _drop_on(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 class LiveServer:
     """A running server: its address, and its environment for further commands."""
 
-    url: str
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes]
-    commands: subprocess.Popen[str] | None = None
+    def __init__(self, url: str, environment: dict[str, str], process: subprocess.Popen[bytes]) -> None:
+        self.url = url
+        self.environment = environment
+        self.process = process
+        self._commands = Commands(environment)
 
     def manage(self, *arguments: str) -> str:
         """What the command printed. Raises ``subprocess.CalledProcessError`` where it fails."""
-        if self.commands is None:
-            self.commands = subprocess.Popen(
-                [sys.executable, "-m", "tests.commands"],
-                env=self.environment,
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self.commands.stdin is not None
-        assert self.commands.stdout is not None
-        self.commands.stdin.write(json.dumps(arguments) + "\n")
-        self.commands.stdin.flush()
-        done = json.loads(self.commands.stdout.readline())
-        if done["status"]:
-            raise subprocess.CalledProcessError(done["status"], arguments, done["output"], done["errors"])
-        return str(done["output"])
+        return self._commands.run(*arguments)
 
     def rows(self, expression: str) -> Any:
         """Evaluates a Python expression against the server's database, with the models at hand."""
-        code = (
-            "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
-            "from connectors.models import *\n"
-            f"print('=>' + json.dumps({expression}, default=str))"
-        )
-
-        return json.loads(self.manage("shell", "--no-imports", "-c", code).split("=>", 1)[1])
+        return rows_of(self.environment["DATABASE_URL"], expression)
 
     def stop(self) -> None:
-        if self.commands is not None:
-            self.commands.communicate()  # its input ends, and so does it
-            self.commands = None
+        self._commands.close()
         self.process.terminate()
         self.process.wait(15)
 
@@ -116,6 +121,31 @@ class LiveServer:
                 time.sleep(0.05)
         self.process.kill()
         raise RuntimeError(f"{self.url} does not answer")
+
+
+def rows_of(database_url: str, expression: str) -> Any:
+    """Evaluates a Python expression against a database with the keys of ``server_environment``."""
+    code = (
+        "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
+        "from connectors.models import *\n"
+        f"print('=>' + json.dumps({expression}, default=str))"
+    )
+    if database_url.startswith("sqlite:///"):
+        commands, name = _questions(""), database_url.removeprefix("sqlite:///")
+    else:
+        server, _, name = database_url.rpartition("/")
+        commands = _questions(f"{server}/postgres")
+    return json.loads(commands.run("shell", "--no-imports", "-c", code, database=name).split("=>", 1)[1])
+
+
+@cache
+def _questions(database_url: str) -> Commands:
+    """One process answers for all SQLite files, and one for all databases of a server."""
+    folder = Path(tempfile.mkdtemp(prefix="switchboard-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    commands = Commands(server_environment(folder, free_port(), database_url=database_url))
+    atexit.register(commands.close)
+    return commands
 
 
 @contextmanager
@@ -150,12 +180,18 @@ def server_environment(
 
 
 def prepare_database(variables: dict[str, str], folder: Path) -> None:
-    """Makes the tables; those of a SQLite file are made once and copied, which takes a tenth of the time."""
-    own = folder / "switchboard.sqlite3"
-    if variables["DATABASE_URL"] == f"sqlite:///{own}" and not own.exists():
+    """Makes the tables that are not there; those of a SQLite file are made once and copied, in a tenth of the time."""
+    url, own = variables["DATABASE_URL"], folder / "switchboard.sqlite3"
+    if url == f"sqlite:///{own}" and not own.exists():
         shutil.copyfile(_empty_database(), own)
-    else:
+    elif url.startswith("sqlite") or not _has_tables(url):
         _migrate(variables)
+
+
+def _has_tables(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
+    return bool(found and found[0])
 
 
 @cache
@@ -167,8 +203,12 @@ def _empty_database() -> Path:
 
 
 def _migrate(variables: dict[str, str]) -> None:
-    for command in ("migrate", "createcachetable"):
-        subprocess.run([sys.executable, "manage.py", command, "-v0"], env=variables, cwd=ROOT, check=True)
+    commands = Commands(variables)
+    try:
+        for command in ("migrate", "createcachetable"):
+            commands.run(command, "-v0")
+    finally:
+        commands.close()
 
 
 def server_command(port: int, *, workers: int) -> list[str]:

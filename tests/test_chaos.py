@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.either_da
 
 def test_nothing_is_lost_or_doubled_while_processes_die_and_the_crm_misbehaves(tmp_path):
     on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
-    with postgres_database(POSTGRES) if on_postgres else contextlib.nullcontext("") as database_url:
-        figures = run(tmp_path, kills=8, calls=40, conversations=12, database_url=database_url)
+    with postgres_database(POSTGRES, prepared=True) if on_postgres else contextlib.nullcontext("") as database_url:
+        figures = run(tmp_path, kills=8, calls=40, conversations=12, processes=1, database_url=database_url)
     assert figures.is_sound, figures
     assert figures.accepted_calls == 40
     assert figures.accepted_messages == 60

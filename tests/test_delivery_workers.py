@@ -79,90 +79,102 @@ def test_a_worker_that_is_stopped_finishes_what_it_is_sending(tmp_path):
         sandbox.stop()
 
 
-def _kept_while_down_then_drained(tmp_path, *workers, database_url="", environment=None):
-    """Four server processes keep twenty calls and ten conversations of a CRM that is down; workers send them."""
-    port = free_port()
+@pytest.fixture(scope="module")
+def on_postgres(tmp_path_factory):
+    """Two server processes on PostgreSQL, and the port at which they expect the sandbox CRM."""
+    folder, port = tmp_path_factory.mktemp("postgresql"), free_port()
+    with (
+        postgres_database(POSTGRES, prepared=True) as url,
+        live_server(
+            folder, workers=2, threads=16, database_url=url, TEST_CRM_URL=f"http://127.0.0.1:{port}", **FAST
+        ) as server,
+    ):
+        yield server, port
+
+
+def _kept_while_down_then_drained(tmp_path, server, port, *workers):
+    """Server processes keep twenty calls and ten conversations of a CRM that is down; workers send them."""
     sandbox = start_sandbox(tmp_path, port=port)
     try:
-        with live_server(
-            tmp_path, workers=4 if database_url else 1, threads=8, database_url=database_url,
-            TEST_CRM_URL=sandbox.url, **FAST, **(environment or {}),
-        ) as server:  # fmt: skip
-            me, luke = _user(server, sandbox)
-            sandbox.stop()
-            bodies = [call(f"c{index}", luke) for index in range(20)]
-            with ThreadPoolExecutor(8) as pool:
-                replies = list(pool.map(lambda body: _other(me).log_call(body), bodies))
-                replies += pool.map(
-                    lambda index: _other(me).log_messages(conversation(f"m{index}", luke, 1, info={"messages": [
-                        {**conversation("x", luke, 1)["logInfo"]["messages"][0], "id": f"m{index}"}]})),
-                    range(10),
-                )  # fmt: skip
-            assert all(reply["successful"] for reply in replies)
-            assert all("Test CRM is back" in reply["returnMessage"]["message"] for reply in replies)
-            assert server.rows("Delivery.objects.count()") == 30
-            sandbox = start_sandbox(tmp_path, port=port)
-            running = [worker(server, *command) for command in workers]
+        me, luke = _user(server, sandbox)
+        sandbox.stop()
+        bodies = [call(f"c{index}", luke) for index in range(20)]
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda body: _other(me).log_call(body), bodies))
+            replies += pool.map(
+                lambda index: _other(me).log_messages(conversation(f"m{index}", luke, 1, info={"messages": [
+                    {**conversation("x", luke, 1)["logInfo"]["messages"][0], "id": f"m{index}"}]})),
+                range(10),
+            )  # fmt: skip
+        assert all(reply["successful"] for reply in replies)
+        assert all("Test CRM is back" in reply["returnMessage"]["message"] for reply in replies)
+        assert server.rows("Delivery.objects.count()") == 30
+        sandbox = start_sandbox(tmp_path, port=port)
+        running = [worker(server, *command) for command in workers]
+        for context in running:
+            context.__enter__()
+        try:
+            wait_for(lambda: len(_records(sandbox)) >= 30)
+            wait_for(lambda: server.rows("Delivery.objects.count()") == 0)
+        finally:
             for context in running:
-                context.__enter__()
-            try:
-                wait_for(lambda: server.rows("Delivery.objects.count()") == 0, 300)
-            finally:
-                for context in running:
-                    context.__exit__(None, None, None)
-            expected = [f"c{index}" for index in range(20)] + [f"m{index}/2026-05-04" for index in range(10)]
-            assert _records(sandbox) == sorted(expected)
-            assert server.rows("CallLog.objects.exclude(state='logged').count()") == 0
+                context.__exit__(None, None, None)
+        expected = [f"c{index}" for index in range(20)] + [f"m{index}/2026-05-04" for index in range(10)]
+        assert _records(sandbox) == sorted(expected)
+        assert server.rows("CallLog.objects.exclude(state='logged').count()") == 0
     finally:
         sandbox.stop()
 
 
 def test_kept_changes_are_sent_once_by_two_workers_on_sqlite(tmp_path):
-    _kept_while_down_then_drained(tmp_path, (), ())
+    port = free_port()
+    with live_server(tmp_path, TEST_CRM_URL=f"http://127.0.0.1:{port}", **FAST) as server:
+        _kept_while_down_then_drained(tmp_path, server, port, (), ())
 
 
 @needs_postgres
-def test_kept_changes_are_sent_once_by_three_workers_on_postgresql(tmp_path):
-    with postgres_database(POSTGRES) as database_url:
-        _kept_while_down_then_drained(tmp_path, (), (), (), database_url=database_url)
+def test_kept_changes_are_sent_once_by_two_workers_on_postgresql(tmp_path, on_postgres):
+    _kept_while_down_then_drained(tmp_path, *on_postgres, (), ())
 
 
 @needs_postgres
 def test_kept_changes_are_sent_once_by_celery_over_redis(tmp_path):
-    with redis_database() as url, postgres_database(POSTGRES) as database_url:
+    port = free_port()
+    with (
+        redis_database() as redis,
+        postgres_database(POSTGRES, prepared=True) as url,
+        live_server(
+            tmp_path, database_url=url, REDIS_URL=redis, TEST_CRM_URL=f"http://127.0.0.1:{port}", **FAST
+        ) as server,
+    ):
         celery = ("-m", "celery", "-A", "config.celery", "worker", "--pool", "threads", "--loglevel", "WARNING")
         _kept_while_down_then_drained(
             tmp_path,
+            server,
+            port,
             (*celery, "--concurrency", "4", "--hostname", "a@%h", "--beat", "--schedule", str(tmp_path / "beat-a")),
             (*celery, "--concurrency", "4", "--hostname", "b@%h"),
-            database_url=database_url,
-            environment={"REDIS_URL": url},
         )
 
 
 @needs_postgres
-def test_four_processes_write_one_conversation_day_and_create_one_contact(tmp_path):
-    sandbox = start_sandbox(tmp_path)
+def test_two_processes_write_one_conversation_day_and_create_one_contact(tmp_path, on_postgres):
+    server, port = on_postgres
+    sandbox = start_sandbox(tmp_path, port=port)
     try:
-        with (
-            postgres_database(POSTGRES) as database_url,
-            live_server(
-                tmp_path, workers=4, threads=8, database_url=database_url, TEST_CRM_URL=sandbox.url, **FAST
-            ) as server,
-        ):
-            me, luke = _user(server, sandbox)
-            sandbox.fail({"path_prefix": "/api/activities", "delay_ms": 100, "times": 5})
-            counts = [1 + index % 8 for index in range(32)]
-            with ThreadPoolExecutor(32) as pool:
-                replies = list(pool.map(lambda n: _other(me).log_messages(conversation("day", luke, n)), counts))
-                made = list(
-                    pool.map(lambda _: _other(me).create_contact("+12125550155", "Uma Field")["contact"]["id"], counts)
-                )
-            logged = [log_id for reply in replies for log_id in reply["logIds"]]
-            assert sorted(logged) == sorted(str(54000400 + index) for index in range(8))
-            (day,) = sandbox.activities()
-            assert [day["body"].count(f"text number {index} ") for index in range(8)] == [1] * 8
-            assert len(set(made)) == 1
-            assert [row["id"] for row in me.search("Uma Field")["contact"]] == [made[0]]
+        me, luke = _user(server, sandbox)
+        sandbox.fail({"path_prefix": "/api/activities", "delay_ms": 100, "times": 5})
+        counts = [1 + index % 8 for index in range(32)]
+        with ThreadPoolExecutor(32) as pool:
+            replies = list(pool.map(lambda n: _other(me).log_messages(conversation("day", luke, n)), counts))
+            made = list(
+                pool.map(lambda _: _other(me).create_contact("+12125550155", "Uma Field")["contact"]["id"], counts)
+            )
+        logged = [log_id for reply in replies for log_id in reply["logIds"]]
+        assert sorted(logged) == sorted(str(54000400 + index) for index in range(8))
+        (day,) = sandbox.activities()
+        assert [day["body"].count(f"text number {index} ") for index in range(8)] == [1] * 8
+        assert len(set(made)) == 1
+        assert [row["id"] for row in me.search("Uma Field")["contact"]] == [made[0]]
     finally:
         sandbox.stop()
