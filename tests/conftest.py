@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 
@@ -131,6 +132,12 @@ def pytest_collection_modifyitems(config, items):
         (kept if touches or any(item.get_closest_marker(name) for name in _DATABASE_MARKS) else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = kept
+
+
+def pytest_collection_finish():
+    """Garbage is collected from here on, among what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser):
