@@ -6,27 +6,28 @@ One address stands in for hundreds of accounts, whose paces would not add up.
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import replace
-from typing import Any
+
+import pycurl
 
 from config.start import set_up
 
 set_up()
 
 from adapters import registry  # noqa: E402 - needs the settings
-from adapters.contract import connections  # noqa: E402,F401 - its own look-up of names is in place before ours
+from adapters.contract import connections  # noqa: E402
 
-CRM_HOST = "api.na1.insightly.com"
-_port = int(os.environ["BENCH_CRM_PORT"])
-_find = socket.getaddrinfo
-
-
-def _found(host: Any, port: Any, *args: Any, **named: Any) -> Any:
-    return _find("127.0.0.1", _port, *args, **named) if host == CRM_HOST else _find(host, port, *args, **named)
+_CONNECT_TO = [f"api.na1.insightly.com:443:127.0.0.1:{os.environ['BENCH_CRM_PORT']}"]
+_prepared = connections._Exchange._prepared
 
 
-socket.getaddrinfo = _found
+def _led_to_ours(exchange: connections._Exchange) -> pycurl.Curl:
+    handle = _prepared(exchange)
+    handle.setopt(pycurl.CONNECT_TO, _CONNECT_TO)
+    return handle
+
+
+connections._Exchange._prepared = _led_to_ours  # type: ignore[method-assign]
 _manifest = registry.manifests()["insightly"]
 registry.manifests()["insightly"] = replace(_manifest, server=replace(_manifest.server, pace=None))
 

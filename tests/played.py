@@ -12,8 +12,6 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPResponse
-from urllib3.exceptions import MaxRetryError
 
 from tests.comparison import Asked, Expected
 
@@ -108,19 +106,10 @@ def played_by(player: Player) -> Iterator[None]:
     def send(
         adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any
     ) -> requests.Response:
-        """Tries again after the statuses that the adapter's ``Retry`` names, as the real one does."""
-        retries = adapter.max_retries
-        while True:
-            reply = player.answer(request, has_timeout=bool(timeout))
-            if "error" in reply:
-                raise _ERRORS[reply["error"]]()
-            response = _response(request, reply)
-            if not retries.is_retry(str(request.method), response.status_code, "Retry-After" in response.headers):
-                return response
-            try:
-                retries = retries.increment(request.method, request.url, HTTPResponse(status=response.status_code))
-            except MaxRetryError:
-                return response
+        reply = player.answer(request, has_timeout=bool(timeout))
+        if "error" in reply:
+            raise _ERRORS[reply["error"]]()
+        return _response(request, reply)
 
     real = HTTPAdapter.send
     HTTPAdapter.send = send  # type: ignore[method-assign]

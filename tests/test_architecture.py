@@ -41,14 +41,14 @@ MAY_IMPORT = {
 }
 #: Single modules that speak for the contract to a library.
 EXCEPTIONS = {
-    "adapters/contract/connections.py": {"urllib3"},
-    "adapters/contract/http.py": {"requests", "urllib3"},
+    "adapters/contract/connections.py": {"pycurl"},
+    "adapters/contract/http.py": {"requests"},
     "adapters/contract/preparing.py": {"requests"},
     "adapters/contract/oauth.py": {"authlib"},
     "adapters/contract/phone.py": {"phonenumbers"},
     "adapters/contract/phone_lines.py": {"phonenumbers"},
-    "adapters/contract/transport.py": {"requests", "urllib3"},
-    "adapters/contract/transport_errors.py": {"requests", "urllib3"},
+    "adapters/contract/transport.py": {"requests"},
+    "adapters/contract/transport_errors.py": {"requests"},
     "adapters/contract/waiting.py": {"greenlet"},
     "audit/fields.py": {"cryptography"},
     "config/celery.py": {"celery"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import shutil
 import socket
 import ssl
 import threading
@@ -15,18 +16,19 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
+import pycurl
 import pytest
 import requests
 import responses
-import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import pacing
+from adapters.contract import connections, pacing
 from adapters.contract.errors import (
     AccessDenied,
     AddressNotPublic,
@@ -43,7 +45,6 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes
 from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
 from adapters.contract.manifest import Pace
 from adapters.contract.outbound_guard import is_public, refusal
-from adapters.contract.transport import transport_for
 from tests.vendor import running_vendor
 
 OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=1, read_timeout=0.5)
@@ -276,60 +277,70 @@ def test_a_name_that_leads_to_a_private_address_is_not_connected_to():
     assert not crm.requests
 
 
-def test_a_name_that_changes_its_answer_is_judged_by_the_address_connected_to(monkeypatch):
+def leads_to(monkeypatch, *addresses):
+    """Whatever name is asked for has these addresses."""
+    real = connections._Exchange._prepared
+
+    def prepared(exchange):
+        handle, url = real(exchange), urlsplit(exchange._question.url)
+        handle.setopt(pycurl.RESOLVE, [f"{url.hostname}:{url.port}:{','.join(addresses)}"])
+        return handle
+
+    monkeypatch.setattr(connections._Exchange, "_prepared", prepared)
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["[::1]", "127.0.0.1"]])
+def test_a_name_is_judged_by_the_addresses_that_are_connected_to(monkeypatch, addresses):
     with Crm() as crm:
-        asked = []
-
-        def resolve(host, port, *args, **kwargs):
-            asked.append(host)
-            address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, crm.port))]
-
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        assert socket.getaddrinfo("crm.example", 80)[0][4][0] == "93.184.216.34"  # what a check beforehand would see
+        leads_to(monkeypatch, *addresses)
         base = f"http://crm.example:{crm.port}"
         sent = client(base_url=base, hosts=[base.removeprefix("http://")], policy=OutboundPolicy(allow_plain_http=True))
-        with fails(AddressNotPublic):
+        with fails(AddressNotPublic) as caught:
             sent.post("/x", json={})
-        assert not crm.requests
+        assert not crm.connections
+    assert caught.error.maybe_applied is False
 
 
-def test_of_several_addresses_the_private_ones_are_left_out(monkeypatch):
+def test_a_connection_that_is_open_is_not_used_where_its_address_is_not_public():
     with Crm() as crm:
-        answer = [("127.0.0.1", crm.port), ("10.0.0.1", crm.port)]
-        monkeypatch.setattr(
-            socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", to) for to in answer]
-        )
-        base = f"http://crm.example:{crm.port}"
-        sent = client(base_url=base, hosts=[base[7:]], policy=OutboundPolicy(allow_plain_http=True))
+        crm.client().get("/x")
         with fails(AddressNotPublic):
-            sent.get("/x")
-        assert not crm.requests
+            crm.client(policy=OutboundPolicy(allow_plain_http=True)).post("/x", json={})
+        assert len(crm.requests) == 1
 
 
-def test_a_name_that_does_not_exist_means_the_crm_is_unavailable_and_nothing_was_written(monkeypatch):
-    def resolve(*args, **kwargs):
-        raise socket.gaierror(-2, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+def test_a_name_that_does_not_exist_means_the_crm_is_unavailable_and_nothing_was_written():
     with fails(CrmUnavailable) as caught:
-        client(policy=OutboundPolicy(connect_timeout=0.1)).post("/x", json={})
+        client(base_url="https://no-such.invalid", hosts=["no-such.invalid"]).post("/x", json={})
     assert caught.error.maybe_applied is False
 
 
 def test_a_connection_that_fails_at_first_is_tried_again_even_for_a_write(monkeypatch):
+    real, attempts = connections._Exchange._open, []
+
+    def opens(exchange, purpose, address):
+        attempts.append(address)
+        return real(exchange, purpose, address) if len(attempts) > 1 else pycurl.SOCKET_BAD
+
+    monkeypatch.setattr(connections._Exchange, "_open", opens)
     with Crm() as crm:
-        real, attempts = urllib3.util.connection.create_connection, []
-
-        def connect(address, *args, **kwargs):
-            attempts.append(address)
-            if len(attempts) < 2:
-                raise ConnectionRefusedError
-            return real(address, *args, **kwargs)
-
-        monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
         assert crm.client().post("/x", json={}) == {}
         assert (len(attempts), len(crm.requests)) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["post", "get"])
+def test_a_write_is_not_sent_again_where_a_kept_connection_ends_without_an_answer(kind):
+    """libcurl itself would send any request again then, over a new connection."""
+    with Crm(answers(), hang_up, answers()) as crm:
+        crm.client().get("/first")
+        if kind == "get":
+            assert crm.client().get("/x") == {}
+            assert len(crm.requests) == 3
+        else:
+            with fails(CrmUnavailable) as caught:
+                crm.client().post("/x", json={})
+            assert caught.error.maybe_applied
+            assert len(crm.requests) == 2
 
 
 # redirects, environment, cookies
@@ -432,40 +443,21 @@ def test_the_configured_certificates_are_trusted(certificate):
         assert client(base_url=f"https://{host}", hosts=[host], policy=policy).get("/x") == {}
 
 
-def test_the_authorities_certificates_are_read_once_for_all_connections(certificate, monkeypatch):
-    loaded, real = [], ssl.SSLContext.load_verify_locations
-
-    def load(*args, **named):
-        loaded.append(named)
-        return real(*args, **named)
-
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+def test_the_authorities_certificates_are_read_once_for_all_connections(certificate, tmp_path):
+    bundle = tmp_path / "bundle.pem"
+    shutil.copy(certificate, bundle)
     with secure_crm(certificate) as (crm, host):
         crm.answers = [answers(Connection="close")]
-        policy = OutboundPolicy(allow_private_addresses=True, ca_bundle=certificate, read_timeout=9)
+        policy = OutboundPolicy(allow_private_addresses=True, ca_bundle=str(bundle), read_timeout=9)
         for _ in range(3):
             client(base_url=f"https://{host}", hosts=[host], policy=policy).get("/x")
-        assert (len(crm.connections), len(loaded)) == (3, 1)
+            bundle.write_text("")
+        assert len(crm.connections) == 3
 
 
 def test_certificates_that_cannot_be_read_mean_that_nothing_was_sent(tmp_path):
     with fails(CrmUnavailable) as caught:
         client(policy=OutboundPolicy(ca_bundle=str(tmp_path / "none.pem"))).post("/x", json={})
-    assert caught.error.maybe_applied is False
-
-
-def test_a_pool_that_makes_room_for_other_hosts_in_mid_request_means_that_nothing_was_sent(monkeypatch):
-    with Crm() as crm:
-        policy = replace(OPEN, read_timeout=7)
-        crm.client(policy=policy).get("/x")
-        transport = transport_for(policy, is_read=False)
-        request = requests.Request("GET", f"http://127.0.0.1:{crm.port}/").prepare()
-        pool = transport.get_connection_with_tls_context(request)
-        monkeypatch.setattr(transport, "get_connection_with_tls_context", lambda *_, **__: pool)
-        pool.close()
-        with fails(CrmUnavailable) as caught:
-            crm.client(policy=policy).post("/x", json={})
-        assert len(crm.requests) == 1
     assert caught.error.maybe_applied is False
 
 
@@ -926,26 +918,22 @@ def test_one_that_fails_or_hangs_leaves_the_others_their_answers(failure):
     assert isinstance(found[3], ConnectorError)
 
 
-def test_a_connection_that_hangs_while_it_is_opened_holds_up_nobody(monkeypatch):
-    with Crm(answers(body=b"1")) as crm:
-        real, met = urllib3.util.connection.create_connection, threading.Event()
-
-        def connect(address, *args, **kwargs):
-            if address[0] == "localhost":
-                met.wait(30)  # for as long as the others are not done
-            return real(address, *args, **kwargs)
-
-        monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
-        hosts = [f"127.0.0.1:{crm.port}", f"localhost:{crm.port}"]
+def test_a_connection_that_hangs_while_it_is_opened_holds_up_nobody():
+    met, silent = threading.Event(), socket.create_server(("127.0.0.1", 0))  # it takes connections, and says nothing
+    with silent, Crm(answers(body=b"1")) as crm:
+        port = silent.getsockname()[1]
 
         def ask(number):
-            host = hosts[1] if number == 0 else hosts[0]
-            crm.client(base_url=f"http://{host}", hosts=hosts).get("/x")
-            if number == 2:
+            if number:
+                crm.client().get("/x")
                 met.set()
-            return host
+                return True
+            here = f"127.0.0.1:{port}"
+            with fails(CrmUnavailable):
+                client(base_url=f"https://{here}", hosts=[here], policy=OPEN).get("/x")
+            return met.is_set()
 
-        assert fan_out(ask, range(3)) == [hosts[1], hosts[0], hosts[0]]
+        assert fan_out(ask, range(3)) == [True] * 3
 
 
 # pace

@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
-import urllib3
-from urllib3.exceptions import HTTPError
 
-from adapters.contract import call_count, exchange_tap, pacing, waiting, write_fence
+from adapters.contract import call_count, exchange_tap, pacing, write_fence
 from adapters.contract.call_count import count_calls
+from adapters.contract.connections import NoAnswer, TooLarge
 from adapters.contract.errors import (
     ConnectorError,
     CrmUnavailable,
@@ -30,7 +29,7 @@ from adapters.contract.errors import (
 from adapters.contract.oauth import OAuthApp, OAuthClient
 from adapters.contract.outbound_guard import AddressRefused, refusal
 from adapters.contract.payload import storable
-from adapters.contract.preparing import without_cookies
+from adapters.contract.preparing import Outgoing, without_cookies
 from adapters.contract.reply_errors import error_of, media_error_for, without_echo
 from adapters.contract.transport import OutboundPolicy, transport_for
 from adapters.contract.transport_errors import failure_of
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpClient", "OutboundPolicy", "count_calls"]
 
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # its retry warnings print the query, phone numbers included
 _log = logging.getLogger("switchboard.outbound")
 
 Explain = Callable[[Reply], ConnectorError | None]
@@ -55,8 +53,6 @@ _CHUNK = 64 * 1024
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.-]{1,40})", re.ASCII)
 _OTHER_ENCODINGS = frozenset(("iso-8859-1", "latin1", "latin-1", "iso-8859-15", "windows-1252", "cp1252"))
-#: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
-_TIME_FACTOR = 3
 _DEFAULT_HEADERS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 _READS = frozenset({"GET", "HEAD"})
 _USUAL_POLICY = OutboundPolicy()
@@ -201,9 +197,7 @@ class HttpClient:
         """
         kept: list[bytes] = []
         request = requests.Request("GET", url, headers={**_DEFAULT_HEADERS, "Accept": "*/*"})
-        reply = waiting.in_thread(
-            lambda: self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
-        )
+        reply = self._exchange(request, is_read=True, hosts=hosts, template=None, max_bytes=max_bytes, keep=kept)
         if error := media_error_for(reply):
             raise error
         return kept[0]
@@ -211,9 +205,7 @@ class HttpClient:
     def upload(self, url: str, data: bytes, headers: Mapping[str, str], *, method: str = "PUT") -> None:
         """Sends a file to a signed URL at one of ``upload_hosts``, with exactly these headers and no credentials."""
         request = requests.Request(method.upper(), url, data=data, headers=dict(headers))
-        reply = waiting.in_thread(
-            lambda: self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
-        )
+        reply = self._exchange(request, is_read=False, hosts=self._upload_hosts, template=None)
         if error := media_error_for(reply):
             raise error
 
@@ -256,6 +248,7 @@ class HttpClient:
         if not is_read and not write_fence.may_write():
             raise CrmUnavailable("This took too long; it is tried again later.")
         prepared = self._prepared(request, hosts)
+        prepared.read_timeout, prepared.max_bytes = self._read_timeout, max_bytes
         started = time.monotonic()
         line: dict[str, Any] = {
             "adapter": self._adapter,
@@ -271,14 +264,14 @@ class HttpClient:
             with contextlib.closing(transport.send(prepared, stream=True, timeout=timeout)) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 reply = replace(reply, status=response.status_code, headers=headers)
-                body = _read(response, started + _TIME_FACTOR * self._read_timeout, max_bytes)
+                body = _read(response, max_bytes)
                 reply = _with_body(reply, body)
                 if keep is not None:
                     keep.append(body)
-        except _TooLarge:
+        except TooLarge:
             kind = UnexpectedResponse if keep is None else RequestRejected
             error = kind(reason="the answer is too large", maybe_applied=not is_read)
-        except (requests.RequestException, HTTPError, AddressRefused, OSError, ValueError) as failure:
+        except (NoAnswer, AddressRefused, requests.RequestException, OSError, ValueError) as failure:
             error = failure_of(failure, is_read=is_read, status=reply.status)
         line |= {
             "status": reply.status,
@@ -302,7 +295,7 @@ class HttpClient:
             raise error
         return reply
 
-    def _prepared(self, request: requests.Request, hosts: Sequence[str]) -> requests.PreparedRequest:
+    def _prepared(self, request: requests.Request, hosts: Sequence[str]) -> Outgoing:
         prepared = None
         plain = self._policy.allow_plain_http
         reason = refusal(str(request.url), hosts, allow_plain_http=plain)
@@ -312,29 +305,20 @@ class HttpClient:
             except (requests.RequestException, ValueError):
                 reason = "the request cannot be sent"
             else:  # requests reads the address with a parser of its own: what it made of it is what counts
-                reason = refusal(str(prepared.url), hosts, allow_plain_http=plain)
+                if str(prepared.url).partition("?")[0] != request.url:
+                    reason = refusal(str(prepared.url), hosts, allow_plain_http=plain)
         if reason or prepared is None:
             raise RequestRejected(reason=reason)
         return prepared
 
 
-class _TooLarge(Exception):
-    """The answer exceeds the limit."""
-
-
-def _read(response: requests.Response, deadline: float, max_bytes: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    raw: urllib3.BaseHTTPResponse = response.raw
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        size += len(chunk)
-        if size > max_bytes:
-            raise _TooLarge
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
-        chunks.append(chunk)
-    raw.release_conn()
-    return b"".join(chunks)
+def _read(response: requests.Response, max_bytes: int) -> bytes:
+    body = b""
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLarge
+    return body
 
 
 def _with_body(reply: Reply, body: bytes) -> Reply:

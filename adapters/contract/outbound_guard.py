@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>[/?#].*)?", re.IGNORECASE | re.DOTALL)
@@ -68,6 +69,7 @@ def _matches(host: str, port: str, pattern: str, scheme: str) -> bool:
     return port == pattern_port and is_plain_name and host.endswith(suffix) and len(suffix) > 1
 
 
+@lru_cache(1024)
 def is_public(address: str) -> bool:
     """Whether an IP address is an ordinary one of the public internet."""
     try:

@@ -11,9 +11,16 @@ import requests
 _PLAIN = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)
 
 
-def without_cookies(request: requests.Request) -> requests.PreparedRequest:
+class Outgoing(requests.PreparedRequest):
+    """A request with its limits: seconds between two signs of life, and the most bytes of an answer, unpacked."""
+
+    read_timeout: float = 10.0
+    max_bytes: int = 8 * 1024 * 1024
+
+
+def without_cookies(request: requests.Request) -> Outgoing:
     """What ``request.prepare()`` makes, without looking for cookies, hooks and logins of a netrc file."""
-    prepared = requests.PreparedRequest()
+    prepared = Outgoing()
     prepared.prepare_method(request.method)
     if isinstance(request.params, dict) and _PLAIN.fullmatch(str(request.url)):
         query = urlencode(_given(request.params), doseq=True)

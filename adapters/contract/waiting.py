@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextvars
-import os
-import select
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -38,36 +36,46 @@ def about_to_wait() -> None:
 
 
 def run_in_turns(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
-    """Runs the calls in this thread, each until it waits for a socket or another thread; their outcomes, in order.
+    """Runs the calls in this thread, each until it waits for an answer or another thread; their outcomes, in order.
 
     Each has a copy of the context. What blocks in any other way holds up all of them.
     """
     turns = _Turns(calls)
-    try:
-        turns.run()
-    finally:
-        turns.close()
+    turns.run()
     return turns.outcomes
 
 
-def until_readable(file_number: int, seconds: float | None) -> bool:
-    """Lets other calls have their turn until there is something to read; False when there was nothing in time.
+def until_called(begin: Callable[[Callable[[], None]], None]) -> None:
+    """Begins something that another thread does, and waits until that thread makes the call which ``begin`` is given.
 
-    Outside of ``run_in_turns`` True at once: the caller blocks as it would anyway.
+    Within ``run_in_turns`` the other calls have their turn meanwhile.
     """
     turns = _turns.get()
-    return turns is None or turns.until_readable(file_number, seconds)
-
-
-def is_in_turns() -> bool:
-    """Whether other calls in this thread wait for their turn."""
-    return _turns.get() is not None
+    if turns is None:
+        called = threading.Event()
+        begin(called.set)
+        called.wait()
+    else:
+        turns.until_called(begin)
 
 
 def in_thread(call: Callable[[], Result]) -> Result:
     """The call's result. Within ``run_in_turns`` it runs in a thread of its own: for what blocks, and is rare."""
-    turns = _turns.get()
-    return call() if turns is None else turns.in_thread(call)
+    if _turns.get() is None:
+        return call()
+    outcome: Future[Result] = Future()
+
+    def begin(done: Callable[[], None]) -> None:
+        def work() -> None:
+            _turns.set(None)
+            _fill(outcome, call)
+            done()
+
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(work,), name="fan-out", daemon=True).start()
+
+    until_called(begin)
+    return outcome.result()
 
 
 class _Turns:
@@ -75,50 +83,24 @@ class _Turns:
         self._todo = deque(calls)
         self.outcomes: list[Future[Any]] = []
         self._under_way = 0
-        self._poll = select.poll()
-        #: By file number, who waits for it and until when.
-        self._readers: dict[int, tuple[greenlet, float]] = {}
-        #: Whose threads have ended, and the pipe through which these tell.
-        self._returned: deque[greenlet] = deque()
-        self._pipe: tuple[int, int] | None = None
+        #: Who can go on.
+        self._ready: SimpleQueue[greenlet] = SimpleQueue()
 
     def run(self) -> None:
         while self._todo or self._under_way:
-            while self._todo and self._under_way < _AT_ONCE:
-                self._begin(self._todo.popleft())
-            if self._under_way:
-                self._resume_some()
+            if self._todo and self._under_way < _AT_ONCE:
+                self._under_way += 1
+                self._switch_to(self._begun(self._todo.popleft()))
+            else:
+                self._switch_to(self._ready.get())
 
-    def close(self) -> None:
-        for end in self._pipe or ():
-            os.close(end)
+    def until_called(self, begin: Callable[[Callable[[], None]], None]) -> None:
+        waits = getcurrent()
+        begin(lambda: self._ready.put(waits))
+        assert waits.parent is not None
+        waits.parent.switch()
 
-    def until_readable(self, file_number: int, seconds: float | None) -> bool:
-        deadline = float("inf") if seconds is None else time.monotonic() + seconds
-        self._readers[file_number] = (getcurrent(), deadline)
-        self._poll.register(file_number, select.POLLIN)
-        return bool(self._wait())
-
-    def in_thread(self, call: Callable[[], Result]) -> Result:
-        if self._pipe is None:
-            self._pipe = os.pipe()
-            self._poll.register(self._pipe[0], select.POLLIN)
-        outcome: Future[Result] = Future()
-        waiting = getcurrent()
-
-        def work() -> None:
-            _turns.set(None)
-            _fill(outcome, call)
-            self._returned.append(waiting)
-            assert self._pipe is not None
-            os.write(self._pipe[1], b".")
-
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(work,), name="fan-out", daemon=True).start()
-        self._wait()
-        return outcome.result()
-
-    def _begin(self, call: Callable[[], Any]) -> None:
+    def _begun(self, call: Callable[[], Any]) -> greenlet:
         outcome: Future[Any] = Future()
         self.outcomes.append(outcome)
 
@@ -128,41 +110,12 @@ class _Turns:
 
         started = greenlet(work)
         started.gr_context = contextvars.copy_context()
-        self._under_way += 1
-        self._switch_to(started)
+        return started
 
-    def _switch_to(self, waiting: greenlet, answer: bool = True) -> None:
-        waiting.switch(answer) if waiting else waiting.switch()
-        if waiting.dead:
+    def _switch_to(self, other: greenlet) -> None:
+        other.switch()
+        if other.dead:
             self._under_way -= 1
-
-    @staticmethod
-    def _wait() -> Any:
-        parent = getcurrent().parent
-        assert parent is not None
-        return parent.switch()
-
-    def _resume_some(self) -> None:
-        """Waits until somebody can go on, and lets all who can."""
-        now = time.monotonic()
-        first = min((deadline for _, deadline in self._readers.values()), default=float("inf"))
-        milliseconds = None if first == float("inf") else max(0.0, first - now) * 1000 + 1
-        found = self._poll.poll(milliseconds)
-        for file_number, _ in found:
-            if self._pipe and file_number == self._pipe[0]:
-                os.read(file_number, 1)
-                self._switch_to(self._returned.popleft())
-            else:
-                self._switch_to(self._taken(file_number))
-        if first < float("inf"):
-            now = time.monotonic()
-            late = [number for number, (_, deadline) in self._readers.items() if deadline <= now]
-            for file_number in late:
-                self._switch_to(self._taken(file_number), answer=False)
-
-    def _taken(self, file_number: int) -> greenlet:
-        self._poll.unregister(file_number)
-        return self._readers.pop(file_number)[0]
 
 
 def _fill(outcome: Future[Any], call: Callable[[], Any]) -> None:
