@@ -65,7 +65,8 @@ CRM_FOLDERS = sorted(path.parent.name for path in ROOT.glob("adapters/*/manifest
 def _modules():
     for package in ("adapters", "audit", "connectors", "config"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            if "migrations" not in path.parts and path.name not in ("tests.py",):
+            is_test = path.name in ("tests.py", "conftest.py") or path.name.startswith("test_")
+            if "migrations" not in path.parts and not is_test:
                 yield path.relative_to(ROOT)
 
 

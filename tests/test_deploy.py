@@ -320,10 +320,11 @@ def test_what_goes_into_the_image_suffices_and_needs_no_file_of_its_own_folder(t
     app.mkdir()
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
+    left_out = shutil.ignore_patterns(*(line[3:] for line in ignored if line.startswith("**/")))
     for name in [line[1:] for line in ignored if line.startswith("!")]:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, app / name, ignore=shutil.ignore_patterns("__pycache__", "fixtures", "tests.py"))
+            shutil.copytree(source, app / name, ignore=left_out)
         else:
             (app / name).parent.mkdir(exist_ok=True)
             shutil.copy(source, app / name)

@@ -1,10 +1,10 @@
-"""A fake vendor's process, as a test sees it: its state, what was asked of it, and how to make it misbehave."""
+"""Fake vendors in a process of their own, as a test sees them: state, what was asked, and how to make one misbehave."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 class Vendor:
     """A running fake; ``environment`` makes Switchboard reach it under the vendor's own host names."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
+    def __init__(self, url: str, folder: Path, number: int = 0) -> None:
+        self.url = f"{url}/{number}"
         self.environment = {"OUTBOUND_PROXY": url, "OUTBOUND_CA_BUNDLE": str(folder / "vendor-ca.pem")}
         self._http = requests.Session()
         self._http.trust_env = False
@@ -74,18 +74,27 @@ def rounds(rows: list[dict[str, Any]]) -> int:
 
 
 @contextmanager
-def running_vendor(fake: str, folder: Path) -> Iterator[Vendor]:
-    """Runs ``module:Class`` (say ``tests.fakes.clio:FakeClio``) until the block ends."""
-    command = [sys.executable, "-m", "tests.fakes.vendor", fake, "--folder", str(folder)]
+def running_vendors(fakes: Sequence[str], folder: Path) -> Iterator[list[Vendor]]:
+    """Runs each ``module:Class`` (say ``tests.fakes.clio:FakeClio``) until the block ends, all in one process."""
+    command = [sys.executable, "-m", "tests.fakes.vendor", *fakes, "--folder", str(folder)]
     process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
-    vendor = Vendor(line.strip().rpartition(" ")[2], folder)
+    url = line.strip().rpartition(" ")[2]
+    vendors = [Vendor(url, folder, number) for number in range(len(fakes))]
     try:
-        assert line.startswith("Vendor on "), "the fake vendor did not start"
-        yield vendor
+        assert line.startswith("Vendor on "), "the fake vendors did not start"
+        yield vendors
     finally:
-        vendor.close()
+        for vendor in vendors:
+            vendor.close()
         process.terminate()
         process.wait(15)
         process.stdout.close()
+
+
+@contextmanager
+def running_vendor(fake: str, folder: Path) -> Iterator[Vendor]:
+    """The same for one."""
+    with running_vendors([fake], folder) as [vendor]:
+        yield vendor

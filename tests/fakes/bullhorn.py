@@ -325,3 +325,8 @@ def _changed(entity: str, number: int, change: str) -> dict[str, Any]:
 
 def _refused(status: int, key: str, message: str) -> Refused:
     return Refused(status, {"errorMessage": message, "errorMessageKey": key, "errorCode": status})
+
+
+FAKE = FakeBullhorn
+#: What Switchboard knows of its application.
+ENVIRONMENT = {"BULLHORN_CLIENT_ID": CLIENT[0], "BULLHORN_CLIENT_SECRET": CLIENT[1]}

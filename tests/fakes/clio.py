@@ -17,6 +17,8 @@ from tests.fakes.vendor import Answer, FakeVendor, Refused, Request
 US, EU, AU, CA = "app.clio.com", "eu.app.clio.com", "au.app.clio.com", "ca.app.clio.com"
 UPLOADS = "clio-documents.s3.amazonaws.com"
 MEDIA = "media.ringcentral.com"
+COMMUNICATIONS, COMMUNICATION = "/api/v4/communications.json", "/api/v4/communications/{id}.json"
+ACTIVITIES, ACTIVITY = "/api/v4/activities.json", "/api/v4/activities/{id}.json"
 REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
 #: The variables of a Switchboard that knows the application of every region.
 ENVIRONMENT = {
@@ -341,3 +343,6 @@ def _references(data: dict[str, Any]) -> list[tuple[str, int]]:
     if "parent" in data:
         found.append(("matters" if data["parent"]["type"] == "Matter" else "contacts", data["parent"]["id"]))
     return found
+
+
+FAKE = FakeClio

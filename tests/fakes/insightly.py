@@ -12,10 +12,8 @@ from typing import Any
 
 from tests.fakes.vendor import Answer, FakeVendor, Refused, Request
 
-KEY = "8f2b7c1e-demo-key"
 API_URL = "https://api.na1.insightly.com/v3.1/"
 PAGES = "crm.na1.insightly.com"
-USER_ID = 9100001
 
 #: Collection -> id field, required fields, and the fields a record may have besides.
 _PERSON = {"FIRST_NAME", "LAST_NAME", "TITLE", "PHONE", "LINKS", "CUSTOMFIELDS", "OWNER_USER_ID"}
@@ -46,29 +44,40 @@ _TIMES = ("START_DATE_UTC", "END_DATE_UTC")
 
 
 class FakeInsightly(FakeVendor):
-    """One instance with one administrator's key. Tests put people in with ``add`` and read ``state()`` afterwards."""
+    """One instance; ``start_over`` makes an administrator for each test, which puts people in with ``add``."""
 
     hosts = ("api.na1.insightly.com", "api.eu1.insightly.com")
     at_once = 4
 
     def __init__(self) -> None:
         self.records: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in _TABLES}
-        self.users = [_user(USER_ID, "Robin", "Vale"), _user(9100002, "Kim", "Archer"), _user(9100003, "Old", "Hand")]
-        self.users[2]["ACTIVE"] = False
         self.custom_fields = {"Reception__c"}
         #: Whether POST /Events keeps its LINKS; seconds until a search shows a record; the plan's limit of records.
-        self.takes_links = True
-        self.search_lag = 0.0
         self.most_records = 1000
         self.daily_limit = 40_000
+        self._born: dict[tuple[str, int], float] = {}
+        #: Of each key: its user, and when its latest requests came.
+        self._keys: dict[str, dict[str, Any]] = {}
+        self._starts: dict[str, deque[float]] = {}
+        self._ids = itertools.count(5001)
+        self._administrators = itertools.count(9_200_001)
+        self.start_over()
+
+    # --- what a test does -----------------------------------------------------------------------------
+
+    def start_over(self) -> tuple[str, int]:
+        """A new administrator, who has sent nothing yet: key and user id. Records stay."""
+        number = next(self._administrators)
+        self.users = [_user(number, "Robin", "Vale"), _user(9100002, "Kim", "Archer"), _user(9100003, "Old", "Hand")]
+        self.users[2]["ACTIVE"] = False
+        self.takes_links = True
+        self.search_lag = 0.0
         #: Requests refused because four others were being answered.
         self.crowded_out = 0
         self.left_today = self.daily_limit
-        self._born: dict[tuple[str, int], float] = {}
-        self._starts: deque[float] = deque()
-        self._ids = itertools.count(5001)
-
-    # --- what a test does -----------------------------------------------------------------------------
+        key = f"8f2b7c1e-key-{number}"
+        self._keys[key], self._starts[key] = self.users[0], deque()
+        return key, number
 
     def add(self, table: str, links: list[tuple[str, int]] | None = None, **fields: Any) -> int:
         """Puts a record in, as somebody in Insightly would: ``add("Contacts", FIRST_NAME="Dana", PHONE="...")``."""
@@ -94,10 +103,13 @@ class FakeInsightly(FakeVendor):
         return Answer(status=429, json={"Message": "Too many requests."}, headers={"Retry-After": "1"})
 
     def answer(self, request: Request) -> Answer:
-        known = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
-        if request.headers.get("authorization") != known:
+        _, _, sent = request.headers.get("authorization", "").partition("Basic ")
+        key = base64.b64decode(sent).decode().removesuffix(":")
+        if key not in self._keys:
             raise Refused(401, {"Message": "Authorization has been denied for this request."})
-        self._count()
+        self._count(self._starts[key])
+        if (request.method, request.path) == ("GET", "/v3.1/Users/Me"):
+            return Answer(json=self._keys[key])
         parts = request.path.strip("/").split("/")
         if parts[0] != "v3.1":
             raise Refused(404, None)
@@ -107,22 +119,20 @@ class FakeInsightly(FakeVendor):
         headers = {"X-RateLimit-Limit": str(self.daily_limit), "X-RateLimit-Remaining": str(self.left_today)}
         return Answer(status=status, json=found, headers=headers)
 
-    def _count(self) -> None:
+    def _count(self, starts: deque[float]) -> None:
         now = time.monotonic()
-        while self._starts and self._starts[0] <= now - 1:
-            self._starts.popleft()
+        while starts and starts[0] <= now - 1:
+            starts.popleft()
         if self.left_today <= 0:
             headers = {"Retry-After": "7200", "X_RateLimit_Remaining": "0"}
             raise Refused(429, {"Message": "Daily quota exceeded."}, **headers)
-        if len(self._starts) >= 10:
+        if len(starts) >= 10:
             raise Refused(429, {"Message": "Rate limit exceeded."}, Retry_After="1")
-        self._starts.append(now)
+        starts.append(now)
         self.left_today -= 1
 
     def _route(self, request: Request, parts: list[str]) -> tuple[int, Any]:
         method, path = request.method, "/".join(parts)
-        if (method, path) == ("GET", "Users/Me"):
-            return 200, self.users[0]
         if (method, path) == ("GET", "Users"):
             return 200, self._page(self.users, request)
         table = parts[0] if parts[0] in _TABLES else ""
@@ -180,7 +190,7 @@ class FakeInsightly(FakeVendor):
             "DATE_CREATED_UTC": "2026-01-09 10:00:00",
             "DATE_UPDATED_UTC": "2026-02-09 10:00:00",
             "LINKS": [],
-            **({"DETAILS": None, "OWNER_USER_ID": USER_ID} if table == "Events" else {}),
+            **({"DETAILS": None, "OWNER_USER_ID": self.users[0]["USER_ID"]} if table == "Events" else {}),
             **_read_times(body),
         }
         _check_span(record)
@@ -246,7 +256,7 @@ def _user(number: int, first: str, last: str) -> dict[str, Any]:
         "LAST_NAME": last,
         "EMAIL_ADDRESS": f"{first.lower()}@harbour.example",
         "TIMEZONE_ID": "Pacific Standard Time",
-        "ADMINISTRATOR": number == USER_ID,
+        "ADMINISTRATOR": number > 9_200_000,
         "ACTIVE": True,
         "INSTANCE_ID": 660,
     }
@@ -272,3 +282,8 @@ def _check_span(record: dict[str, Any]) -> None:
     start, end = (datetime.fromisoformat(record[name]) if record.get(name) else None for name in _TIMES)
     if start and end and end - start < timedelta(0):
         raise Refused(400, {"Message": "END_DATE_UTC must not be before START_DATE_UTC."})
+
+
+FAKE = FakeInsightly
+#: Switchboard has no application there: each user brings a key.
+ENVIRONMENT: dict[str, str] = {}

@@ -75,6 +75,12 @@ class FakePipedrive(FakeVendor):
     def set(self, **values: Any) -> None:
         vars(self).update(values)
 
+    def end_the_lag(self) -> None:
+        """Searches show all that has been created."""
+        for company in self.companies.values():
+            for person in company["persons"].values():
+                person["searchable_from"] = 0.0
+
     def add_company(self, domain: str) -> int:
         number = next(self._ids)
         types = [("Call", "call", True), ("Meeting", "meeting", True), ("Old SMS", "old_sms", False)]
@@ -357,3 +363,8 @@ def _v1(data: Any) -> Answer:
 
 def _v2(data: Any, status: int = 200) -> Answer:
     return Answer(status=status, json={"success": True, "data": data})
+
+
+FAKE = FakePipedrive
+#: What Switchboard knows of its application.
+ENVIRONMENT = {"PIPEDRIVE_CLIENT_ID": CLIENT[0], "PIPEDRIVE_CLIENT_SECRET": CLIENT[1]}

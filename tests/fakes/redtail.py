@@ -18,7 +18,8 @@ HOST = "crm.redtailtechnology.com"
 API_KEY = "0D0E5C4A-partner-key"
 PASSWORD, USER_KEY = "s3cret:with:colons", "8C7B6A59-user-key"
 USER_ID, COLLEAGUE_ID = 4101, 4102
-_BASE = "/api/public/v1/"
+API = "/api/public/v1"
+_BASE = f"{API}/"
 _TYPES = {f"Crm::Contact::{kind}" for kind in ("Individual", "Business", "Association", "Trust", "Union")}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ACTIVITY: dict[str, type] = {
@@ -271,3 +272,8 @@ def _page(request: Request, key: str, rows: list[dict[str, Any]]) -> Answer:
     total = -(-len(rows) // size)
     part = rows[(number - 1) * size : number * size]
     return Answer(json={key: part, "meta": {"total_records": len(rows), "total_pages": total}})
+
+
+FAKE = FakeRedtail
+#: What Switchboard knows of its application.
+ENVIRONMENT = {"REDTAIL_API_KEY": API_KEY}

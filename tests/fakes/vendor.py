@@ -1,8 +1,9 @@
-"""Runs a fake vendor as its own process: TLS under the vendor's host names, behind a proxy that finds them on loopback.
+"""Runs fake vendors as one process: TLS under the vendors' host names, behind a proxy that finds them on loopback.
 
 ``python -m tests.fakes.vendor tests.fakes.clio:FakeClio --folder DIR`` prints ``Vendor on http://127.0.0.1:PORT`` and
-leaves the certificate to trust in ``DIR/vendor-ca.pem``. The port takes CONNECT for the vendor's hosts, and plain
-requests from the test: ``GET /state``, ``GET /requests``, ``POST /call``, ``POST /faults``.
+leaves the certificate to trust in ``DIR/vendor-ca.pem``. The port takes CONNECT for the vendors' hosts, and plain
+requests from the test: ``GET /0/state``, ``GET /0/requests``, ``POST /0/call``, ``POST /0/faults`` for the first of the
+vendors, ``/1/`` for the second.
 """
 
 from __future__ import annotations
@@ -124,28 +125,15 @@ class Fault:
         return True
 
 
-class VendorServer(ThreadingHTTPServer):
-    """One port for the vendor's hosts and for the test that watches it."""
+class Watched:
+    """A vendor, what was asked of it, and the misbehaviour that was ordered."""
 
-    daemon_threads = True
-    request_queue_size = 256
-
-    def __init__(self, vendor: FakeVendor, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(folder / "vendor-ca.pem"))
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*vendor.hosts).configure_cert(self.tls)
+    def __init__(self, vendor: FakeVendor) -> None:
         self.vendor = vendor
         self.faults: list[Fault] = []
         self.seen: list[dict[str, Any]] = []
         self.running = 0
         self.lock = threading.Lock()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients come and go; anything else is a fault of the fake and is shown."""
-        if not isinstance(sys.exc_info()[1], OSError):  # ssl.SSLError is one
-            super().handle_error(request, client_address)
 
     def exchange(self, request: Request) -> Answer | None:
         """The answer; None: the connection is to be dropped."""
@@ -188,7 +176,7 @@ class VendorServer(ThreadingHTTPServer):
             except Refused as refused:
                 return refused.answer
 
-    def watched(self, method: str, path: str, body: Any) -> Any:
+    def told(self, method: str, path: str, body: Any) -> Any:
         """The test's own requests."""
         with self.lock:
             if (method, path) == ("GET", "/state"):
@@ -204,14 +192,44 @@ class VendorServer(ThreadingHTTPServer):
         raise LookupError(path)
 
 
+class VendorServer(ThreadingHTTPServer):
+    """One port for the hosts of all vendors and for the test that watches them."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, vendors: list[FakeVendor], folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(folder / "vendor-ca.pem"))
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        hosts = sorted({host for vendor in vendors for host in vendor.hosts})
+        authority.issue_cert(*hosts).configure_cert(self.tls)
+        self.watched = [Watched(vendor) for vendor in vendors]
+
+    def of_host(self, host: str) -> Watched | None:
+        """The first vendor that has this host."""
+        for watched in self.watched:
+            if any(fnmatch.fnmatch(host, pattern) for pattern in watched.vendor.hosts):
+                return watched
+        return None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients come and go; anything else is a fault of the fake and is shown."""
+        if not isinstance(sys.exc_info()[1], OSError):  # ssl.SSLError is one
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: VendorServer
     tunnel = ""
+    watched: Watched | None = None
 
     def do_CONNECT(self) -> None:
         host = self.path.rpartition(":")[0]
-        if not any(fnmatch.fnmatch(host, pattern) for pattern in self.server.vendor.hosts):
+        self.watched = self.server.of_host(host)
+        if self.watched is None:
             self.close_connection = True
             self.wfile.write(b"HTTP/1.1 502 no such host\r\nContent-Length: 0\r\n\r\n")
             return
@@ -225,12 +243,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
-        if not self.tunnel:
-            found = self.server.watched(self.command, parts.path, json.loads(body) if body else None)
-            self._reply(Answer(json=found))
+        if self.watched is None:
+            _, number, path = parts.path.split("/", 2)
+            watched = self.server.watched[int(number)]
+            self._reply(Answer(json=watched.told(self.command, f"/{path}", json.loads(body) if body else None)))
             return
         queries = parse_qsl(parts.query, keep_blank_values=True)
-        answer = self.server.exchange(
+        answer = self.watched.exchange(
             Request(
                 method=self.command,
                 host=self.tunnel,
@@ -272,11 +291,13 @@ def _plain(value: Any) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("vendor", help="module:Class of the fake")
+    parser.add_argument("vendors", nargs="+", help="module:Class of each fake")
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    module, _, name = options.vendor.partition(":")
-    server = VendorServer(getattr(importlib.import_module(module), name)(), options.folder)
+    vendors = []
+    for module, _, name in (vendor.partition(":") for vendor in options.vendors):
+        vendors.append(getattr(importlib.import_module(module), name)())
+    server = VendorServer(vendors, options.folder)
     sys.stdout.write(f"Vendor on http://127.0.0.1:{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from tests.clio import ACTIVITIES, ACTIVITY, COMMUNICATION, COMMUNICATIONS, running_clio
 from tests.extension import call, conversation
-from tests.fakes.clio import AU, CA, EU
+from tests.fakes.clio import ACTIVITIES, ACTIVITY, AU, CA, COMMUNICATION, COMMUNICATIONS, EU
 from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -22,18 +21,6 @@ FACTS = """- Summary: Inbound Call from Pia Ostrow
 """
 MEDIA_PATH = "/restapi/v1.0/account/1/message/7/content/8"
 MEDIA = f"https://media.ringcentral.com{MEDIA_PATH}"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_clio(tmp_path_factory.mktemp("clio")) as clio:
-        yield clio
-
-
-@pytest.fixture
-def clio(running):
-    yield running
-    running.settle()
 
 
 def test_a_session_of_the_extension_from_login_to_logout(clio):
@@ -148,7 +135,7 @@ def test_a_session_of_the_extension_from_login_to_logout(clio):
     assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
     assert clio.vendor.spent() == []
     assert "rc-secret-token" not in json.dumps(clio.vendor.state())
-    assert "rc-secret-token" not in clio.log()
+    assert "rc-secret-token" not in clio.switchboard.log()
 
 
 def test_an_outbound_call_to_a_company_goes_from_the_user_on_the_users_own_day(clio):
@@ -260,7 +247,7 @@ def test_media_become_documents_and_no_token_reaches_clio(clio):
     links = "".join(f"\n[Link]: {page.format(paper['id'])}" for paper in papers[1:])
     assert f"\n[Message]: N/A{links}" in picture["body"]
     assert "rc-secret-token" not in json.dumps(state)
-    assert "rc-secret-token" not in clio.log()
+    assert "rc-secret-token" not in clio.switchboard.log()
 
 
 def test_several_pictures_go_up_side_by_side(clio):

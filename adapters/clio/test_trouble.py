@@ -7,23 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.clio import ACTIVITIES, COMMUNICATIONS, running_clio
 from tests.extension import Extension, call, conversation
-from tests.fakes.clio import AU, EU, REDIRECT, US
+from tests.fakes.clio import ACTIVITIES, AU, COMMUNICATIONS, EU, REDIRECT, US
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_clio(tmp_path_factory.mktemp("clio")) as clio:
-        yield clio
-
-
-@pytest.fixture
-def clio(running):
-    yield running
-    running.settle()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +138,7 @@ def test_a_call_whose_answer_was_lost_is_found_again_and_gets_its_time_entry(cli
     assert me.logged("s1")[0]["matched"] is False
     (log,) = clio.logs_of(pia)
     assert clio.entries_of(log) == []
-    time.sleep(5.2)  # Clio's search may lag behind its writes; asked earlier, the outcome stays open
+    clio.switchboard.pass_the_lag()
     clio.vendor.requests()
     settled = me.log_call(call("s1", pia))
     assert (settled["successful"], settled["logId"]) == (True, log["id"])
@@ -169,8 +156,8 @@ def test_messages_whose_answer_was_lost_are_found_again_by_the_worker_and_not_do
         clio.vendor.fail({"method": method, "path": "/api/v4/communications.*", "drop": "after", "times": 1})
         kept = me.log_messages(conversation("c1", pia, count))
         assert kept["returnMessage"]["message"] == "Messages saved. They will be sent when Clio is back."
-        time.sleep(5.2)
-        clio.server.manage("deliver")
+        clio.switchboard.pass_the_lag()
+        clio.switchboard.deliver()
         assert me.log_messages(conversation("c1", pia, count))["logIds"] == []
         (log,) = clio.logs_of(pia)
         assert f"Conversation({count} messages)" in log["body"]
@@ -192,8 +179,8 @@ def test_a_fax_whose_answer_was_lost_stands_in_its_log_once(clio):
     assert "Messages saved" in me.log_messages(body)["returnMessage"]["message"]
     (log,) = clio.logs_of(pia)
     assert log["body"].startswith("Fax uploaded to Clio successfully.")
-    time.sleep(5.2)
-    clio.server.manage("deliver")
+    clio.switchboard.pass_the_lag()
+    clio.switchboard.deliver()
     assert me.log_messages(body)["logIds"] == []
     assert clio.logs_of(pia) == [log]
 

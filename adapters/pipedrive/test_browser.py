@@ -9,7 +9,6 @@ import pytest
 
 from tests.browser import EXECUTABLE, browser
 from tests.extension import Extension
-from tests.pipedrive import Company, running_pipedrive
 
 pytestmark = [
     pytest.mark.browser,
@@ -19,17 +18,10 @@ pytestmark = [
 _profiles = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    with running_pipedrive(tmp_path_factory.mktemp("pipedrive")) as running:
-        yield running
-
-
 @pytest.fixture
-def company(processes):
-    found = Company(*processes)
-    found.vendor.call("sign_in", found.domain, found.user)
-    return found
+def company(company):
+    company.vendor.call("sign_in", company.domain, company.user)
+    return company
 
 
 @pytest.fixture
@@ -37,7 +29,9 @@ def page(company, tmp_path):
     """A browser that finds Pipedrive's own host at the fake."""
     profile = tmp_path / f"profile-{next(_profiles)}"
     profile.mkdir()
-    with browser(profile, f"--proxy-server={company.vendor.url}", "--ignore-certificate-errors") as tab:
+    with browser(
+        profile, f"--proxy-server={company.vendor.environment['OUTBOUND_PROXY']}", "--ignore-certificate-errors"
+    ) as tab:
         yield tab
 
 

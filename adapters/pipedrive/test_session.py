@@ -5,23 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.extension import call, conversation
-from tests.pipedrive import Company, running_pipedrive
 from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 MEDIA = "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_pipedrive(tmp_path_factory.mktemp("pipedrive")) as running:
-        yield running
-
-
-@pytest.fixture
-def company(running):
-    return Company(*running)
 
 
 def test_a_session_of_the_extension_from_login_to_logout(company):

@@ -7,22 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.extension import Extension, call, conversation
-from tests.fakes.redtail import COLLEAGUE_ID, HOST, PASSWORD, USER_ID
-from tests.redtail import API, running_redtail
+from tests.fakes.redtail import API, COLLEAGUE_ID, HOST, PASSWORD, USER_ID
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_redtail(tmp_path_factory.mktemp("redtail")) as redtail:
-        yield redtail
-
-
-@pytest.fixture
-def redtail(running):
-    running.start_over()
-    return running
 
 
 def test_user_names_in_another_letter_case_are_one_user(redtail):
@@ -65,7 +52,7 @@ def test_a_call_assigned_to_a_colleague_has_them_as_attendee_and_the_user_as_aut
     robin.login_with_key("apiKey", HOST, username=redtail.username.replace("jane-doe", "robin"), password=PASSWORD)
     by_token = {"isAssignedToUser": True, "adminAssignedUserToken": robin.token, "adminAssignedUserRcId": "900"}
     assert redtail.me.log_call(call("1", pia, additionalSubmission=by_token))["successful"]
-    redtail.server.rows("CrmUser.objects.update(rc_account_id='400131')")
+    redtail.server.rows("CrmUser.objects.filter(platform='redtail').update(rc_account_id='400131')")
     hashed = "__import__('connectors.services.identity', fromlist=['hashed']).hashed('400131')"
     mappings = [{"rcExtensionId": ["899", "901"], "crmUserId": COLLEAGUE_ID}]
     redtail.server.rows(f"str(AccountSettings.objects.create(hashed_account_id={hashed}, user_mappings={mappings}))")
@@ -87,11 +74,11 @@ def test_a_call_whose_answer_was_lost_is_found_and_not_written_again(redtail):
     redtail.login()
     redtail.vendor.fail({"method": "POST", "path": f"{API}/activities", "drop": "after", "times": 1})
     assert redtail.me.log_call(call("1002", pia))["returnMessage"]["message"].startswith("Call log saved.")
-    redtail.pass_the_lag()
+    redtail.switchboard.pass_the_lag()
     redtail.vendor.fail({"path": rf"{API}/contacts/\d+/activities", "status": 503})
     assert "logId" not in redtail.me.logged("1002")[0]
     assert redtail.me.log_call(call("1002", pia))["returnMessage"]["message"].startswith("Call log saved.")  # who knows
-    redtail.pass_the_lag()
+    redtail.switchboard.pass_the_lag()
     redtail.vendor.fail()
     found = redtail.me.log_call(call("1002", pia))
     (record,) = redtail.activities()
@@ -106,9 +93,9 @@ def test_messages_whose_answer_was_lost_are_found_and_not_written_again(redtail)
     assert redtail.me.log_messages(conversation("lost", pia, 3))["returnMessage"]["message"].startswith(
         "Messages saved."
     )
-    redtail.pass_the_lag()
+    redtail.switchboard.pass_the_lag()
     redtail.vendor.fail()
-    assert redtail.server.manage("deliver").startswith("1 sent")
+    assert redtail.switchboard.deliver().startswith("1 sent")
     (record,) = redtail.activities()
     assert record["description"].count("text number 1 ") == 1
     assert record["completed"] is True
@@ -161,8 +148,8 @@ def test_a_body_that_cannot_be_read_is_not_overwritten(redtail):
     assert kept["returnMessage"]["message"] == "Messages saved. They will be sent when Redtail is back."
     redtail.vendor.fail()
     assert redtail.vendor.state()["activities"] == before
-    redtail.pass_the_lag()
-    assert redtail.server.manage("deliver").startswith("2 sent")
+    redtail.switchboard.pass_the_lag()
+    assert redtail.switchboard.deliver().startswith("2 sent")
     assert "later" in redtail.activity(log)["description"]
     redtail.vendor.call("edit_description", log, None)  # cleared by a person: that can be read
     assert redtail.me.edit_call("1004", note="kept")["successful"]
@@ -187,7 +174,7 @@ def test_refusals_tell_the_user_what_to_do(redtail):
     redtail.vendor.requests()
     assert "Rate limit exceeded" in told(status=200)
     assert redtail.vendor.requests() == []  # what the vendor asked for is kept without asking again
-    assert pia["name"] not in redtail.log_text()
+    assert pia["name"] not in redtail.switchboard.log()
 
 
 def test_many_at_once_make_one_activity_for_a_call_and_one_for_a_day(redtail):

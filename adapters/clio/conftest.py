@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from tests.extension import Extension
-from tests.fakes.clio import ENVIRONMENT, REDIRECT, US
-from tests.live_server import LiveServer, live_server
-from tests.vendor import Vendor, running_vendor
+import pytest
 
-COMMUNICATIONS, COMMUNICATION = "/api/v4/communications.json", "/api/v4/communications/{id}.json"
-ACTIVITIES, ACTIVITY = "/api/v4/activities.json", "/api/v4/activities/{id}.json"
-_SETTINGS = {"THROTTLE_LOGIN": "1000/min", "DELIVERY_RETRY_SECONDS": "0.1"}
+from tests.extension import Extension
+from tests.fakes.clio import REDIRECT, US
+from tests.switchboard import Switchboard
 
 
 class Clio:
-    """``vendor``: the fake. ``server``: two workers of Switchboard that know the application of every region."""
+    """``vendor``: the fake. ``server``: Switchboard, which knows the application of every region."""
 
-    def __init__(self, vendor: Vendor, server: LiveServer, folder: Path) -> None:
-        self.vendor = vendor
-        self.server = server
-        self._folder = folder
+    def __init__(self, switchboard: Switchboard) -> None:
+        self.switchboard = switchboard
+        self.vendor = switchboard.vendors["clio"]
+        self.server = switchboard.server
 
     def connect(self, host: str = US, **values: Any) -> tuple[Extension, int]:
         """Logs a new user in: the limit counts per token, so each test has its own."""
@@ -55,20 +49,14 @@ class Clio:
         rows = self.vendor.state()[store].values()
         return [{name: value for name, value in row.items() if name != "host"} for row in rows]
 
-    def log(self) -> str:
-        """What the server's processes have printed."""
-        return (self._folder / "server.log").read_text()
-
     def settle(self) -> None:
         """Takes back what a test ordered."""
         self.vendor.fail()
         self.vendor.call("configure", page_size=200, requests_a_minute=50, token_seconds=2592000, rotation="none")
 
 
-@contextmanager
-def running_clio(folder: Path) -> Iterator[Clio]:
-    with (
-        running_vendor("tests.fakes.clio:FakeClio", folder) as vendor,
-        live_server(folder, workers=2, **_SETTINGS, **vendor.environment, **ENVIRONMENT) as server,
-    ):
-        yield Clio(vendor, server, folder)
+@pytest.fixture
+def clio(switchboard: Switchboard) -> Clio:
+    clio = Clio(switchboard)
+    clio.settle()
+    return clio

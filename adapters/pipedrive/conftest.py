@@ -1,46 +1,26 @@
-"""Switchboard and a fake Pipedrive as real processes, and a company there for each test."""
+"""A company at the fake Pipedrive for each test."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.extension import Extension
-from tests.fakes.pipedrive import CLIENT, SCOPES
-from tests.live_server import LiveServer, live_server
-from tests.vendor import Vendor, running_vendor
+from tests.fakes.pipedrive import SCOPES
+from tests.switchboard import Switchboard
 
 _numbers = itertools.count(1)
-
-
-@contextmanager
-def running_pipedrive(folder: Path) -> Iterator[tuple[Vendor, LiveServer]]:
-    """Two server processes, so that what must happen once is decided in the database."""
-    with (
-        running_vendor("tests.fakes.pipedrive:FakePipedrive", folder) as vendor,
-        live_server(
-            folder,
-            workers=2,
-            PIPEDRIVE_CLIENT_ID=CLIENT[0],
-            PIPEDRIVE_CLIENT_SECRET=CLIENT[1],
-            THROTTLE_LOGIN="1000/min",
-            DELIVERY_SETTLING_SECONDS="2",
-            DELIVERY_RETRY_SECONDS="0.2",
-            **vendor.environment,
-        ) as server,
-    ):
-        yield vendor, server
 
 
 class Company:
     """A company of its own at the fake, with one user; nothing that is cached for another reaches it."""
 
-    def __init__(self, vendor: Vendor, server: LiveServer) -> None:
-        self.vendor = vendor
-        self.server = server
+    def __init__(self, switchboard: Switchboard) -> None:
+        self.switchboard = switchboard
+        self.vendor = vendor = switchboard.vendors["pipedrive"]
+        self.server = switchboard.server
         self.domain = f"northwind-{next(_numbers)}"
         self.host = f"{self.domain}.pipedrive.com"
         self.id: int = vendor.call("add_company", self.domain)
@@ -75,3 +55,12 @@ class Company:
 
     def wire_id(self) -> str:
         return f"{self.user}-pipedrive"
+
+    def another(self) -> Company:
+        """A second company; what was ordered of the fake is taken back."""
+        return Company(self.switchboard)
+
+
+@pytest.fixture
+def company(switchboard: Switchboard) -> Company:
+    return Company(switchboard)

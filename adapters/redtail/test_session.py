@@ -6,24 +6,11 @@ import pytest
 
 from tests.extension import call, conversation
 from tests.fakes.redtail import API_KEY, PASSWORD, USER_ID, USER_KEY
-from tests.redtail import running_redtail
 from tests.vendor import rounds
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 CATEGORIES = [{"const": 1, "title": "Client Service"}, {"const": 2, "title": "General"}]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_redtail(tmp_path_factory.mktemp("redtail")) as redtail:
-        yield redtail
-
-
-@pytest.fixture
-def redtail(running):
-    running.start_over()
-    return running
 
 
 def test_a_session_of_the_extension_from_login_to_logout(redtail):
@@ -158,7 +145,7 @@ def test_a_session_of_the_extension_from_login_to_logout(redtail):
     assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
     mine = f"CrmUser.objects.filter(wire_id='{redtail.username}-redtail')"
     assert redtail.server.rows(f"list({mine}.values_list('access_token', 'secret_extra'))") == [["", ""]]
-    kept = redtail.everything_stored()
+    kept = redtail.switchboard.everything_stored()
     for secret in (PASSWORD, PASSWORD.split(":")[0], "wrong-pass-word", USER_KEY, API_KEY, "rc-secret-token"):
         assert secret.encode() not in kept, secret
 
