@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection, models
+from django.db.models.sql.subqueries import UpdateQuery
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -16,79 +18,157 @@ _STAND_INS: dict[type, Callable[[int], Any]] = {
     str: lambda position: f"parameter {position}",
     int: lambda position: 1_000_000 + position,
     UUID: lambda position: UUID(int=1_000_000 + position),
+    datetime: lambda position: datetime(1001, 1, 1, tzinfo=UTC) + timedelta(days=position),
 }
+Value = str | int | UUID | datetime
 
 
 def _as_stored(value: Any) -> Any:
-    return value.hex if isinstance(value, UUID) and not connection.features.has_native_uuid_field else value
+    if isinstance(value, UUID):
+        return value if connection.features.has_native_uuid_field else value.hex
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
-#: Queries of one shape are kept for so many numbers of parameters.
+#: Statements of one shape are kept for so many numbers of parameters.
 _KEPT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Prepared(Generic[Row]):
-    model: type[Row]
+class _Statement:
     sql: str
     #: Parameters of the SQL: constants, and stand-ins in the places of values.
     parameters: tuple[Any, ...]
     #: The value's position by its stand-in.
-    positions: dict[Any, int]
+    positions: Mapping[Any, int]
+
+    def execute(self, cursor: Any, given: tuple[Value, ...]) -> None:
+        values, places = [_as_stored(value) for value in given], self.positions
+        cursor.execute(self.sql, [values[places[item]] if item in places else item for item in self.parameters])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Which columns of a statement make a row of a model, and the rows that this refers to."""
+
+    model: type[models.Model]
+    places: tuple[int, ...]
     columns: tuple[str, ...]
+    #: Of the primary key: without one there is no row.
+    key: int
+    #: Puts the row into its place in the one that refers to it.
+    put: Callable[[models.Model, models.Model | None], None] | None
+    related: tuple[_Part, ...]
+
+    def row(self, values: Sequence[Any]) -> models.Model | None:
+        if values[self.key] is None:
+            return None
+        row = self.model.from_db(connection.alias, self.columns, [values[place] for place in self.places])
+        for part in self.related:
+            assert part.put is not None
+            part.put(row, part.row(values))
+        return row
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """What makes rows of what the database returns."""
+
+    part: _Part
     #: Column number, what turns the database's value into Python's, and the expression that wants to know.
     converters: tuple[tuple[int, tuple[Callable[..., Any], ...], Any], ...]
 
+    def row(self, found: Any) -> Any:
+        values = list(found)
+        for number, functions, expression in self.converters:
+            for function in functions:
+                values[number] = function(values[number], expression, connection)
+        return self.part.row(values)
+
+
+class _Kept:
+    """What was prepared for each combination of types that a statement was called with."""
+
+    def __init__(self, make: Callable[..., Any], prepare: Callable[[Any], Any]) -> None:
+        self._make, self._prepare = make, prepare
+        self._prepared: dict[tuple[type, ...], tuple[_Statement, Any]] = {}
+
+    def __call__(self, given: tuple[Value, ...]) -> tuple[_Statement, Any]:
+        kinds = tuple(type(value) for value in given)
+        found = self._prepared.get(kinds)
+        if found is None:
+            if len(self._prepared) >= _KEPT:
+                self._prepared.clear()
+            stand_ins = [_STAND_INS[kind](position) for position, kind in enumerate(kinds)]
+            sql, parameters, rows = self._prepare(self._make(*stand_ins))
+            positions = {_as_stored(stand_in): position for position, stand_in in enumerate(stand_ins)}
+            statement = _Statement(sql=sql, parameters=tuple(parameters), positions=positions)
+            found = self._prepared[kinds] = statement, rows
+        return found
+
 
 class PreparedQuery(Generic[Row]):
-    """A query of whole rows that differs from time to time in its parameters alone.
+    """A query of rows that differs from time to time in its parameters alone.
 
     ``make`` gets as many parameters as the call, and puts each into the queryset unseen: where the SQL is made, others
-    stand in for them. They are texts, numbers within the range of their columns, and UUIDs.
+    stand in for them. They are texts, numbers within the range of their columns, UUIDs, and moments.
     """
 
     def __init__(self, make: Callable[..., models.QuerySet[Row]]) -> None:
-        self._make = make
-        self._prepared: dict[tuple[type, ...], _Prepared[Row]] = {}
+        self._prepared = _Kept(make, _selection)
 
-    def __call__(self, *given: str | int | UUID) -> list[Row]:
-        values = [_as_stored(value) for value in given]
-        kinds = tuple(type(value) for value in given)
-        query = self._prepared.get(kinds)
-        if query is None:
-            if len(self._prepared) >= _KEPT:
-                self._prepared.clear()
-            query = self._prepared[kinds] = self._prepare(kinds)
+    def __call__(self, *given: Value) -> list[Row]:
+        statement, made = self._prepared(given)
         with connection.cursor() as cursor:
-            places = query.positions
-            cursor.execute(query.sql, [values[places[item]] if item in places else item for item in query.parameters])
-            rows: list[Any] = cursor.fetchall()
-        return [self._row(query, row) for row in rows]
+            statement.execute(cursor, given)
+            found: list[Any] = cursor.fetchall()
+        return [made.row(item) for item in found]
 
-    def _row(self, query: _Prepared[Row], row: Any) -> Row:
-        values = list(row)
-        for number, functions, expression in query.converters:
-            for function in functions:
-                values[number] = function(values[number], expression, connection)
-        return query.model.from_db(connection.alias, query.columns, values)
 
-    def _prepare(self, kinds: tuple[type, ...]) -> _Prepared[Row]:
-        stand_ins = [_STAND_INS[kind](position) for position, kind in enumerate(kinds)]
-        queryset = self._make(*stand_ins)
-        compiler = queryset.query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        columns = [item[0] for item in compiler.select]
-        return _Prepared(
-            model=queryset.model,
-            sql=sql,
-            parameters=tuple(parameters),
-            positions={_as_stored(stand_in): position for position, stand_in in enumerate(stand_ins)},
-            columns=tuple(column.target.attname for column in columns),
-            converters=tuple(
-                (number, tuple(functions), expression)
-                for number, (functions, expression) in compiler.get_converters(columns).items()
-            ),
-        )
+class PreparedUpdate:
+    """A change of rows that differs in its parameters alone; returns how many rows it was.
+
+    ``make`` gets them as that of a ``PreparedQuery`` does, and returns the rows and the values of their columns.
+    """
+
+    def __init__(self, make: Callable[..., tuple[models.QuerySet[Any], Mapping[str, Any]]]) -> None:
+        self._prepared = _Kept(make, _change)
+
+    def __call__(self, *given: Value) -> int:
+        statement, _ = self._prepared(given)
+        with connection.cursor() as cursor:
+            statement.execute(cursor, given)
+            return int(cursor.rowcount)
+
+
+def _selection(queryset: models.QuerySet[Any]) -> tuple[str, Any, _Rows]:
+    compiler = queryset.query.get_compiler(connection=connection)
+    sql, parameters = compiler.as_sql()
+    columns = [item[0] for item in compiler.select]
+    converters = tuple(
+        (number, tuple(functions), expression)
+        for number, (functions, expression) in compiler.get_converters(columns).items()
+    )
+    return sql, parameters, _Rows(part=_part(compiler.klass_info, columns), converters=converters)
+
+
+def _part(places: Any, columns: Sequence[Any]) -> _Part:
+    numbers, model = tuple(places["select_fields"]), places["model"]
+    names = tuple(columns[number].target.attname for number in numbers)
+    return _Part(
+        model=model,
+        places=numbers,
+        columns=names,
+        key=numbers[names.index(model._meta.pk.attname)],
+        put=places.get("local_setter"),
+        related=tuple(_part(related, columns) for related in places.get("related_klass_infos", ())),
+    )
+
+
+def _change(made: tuple[models.QuerySet[Any], Mapping[str, Any]]) -> tuple[str, Any, None]:
+    queryset, values = made
+    query: Any = queryset.query.chain(UpdateQuery)
+    query.add_update_values(values)
+    return *query.get_compiler(connection=connection).as_sql(), None
 
 
 def insert(row: models.Model) -> None:

@@ -29,8 +29,8 @@ BLIND: dict[str, tuple[str, str, str]] = {
     ),
     "the next change does not wait for one in doubt": (
         "queue.py",
-        "is_at_work = Q(lease_until__gte=Now()) | Q(settles_at__gt=Now())",
-        "is_at_work = Q(lease_until__gte=Now())",
+        "is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)",
+        "is_at_work = Q(lease_until__gte=now)",
     ),
     "whatever waits for a login is passed over": (
         "queue.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from django.db.models.sql.compiler import SQLCompiler
@@ -11,6 +12,8 @@ from adapters.contract import Credentials
 from audit import models
 from audit.models import CallLog, LogState, call_logs_for
 from connectors.api import authentication
+from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import Kind
 from connectors.models import CrmUser
 from tests.factories import CrmUserFactory
 
@@ -70,7 +73,22 @@ def test_sql_is_made_once_for_each_number_of_sessions(logs, monkeypatch):
     monkeypatch.setattr(
         SQLCompiler, "as_sql", lambda self, *args, **named: made.append(1) or real(self, *args, **named)
     )
-    models._find_logs._prepared.clear()
+    models._find_logs._prepared._prepared.clear()
     for ids in (["1"], ["2"], ["x", "1"], ["3"], ["1", "2"]):
         call_logs_for(platform="testCRM", owner="o", session_ids=ids, extension="me")
     assert len(made) == 2
+
+
+@pytest.mark.django_db
+def test_a_delivery_is_taken_with_the_rows_that_it_refers_to(logs, django_assert_num_queries):
+    kept = Delivery(kind=Kind.CREATE, user=logs["mine"].user, platform="testCRM", call_log=logs["mine"], position=1)
+    kept.payload = "secret"
+    kept.save()
+    with django_assert_num_queries(2):
+        taken = Delivery.objects.take(kept.pk, "testCRM")
+        assert (taken.pk, taken.payload, taken.attempts, taken.conversation) == (kept.pk, "secret", 1, None)
+        found = taken.user, taken.call_log
+    expected = CrmUser.objects.get(pk=kept.user_id), CallLog.objects.get(pk=kept.call_log_id)
+    assert [_columns(row) for row in found] == [_columns(row) for row in expected]
+    assert Delivery.objects.take(kept.pk, "testCRM") is None
+    assert Delivery.objects.take(UUID(int=1)) is None

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import F, Q
 
+from audit.prepared import PreparedQuery
 from connectors.deliveries import clock
 from connectors.deliveries.models import Circuit, Delivery, Recovery
 from connectors.deliveries.queue import State
@@ -24,7 +25,7 @@ def may_call(crm: str) -> bool:
     """Whether to send a request there now: all is well, or this caller is the probe."""
     if _fine_until.get(crm, 0) > time.monotonic():
         return True
-    circuit = Circuit.objects.filter(pk=crm).first()
+    circuit = next(iter(_of(crm)), None)
     if circuit is None:
         _fine_until[crm] = time.monotonic() + _REMEMBERED
         return True
@@ -68,7 +69,7 @@ def note_success(crm: str) -> bool:
     """The CRM answered: everything may go there again. Whether it could not be reached before."""
     if _fine_until.get(crm, 0) > time.monotonic():
         return False
-    circuit = Circuit.objects.filter(pk=crm).first()
+    circuit = next(iter(_of(crm)), None)
     if circuit is None:
         return False
     if not Circuit.objects.filter(pk=crm).delete()[0]:  # another process has heard it too
@@ -83,14 +84,16 @@ def probe_now(crms: Collection[str]) -> None:
     Circuit.objects.filter(pk__in=crms, open_until__gt=clock.now()).update(open_until=clock.now())
 
 
-def down() -> set[str]:
-    """CRMs for which it is too early even for a probe."""
-    return set(Circuit.objects.filter(open_until__gt=clock.now()).values_list("crm", flat=True))
+def down() -> tuple[set[str], set[str]]:
+    """CRMs for which it is too early even for a probe; and those to which one request may go, to find out."""
+    now = clock.now()
+    until = {circuit.crm: circuit.open_until for circuit in _down() if circuit.open_until}
+    early = {crm for crm, moment in until.items() if moment > now}
+    return early, until.keys() - early
 
 
-def to_probe() -> set[str]:
-    """CRMs to which one request may go, to find out."""
-    return set(Circuit.objects.filter(open_until__lte=clock.now()).values_list("crm", flat=True))
+_down = PreparedQuery(lambda: Circuit.objects.exclude(open_until=None))
+_of = PreparedQuery(lambda crm: Circuit.objects.filter(pk=crm))
 
 
 def _pause(failures: int) -> float:

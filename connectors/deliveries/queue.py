@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models, transaction
 from django.db.models import F, OuterRef, Q
 
 from audit.models import CallLog, ConversationLog
+from audit.prepared import PreparedQuery, PreparedUpdate
 from connectors.deliveries import clock
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.prepared import Now, PreparedExists
@@ -36,58 +38,92 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """The changes kept for one call or conversation day."""
         return self.filter(**{"call_log" if isinstance(record, CallLog) else "conversation": record})
 
-    def free(self) -> DeliveryQuerySet:
+    def free(self, at: datetime | None = None) -> DeliveryQuerySet:
         """Those at which nobody is at work."""
-        return self.filter(Q(lease_until=None) | Q(lease_until__lt=clock.now()))
+        return self.filter(Q(lease_until=None) | Q(lease_until__lt=at or clock.now()))
 
-    def ready(self) -> DeliveryQuerySet:
+    def ready(self, at: datetime | None = None) -> DeliveryQuerySet:
         """Free deliveries whose turn it is: nobody is at work on the record, and no earlier change of it waits.
 
-        Asked of all deliveries; narrowed down afterwards.
+        Asked of all deliveries; narrowed down afterwards. ``at``: the present time, where the SQL is prepared.
         """
         assert not self.query.where, "the condition is that of all deliveries"
-        return _in_turn(self.model).free()
+        return (_in_turn(self.model) if at is None else _in_turn_at(self.model, at)).free(at)
 
-    def due(self, *, not_to: Collection[str] = ()) -> DeliveryQuerySet:
+    def due(self, *, not_to: Collection[str] = (), at: datetime | None = None) -> DeliveryQuerySet:
         """Ready deliveries whose time has come, oldest first. ``not_to``: CRMs that are down."""
-        waiting = self.ready().filter(state=State.WAITING, next_attempt_at__lte=clock.now())
+        waiting = self.ready(at).filter(state=State.WAITING, next_attempt_at__lte=at or clock.now())
         return waiting.exclude(crm__in=not_to).order_by("next_attempt_at")
 
-    def take(self, delivery_id: uuid.UUID, *, if_due: bool = False) -> Delivery | None:
+    def take(self, delivery_id: uuid.UUID, platform: str = "", *, if_due: bool = False) -> Delivery | None:
         """The delivery as it stands now, leased to the caller; None while it is not its turn.
 
-        ``if_due``: only if its time has come, too; a user who asks again need not wait for that.
+        ``platform``: where the caller knows it. ``if_due``: only if its time has come, too; a user who asks again need
+        not wait for that.
         """
-        platform = self.filter(pk=delivery_id).values_list("platform", flat=True).first()
-        if platform is None:
+        platform = platform or self.filter(pk=delivery_id).values_list("platform", flat=True).first() or ""
+        if not platform:
             return None
-        lease, until = uuid.uuid4(), clock.now() + lease_of(platform)
-        rows = (self.due() if if_due else self.ready()).filter(pk=delivery_id)
-        if not rows.update(lease=lease, lease_until=until, attempts=F("attempts") + 1):
+        lease, now = uuid.uuid4(), clock.now()
+        lend, read = _taking(self.model)
+        if not lend[if_due](delivery_id, lease, now, now + lease_of(platform)):
             return None
-        related = self.model._default_manager.select_related("user", "call_log", "conversation")
-        return related.filter(pk=delivery_id, lease=lease).first()
+        return next(iter(read(delivery_id, lease)), None)
 
     def take_due(self, *, limit: int, not_to: Collection[str] = (), one_to: Collection[str] = ()) -> list[Delivery]:
         """Takes what is due. ``one_to``: CRMs that are to be probed with a single one."""
-        due = self.due(not_to=not_to)
         if not connection.features.has_select_for_update_skip_locked:
-            return self._taken(due[:limit], one_to)
+            return self._taken(limit, not_to, one_to)
         with transaction.atomic():  # workers on other machines pass over the rows locked here
-            return self._taken(due.select_for_update(skip_locked=True)[:limit], one_to)
+            return self._taken(limit, not_to, one_to)
 
-    def _taken(self, due: models.QuerySet[Delivery], one_to: Collection[str]) -> list[Delivery]:
+    def _taken(self, limit: int, not_to: Collection[str], one_to: Collection[str]) -> list[Delivery]:
         taken: list[Delivery] = []
-        for delivery_id, crm in list(due.values_list("pk", "crm")):
-            is_probed = crm in one_to and any(delivery.crm == crm for delivery in taken)
-            if not is_probed and (delivery := self.take(delivery_id, if_due=True)):
+        for found in _due(self.model, limit)(clock.now(), *sorted(not_to)):
+            is_probed = found.crm in one_to and any(delivery.crm == found.crm for delivery in taken)
+            if not is_probed and (delivery := self.take(found.pk, found.platform, if_due=True)):
                 taken.append(delivery)
         return taken
 
 
 @functools.cache
+def _taking(model: type[Delivery]) -> tuple[dict[bool, PreparedUpdate], PreparedQuery[Delivery]]:
+    """Lends a delivery whose turn it is, ``True``: and whose time has come; reads one that is lent."""
+
+    def lent(rows: DeliveryQuerySet, delivery_id: uuid.UUID, lease: uuid.UUID, until: datetime) -> Any:
+        return rows.filter(pk=delivery_id), {"lease": lease, "lease_until": until, "attempts": F("attempts") + 1}
+
+    related = model._default_manager.select_related("user", "call_log", "conversation")
+    lend = {
+        False: PreparedUpdate(lambda pk, lease, now, until: lent(model.objects.ready(now), pk, lease, until)),
+        True: PreparedUpdate(
+            lambda pk, lease, now, until: lent(model.objects.due(at=now).order_by(), pk, lease, until)
+        ),
+    }
+    return lend, PreparedQuery(lambda pk, lease: related.filter(pk=pk, lease=lease))
+
+
+@functools.cache
+def _due(model: type[Delivery], limit: int) -> PreparedQuery[Delivery]:
+    """What is due now, at most so many; locked, where others pass over that."""
+
+    def due(now: datetime, *not_to: str) -> DeliveryQuerySet:
+        rows = model.objects.due(not_to=not_to, at=now).only("pk", "crm", "platform")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        return rows[:limit]
+
+    return PreparedQuery(due)
+
+
+@functools.cache
 def _in_turn(model: type[Delivery]) -> DeliveryQuerySet:
-    """Deliveries before which no other of the same record has to be sent. Put together once: workers ask all the time.
+    """As ``_in_turn_at`` the time of each question. Put together once, with its SQL."""
+    return _in_turn_at(model, Now())
+
+
+def _in_turn_at(model: type[Delivery], now: Any) -> DeliveryQuerySet:
+    """Deliveries before which no other of the same record has to be sent.
 
     An attempt of unknown outcome may still reach the CRM, so nothing of the same record is sent until it counts as
     settled. A log is written before the edits of it, in whatever order they were accepted. Texts in doubt go first:
@@ -96,7 +132,7 @@ def _in_turn(model: type[Delivery]) -> DeliveryQuerySet:
     """
     same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
     is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
-    is_at_work = Q(lease_until__gte=Now()) | Q(settles_at__gt=Now())
+    is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)
     hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
     others = model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
     goes_first = Q(kind=Kind.TEXTS, settles_at__isnull=False) & ~PreparedExists(others.filter(is_at_work))

@@ -26,7 +26,8 @@ def deliver(delivery_id: str) -> None:
 @shared_task(name="connectors.sweep", ignore_result=True)
 def sweep() -> None:
     """Sends out the ids of all that is due; clears up, and leaves a sign that workers run."""
-    for delivery_id in Delivery.objects.due(not_to=circuit.down()).values_list("pk", flat=True)[:_MOST]:
+    down, _ = circuit.down()
+    for delivery_id in Delivery.objects.due(not_to=down).values_list("pk", flat=True)[:_MOST]:
         deliver.apply_async((str(delivery_id),), expires=_EXPIRES)
     heartbeat.leave_sign()
     worker.clear_up()

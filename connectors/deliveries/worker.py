@@ -36,7 +36,8 @@ _LOCKS_KEPT = timedelta(hours=1)
 
 def take_due(*, limit: int) -> list[Delivery]:
     """Takes deliveries whose time has come; the caller passes each to ``deliver``."""
-    return Delivery.objects.take_due(limit=limit, not_to=circuit.down(), one_to=circuit.to_probe())
+    down, to_probe = circuit.down()
+    return Delivery.objects.take_due(limit=limit, not_to=down, one_to=to_probe)
 
 
 def deliver(delivery: Delivery) -> Outcome:
