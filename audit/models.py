@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -13,6 +13,8 @@ from audit.fields import EncryptedTextField
 from audit.prepared import PreparedQuery
 from audit.states import LogState
 
+#: Part of a day whose record was deleted.
+_DELETED = 0
 #: ``last_error`` of a log whose record was deleted in the CRM.
 GONE = "gone"
 #: ``last_error`` of a call that support has handed back to the agent; the second: the agent has been told.
@@ -114,11 +116,11 @@ class OwnedLog(models.Model):
         self.crm_log_id, self.state, self.last_error = "", LogState.FAILED, GONE
         self._save("crm_log_id", "state", "last_error")
 
-    def _save(self, *columns: str, **held: Any) -> None:
-        self._store({name: getattr(self, name) for name in columns}, **held)
+    def _save(self, *columns: str, **held: Any) -> int:
+        return self._store({name: getattr(self, name) for name in columns}, **held)
 
-    def _store(self, values: dict[str, Any], **held: Any) -> None:
-        type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
+    def _store(self, values: dict[str, Any], **held: Any) -> int:
+        return type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
 
 
 class CallLog(OwnedLog):
@@ -239,7 +241,9 @@ class ConversationLog(OwnedLog):
         """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM."""
         self.earlier_ids, self.crm_log_id = [*self.earlier_ids, self.crm_log_id], ""
         self.part += next_part
-        self._save("earlier_ids", "crm_log_id", "part", **held)
+        with transaction.atomic():
+            if self._save("earlier_ids", "crm_log_id", "part", **held) and not next_part:
+                self.messages.filter(delivery_id=None, part=self.part).update(part=_DELETED)
 
     def reopen(self) -> None:
         """Something new is to be written for a day whose earlier texts were refused."""
@@ -258,7 +262,7 @@ class MessageLog(models.Model):
     conversation = models.ForeignKey(ConversationLog, on_delete=models.CASCADE, related_name="messages")
     #: Id of the delivery that brings it into the CRM; None: it is there.
     delivery_id = models.UUIDField(null=True, blank=True, editable=False)
-    #: Which of the day's records holds it.
+    #: Which of the day's records holds it; 0: one that was deleted.
     part = models.PositiveSmallIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

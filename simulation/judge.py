@@ -86,7 +86,7 @@ def _owners(tenant: str) -> list[str]:
 
 def _is_refused(told: Told, expected: Expectation) -> bool:
     """Whether the log, kept or under way by then, was refused to somebody who waited for it later."""
-    return any(later.refused and later.ended >= told.ended for later in expected.of("log", told.about))
+    return any(later.refused and later.ended >= told.began for later in expected.of("log", told.about))
 
 
 def _note(expected: Expectation, about: About, logs: Sequence[Told]) -> Iterator[str]:

@@ -374,6 +374,100 @@ def test_after_a_restore_the_next_record_of_a_full_day_is_looked_for_too(days, u
     assert created == ["c/2026-05-04 (2)"]
 
 
+def test_after_a_restore_a_full_record_keeps_the_texts_that_stand_there(days, user, monkeypatch):  # noqa: F811
+    log_messages(user=user, conversation=day("c", 1, 2))
+    days["c/2026-05-04"] += "x" * 40_000
+    update = Adapter.update_message_log
+    monkeypatch.setattr(Adapter, "update_message_log", Crm.raising(CrmUnavailable()))
+    MessageLog.objects.filter(message_id="c-2").delete()  # as it was when the back-up was made
+    log_messages(user=user, conversation=day("c", 1, 2, 3))
+    restore.after_restore()
+
+    def full(adapter, ref, change):
+        if len(change.append(days[ref.log_id], change.messages)) > 40_000:
+            raise BodyTooLong
+        return update(adapter, ref, change)
+
+    monkeypatch.setattr(Adapter, "update_message_log", full)
+    send(after=600)
+    bodies = days["c/2026-05-04"], days["c/2026-05-04 (2)"]
+    assert [[body.count(f"text {number}.") for number in (1, 2, 3)] for body in bodies] == [[1, 1, 0], [0, 0, 1]]
+    assert dict(MessageLog.objects.values_list("message_id", "part")) == {"c-1": 1, "c-2": 1, "c-3": 2}
+    assert not MessageLog.objects.exclude(delivery_id=None).exists()
+
+
+# --- deleted records -------------------------------------------------------------------------------
+
+
+def test_texts_of_a_deleted_record_do_not_count_among_those_of_the_next(days, user, monkeypatch):  # noqa: F811
+    update = Adapter.update_message_log
+
+    def gone(adapter, ref, change):
+        if ref.log_id not in days:
+            raise RecordNotFound
+        return update(adapter, ref, change)
+
+    def lost(adapter, entry):
+        days["new"] = entry.body
+        raise CrmUnavailable(maybe_applied=True)
+
+    monkeypatch.setattr(Adapter, "update_message_log", gone)
+    log_messages(user=user, conversation=day("c", 1))
+    days.clear()
+    monkeypatch.setattr(Adapter, "create_message_log", lost)
+    monkeypatch.setattr(Adapter, "find_message_log", lambda adapter, marker: "new")
+    log_messages(user=user, conversation=day("c", 1, 2))
+    send(after=600)
+    assert not Delivery.objects.exists()
+    assert days["new"].count("text 2.") == 1
+
+
+def test_an_edit_of_a_call_that_nobody_sends_leaves_the_doubt_about_it(crm, user):  # noqa: F811
+    lose_answer(crm, lands=True)
+    log_call(user)
+    assert support.erase(Delivery.objects.get())
+    identity = CallIdentity(session_id="s1")
+    edit = CallEdit(identity=identity, change=CallLogChange(note="later"), details=CallDetails(note="later"))
+    with pytest.raises(RecordNotFound):
+        call_logs.update_call_log(user=user, edit=edit)
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    assert log_call(user).log_id == "id-1"
+    assert crm.records == ["s1"]
+
+
+def test_a_call_in_doubt_that_a_colleague_logs_anew_is_looked_for_among_the_records_of_whoever_tried(
+    crm,  # noqa: F811
+    colleagues,
+    monkeypatch,
+):
+    lose_answer(crm, lands=True)
+    log_call(colleagues[0])
+    assert support.erase(Delivery.objects.get())
+    crm.on_create = Crm.raising(AssertionError("written again"))
+    asked = []
+    find = Adapter.find_call_log
+
+    def found(adapter, marker):
+        asked.append(adapter.user.id)
+        return find(adapter, marker)
+
+    monkeypatch.setattr(Adapter, "find_call_log", found)
+    assert log_call(colleagues[1]).log_id == "id-1"
+    assert asked == [colleagues[0].crm_user_id]
+
+
+def test_a_call_that_was_given_up_and_comes_again_is_sent_though_its_process_dies(crm, user):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable())
+    log_call(user)
+    Delivery.objects.update(state=State.GIVEN_UP)
+    crm.on_create = Crm.raising(Killed())
+    with pytest.raises(Killed):
+        log_call(user)
+    crm.on_create = lambda: None
+    send(after=600)
+    assert crm.records == ["s1"]
+
+
 # --- clocks and suspended machines -----------------------------------------------------------------
 
 

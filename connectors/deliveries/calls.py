@@ -76,7 +76,9 @@ def accept_call(user: CrmUser, submission: CallSubmission) -> Delivery | None:
         if waiting is None:
             known.refresh_from_db()  # whoever was at it may have ended between the two reads
             return None if known.is_logged else _claim_again(user, known, submission)
-        taken = Delivery.objects.take(waiting.pk)
+        taken = Delivery.objects.take(waiting.pk, waiting.platform)
+        if taken is not None:
+            taken.reopen()
         if taken is not None and not taken.is_in_doubt:
             taken.hand_over(user)  # it may wait for the login of a colleague
             taken.replace_change(submission)
@@ -125,11 +127,14 @@ def _first_claim(user: CrmUser, submission: CallSubmission) -> Delivery:
 def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Delivery:
     """A row whose earlier attempt is over: refused by the CRM, given up, or deleted there since.
 
-    After a restored back-up that may have been so when it was made, and the call have been logged afterwards.
+    After a restored back-up that may have been so when it was made, and the call have been logged afterwards. What may
+    be in the CRM is looked for with the login of whoever tried it: it is among their records.
     """
     position, shows_by = next_position(log), Restoration.shows_by(log.updated_at, user.platform)
     if log.may_be_there and shows_by is None:  # the earlier attempt may still take effect
         shows_by = log.updated_at + settling_time(user.platform)
+    if log.may_be_there and log.user is not None:
+        user = log.user
     was_handed_back = log.was_handed_back
     CallLog.objects.filter(pk=log.pk).update(
         state=log.state_when_claimed, last_error="", user=user, **_contact_of(user, submission)

@@ -98,9 +98,9 @@ def change_of(
             skip_present=may_be_present,
             logged_before=logged_before,
             ends_day=ends_day,
+            tell_added=delivery.adds,
         )
-        delivery.has_added = whole != body
-        if delivery.has_added:
+        if whole != body:
             measure(adapter, delivery, whole)
         return whole
 

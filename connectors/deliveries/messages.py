@@ -223,7 +223,7 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
         try:
             return adapter.update_message_log(ref, change)
         except ConnectorError as error:
-            if delivery.has_added or not Event(error.kind).is_about_the_change:
+            if delivery.added != () or not Event(error.kind).is_about_the_change:
                 raise
             return LogResult(log_id=row.wire_log_id())  # an earlier attempt has written all of the messages
 
@@ -236,20 +236,42 @@ def write(delivery: Delivery, conversation: Conversation, *, is_short: bool = Fa
     )
 
 
-def begin_record(delivery: Delivery, *, next_part: bool) -> None:
-    """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM.
-
-    Raises ``NotNow`` where texts of another change may stand in the full one: they are looked for in the day's present
-    record only, so that is left when they have been found there, or not.
-    """
+def begin_record(delivery: Delivery) -> None:
+    """The day goes on in a new record: the present one was deleted in the CRM."""
     assert delivery.conversation is not None
-    if next_part:
-        delivery.doubt_before = None  # the record was read for the append: what is to be written is not in it
-        others = Delivery.objects.of(delivery.conversation).exclude(pk=delivery.pk)
-        if others.filter(kind=Kind.TEXTS, settles_at__isnull=False).exists():
-            raise NotNow(Event.EARLIER_FIRST)
     delivery.begins_anew = True
-    delivery.conversation.begin_record(next_part=next_part, deliveries__lease=delivery.lease)
+    delivery.conversation.begin_record(next_part=False, deliveries__lease=delivery.lease)
+
+
+def begin_next_part(delivery: Delivery, whole: Conversation) -> Conversation:
+    """The day goes on in a new record, since the present one is full, with what does not stand there.
+
+    Some may: what was split, and written, before a back-up was restored is whole again. Raises ``NotNow`` where texts
+    of another change may stand in the full record: they are looked for in the day's present record only, so that is
+    left when they have been found there, or not; and when the lease was lost.
+    """
+    row = delivery.conversation
+    assert row is not None
+    delivery.doubt_before = None  # the record was read for the append: what is to be written is not in it
+    others = Delivery.objects.of(row).exclude(pk=delivery.pk)
+    if others.filter(kind=Kind.TEXTS, settles_at__isnull=False).exists():
+        raise NotNow(Event.EARLIER_FIRST)
+    lacking = whole.messages if delivery.added is None else delivery.added
+    if len(lacking) < len(whole.messages):
+        whole = _left(delivery, row, replace(whole, messages=lacking))
+    delivery.begins_anew = True
+    row.begin_record(next_part=True, deliveries__lease=delivery.lease)
+    return whole
+
+
+def _left(delivery: Delivery, row: ConversationLog, rest: Conversation) -> Conversation:
+    """Only these are left to the delivery: the others stand in the day's present record."""
+    with transaction.atomic():
+        if not delivery.keep_part(rest):
+            raise NotNow(Event.NOT_ASKED)
+        held = MessageLog.objects.filter(delivery_id=delivery.pk)
+        held.exclude(message_id__in=[message.id for message in rest.messages]).update(delivery_id=None, part=row.part)
+    return rest
 
 
 def split(delivery: Delivery, whole: Conversation) -> Conversation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from adapters.contract import LogMarker
+from adapters.contract import LogMarker, Message
 from audit.durability import keep_trying
 from audit.fields import EncryptedTextField
 from audit.models import CallLog, ConversationLog, MessageLog
@@ -85,13 +85,13 @@ class Delivery(models.Model):
 
     #: Of the attempt under way, not stored: it may have reached the CRM; the doubt of earlier attempts that it does not
     #: settle; what is written again after a look that found nothing; whether it goes on in a new record of its day;
-    #: whether it adds anything to its day's record; characters of the body that was sent, and how many messages it
-    #: holds; whether support had handed its call back.
+    #: the messages that its day's record lacks, None: not looked; characters of the body that was sent, and how many
+    #: messages it holds; whether support had handed its call back.
     has_begun = False
     doubt_before: datetime | None = None
     rewrites: LogMarker | None = None
     begins_anew = False
-    has_added = True
+    added: tuple[Message, ...] | None = None
     length = 0
     texts = 0
     was_handed_back = False
@@ -185,6 +185,10 @@ class Delivery(models.Model):
         if record is not None:
             keep_trying(lambda: record.created(log_id, deliveries__lease=self.lease))
 
+    def adds(self, messages: Sequence[Message]) -> None:
+        """Its day's record has been read, and lacks these."""
+        self.added = tuple(messages)
+
     def finish(self, *, log_id: str | int | None = None, then: Callable[[], None] = lambda: None) -> bool:
         """The change is in the CRM. False when the lease was lost meanwhile: another process has the last word then.
 
@@ -268,6 +272,10 @@ class Delivery(models.Model):
         self.accepted_at = clock.now()
         self.save(update_fields=["payload", "accepted_at"])
 
+    def reopen(self) -> None:
+        """Somebody asks for what nobody sends: a worker does, should the caller, who holds the lease, die."""
+        self._mine().exclude(state=State.WAITING).update(state=State.WAITING)
+
     def hand_over(self, user: CrmUser) -> None:
         """Sends the change with the login of a colleague who asks for it, unless an attempt is in doubt.
 
@@ -285,7 +293,8 @@ class Delivery(models.Model):
         if record is None or decision.record is None:
             return
         if decision.forgets_record:
-            record.forget_record()
+            if record.crm_log_id or not record.may_be_there:  # that nobody brings it does not settle a doubt
+                record.forget_record()
         else:
             record.move_to(decision.record, error=error)
 

@@ -77,7 +77,7 @@ def send_now(delivery: Delivery, change: Any) -> Outcome:
 def _wait_for_turn(delivery: Delivery) -> Delivery | None:
     """The delivery, leased; None when it has to wait for earlier ones, or another process has carried it out."""
     give_up = time.monotonic() + _WAIT_FOR_EARLIER
-    while (mine := Delivery.objects.take(delivery.pk)) is None and time.monotonic() < give_up:
+    while (mine := Delivery.objects.take(delivery.pk, delivery.platform)) is None and time.monotonic() < give_up:
         first = _first_in_line(delivery)
         if first is None:
             return None
@@ -85,7 +85,7 @@ def _wait_for_turn(delivery: Delivery) -> Delivery | None:
             is_mine_to_send = _is_edit_of_colleague(first, delivery.user)
             if not is_mine_to_send and not _is_due(first):
                 return None
-            if first.pk != delivery.pk and (taken := Delivery.objects.take(first.pk)):
+            if first.pk != delivery.pk and (taken := Delivery.objects.take(first.pk, first.platform)):
                 if is_mine_to_send:
                     taken.hand_over(delivery.user)
                 attempt(taken, actor=delivery.user.actor)
@@ -258,13 +258,12 @@ def _shorten(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _begin_anew(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
-    messages.begin_record(delivery, next_part=False)
+    messages.begin_record(delivery)
     return change, {}
 
 
 def _begin_next_part(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:
-    messages.begin_record(delivery, next_part=True)
-    return change, {}
+    return messages.begin_next_part(delivery, change), {}
 
 
 def _split(delivery: Delivery, change: Any) -> tuple[Any, dict[str, Any]]:

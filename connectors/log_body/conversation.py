@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta, tzinfo
 
 from adapters.contract import ContactRef, LogFormat, Message, MessageKind
@@ -113,6 +113,7 @@ def append_messages(
     skip_present: bool = False,
     logged_before: int | None = None,
     ends_day: bool = False,
+    tell_added: Callable[[Sequence[Message]], None] = lambda added: None,
 ) -> str:
     """The body with the messages added before its end marker, and counted.
 
@@ -123,6 +124,7 @@ def append_messages(
     that was written once.
     ``ends_day``: the last of the messages is known to be the latest of the day. It comes last then: the minutes that
     stand in the record may be those of another zone, where the user was before.
+    ``tell_added`` is called with the messages that are not left out.
     """
 
     def appended(body: str) -> str:
@@ -130,6 +132,7 @@ def append_messages(
         fresh = list(messages)
         if skip_present:
             fresh = _missing(body, day, fresh, contact, user_name, log_format, zone, logged_before)
+        tell_added(fresh)
         if not fresh:
             return body
         if day is not None:
