@@ -20,6 +20,8 @@ from simulation.support import decide_next
 from simulation.threads import Actor, Killed
 from simulation.world import world
 
+_DELIVERIES = Delivery._meta.db_table
+
 
 class Rounds:
     """A thread of the server's own, which does a thing now and then, and starts anew after its process was killed."""
@@ -56,7 +58,9 @@ def send_due() -> None:
     """A round of a worker."""
     if world.rng.random() < 0.15:
         worker.clear_up()
-    if not Delivery.objects.exists():  # a round that finds nothing asks the database several times, and changes nothing
+    if not databases.has_rows(
+        _DELIVERIES
+    ):  # a round that finds nothing asks the database several times, and changes nothing
         return
     for delivery in worker.take_due(limit=4):
         worker.deliver(delivery)

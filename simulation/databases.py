@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import subprocess
@@ -83,22 +84,30 @@ def keep_tables(kind: str) -> None:
 
 def empty() -> None:
     """No rows in any table."""
-    for table in reversed(_tables()):
-        _do(f"DELETE FROM {table}")
+    from django.db import transaction
+
+    with transaction.atomic():
+        _do(*(f"DELETE FROM {table}" for table in reversed(_tables())))
 
 
 def save() -> None:
     """What is committed by now is kept, in place of what was saved before."""
     for table in _tables():
-        _do(f"DELETE FROM {_SAVED}{table}")
-        _do(f"INSERT INTO {_SAVED}{table} SELECT * FROM {table}")
+        _do(f"DELETE FROM {_SAVED}{table}", f"INSERT INTO {_SAVED}{table} SELECT * FROM {table}")
 
 
 def restore() -> None:
     """The tables are as they were saved."""
     empty()
-    for table in _tables():
-        _do(f"INSERT INTO {table} SELECT * FROM {_SAVED}{table}")
+    _do(*(f"INSERT INTO {table} SELECT * FROM {_SAVED}{table}" for table in _tables()))
+
+
+def has_rows(table: str) -> bool:
+    """Whether anything is committed there, for the simulation's own decisions: no switch, and no fault."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    return connection.connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
 
 
 def blocking() -> Callable[[int], bool]:
@@ -120,6 +129,7 @@ def _parameters(connection: Any) -> dict[str, Any]:
     return {name: wanted[name] for name in ("dbname", "user", "password", "host", "port") if wanted.get(name)}
 
 
+@functools.cache
 def _tables() -> list[str]:
     """Those that others refer to come first."""
     from django.apps import apps
@@ -128,8 +138,10 @@ def _tables() -> list[str]:
     return [model._meta.db_table for label in labels for model in apps.get_app_config(label).get_models()]
 
 
-def _do(sql: str) -> None:
+def _do(*statements: str) -> None:
+    """Past Django, and the switches."""
     from django.db import connection
 
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
+    connection.ensure_connection()
+    for sql in statements:
+        connection.connection.execute(sql)

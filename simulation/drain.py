@@ -7,11 +7,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 
+from audit.prepared import PreparedQuery
 from connectors.deliveries import worker
 from connectors.deliveries.models import Circuit, Delivery
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
-from simulation import support
+from simulation import databases, support
 from simulation.actors import write_by_hand
 from simulation.crm import crm
 from simulation.expectation import Expectation
@@ -36,12 +37,12 @@ def drain(expected: Expectation, people: list[Person]) -> None:
     for row in crm.records(None):
         if world.rng.random() < 0.3:
             write_by_hand(expected, row)
-    if Delivery.objects.exists() or world.release != Release():
+    if _is_kept() or world.release != Release():
         worker.clear_up()
     if (took := _send_all(expected) - healed) > _LONGEST:
         expected.surprises.append(f"a healthy CRM got what was kept after {took:.0f} s only")
     _judge_logins(expected, people)
-    if not Delivery.objects.exists():
+    if not _is_kept():
         return
     _judge_states(expected, healed)
     if expected.restored or crm.has_ended_logins or _has_logged_out(expected):
@@ -71,7 +72,7 @@ def _decide(expected: Expectation) -> None:
 def _send_all(expected: Expectation) -> float:
     """Returns when the last one was sent."""
     last = world.now
-    if not Delivery.objects.exists():
+    if not _is_kept():
         return last
     in_vain = 0
     while in_vain < _LOOKS_AFTER or not _all_wait_for_others():
@@ -88,22 +89,33 @@ def _send_all(expected: Expectation) -> float:
     return last
 
 
+def _is_kept() -> bool:
+    return databases.has_rows(Delivery._meta.db_table)
+
+
 def _pass_time() -> bool:
     """To the next moment at which something may be due; False where there is none."""
-    waiting = Delivery.objects.filter(state=State.WAITING).values_list("next_attempt_at")
+    kept = _kept()
+    waiting = [delivery.next_attempt_at for delivery in kept if delivery.state == State.WAITING]
     if not waiting:
         return False
-    others = Delivery.objects.values_list("lease_until", "settles_at")
-    moments = [moment.timestamp() for row in (*waiting, *others) for moment in row if moment is not None]
-    circuits = Circuit.objects.exclude(open_until=None).values_list("open_until", flat=True)
-    moments += [moment.timestamp() for moment in circuits if moment is not None]
+    others = [moment for delivery in kept for moment in (delivery.lease_until, delivery.settles_at)]
+    circuits = [circuit.open_until for circuit in _circuits()]
+    moments = [moment.timestamp() for moment in (*waiting, *others, *circuits) if moment is not None]
     later = [moment for moment in moments if moment >= world.now]
     world.now = min(later) + 0.01 if later else world.now
     return bool(later)
 
 
+_kept = PreparedQuery(lambda: Delivery.objects.only("state", "next_attempt_at", "lease_until", "settles_at"))
+_circuits = PreparedQuery(lambda: Circuit.objects.all())
+_waiting = PreparedQuery(
+    lambda: Delivery.objects.filter(state=State.WAITING).select_related("call_log", "conversation")
+)
+
+
 def _all_wait_for_others() -> bool:
-    return all(_waits_for_another(delivery) for delivery in Delivery.objects.filter(state=State.WAITING))
+    return all(_waits_for_another(delivery) for delivery in _waiting())
 
 
 def _waits_for_another(delivery: Delivery) -> bool:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from adapters.contract import Credentials, LoginForm, OAuthCallback
 from adapters.testcrm.server_api import RINGCENTRAL_REDIRECT
 from adapters.testcrm.server_store import TIME_ZONE, User
-from audit.prepared import PreparedQuery
+from audit.prepared import PreparedQuery, insert
 from connectors.models import CrmUser
 from connectors.services import sessions
 from simulation.crm import crm
@@ -82,7 +82,7 @@ def connect(person: Person, *, is_token_old: bool = False) -> None:
         )
     else:
         user.set_credentials(Credentials(access_token=person.key))
-    user.save(force_insert=True)
+    insert(user)
 
 
 def login(person: Person) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from adapters.contract import Disposition
 from audit.fields import Undecipherable
 from audit.models import MessageLog
+from audit.prepared import PreparedQuery
 from connectors.deliveries import support
 from connectors.deliveries.changes import CallEdit, UnreadableChange, from_json
 from connectors.deliveries.models import Delivery
@@ -24,8 +27,15 @@ GIVEN_UP = "given up"
 
 def waiting() -> list[Delivery]:
     """What waits for a decision, in the order in which it was accepted."""
+    return _waiting()
+
+
+def _all_waiting() -> QuerySet[Delivery]:
     found = Delivery.objects.filter(state__in=(State.PERSON, State.GIVEN_UP)).exclude(last_error=GIVEN_UP)
-    return list(found.select_related("user", "call_log", "conversation").order_by("accepted_at", "position"))
+    return found.select_related("user", "call_log", "conversation").order_by("accepted_at", "position")
+
+
+_waiting = PreparedQuery(_all_waiting)
 
 
 def decide_next(expected: Expectation) -> None:
