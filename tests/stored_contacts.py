@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 import responses
 from django.test import override_settings
 
 from adapters.contract import Credentials
+from adapters.contract.pacing import Limiter
 from connectors.models import CrmUser
 from tests.factories import CrmUserFactory
 
@@ -190,9 +192,13 @@ class Stored:
 
 @contextmanager
 def stored(platform: str) -> Iterator[Stored]:
-    """The CRM, reached under its own hosts."""
+    """The CRM, reached under its own hosts; it answers however often it is asked, so nobody keeps to a pace."""
     crm = Stored(platform)
-    with override_settings(ADAPTER_VARIABLES=VARIABLES), responses.RequestsMock(False) as mock:
+    with (
+        override_settings(ADAPTER_VARIABLES=VARIABLES),
+        patch.object(Limiter, "turn", lambda limiter, pace: nullcontext()),
+        responses.RequestsMock(False) as mock,
+    ):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             mock.add_callback(method, re.compile(".*"), callback=crm.answer, content_type=None)
         yield crm

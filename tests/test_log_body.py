@@ -251,7 +251,7 @@ def test_four_times_the_body_takes_four_times_as_long(piece):
             took.append(time.process_time() - begun)
         return min(took)
 
-    assert seconds(4000) < 9 * seconds(1000) + 0.05  # the square of it would be sixteen times
+    assert seconds(2000) < 9 * seconds(500) + 0.03  # the square of it would be sixteen times
 
 
 @given(note=st.text(max_size=60).map(lambda text: f"a{text}z"))
