@@ -14,7 +14,10 @@ from django.core.management import get_commands
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from config.environment import SECRETS_FILE
+from connectors import secrets_file
 from connectors.verification import verify
+from tests.commands import Commands
 from tests.factories import CrmUserFactory
 from tests.live_server import ROOT, postgres_database
 from tests.services import URL, postgres_is_there
@@ -50,57 +53,67 @@ class Installation:
             "SANDBOX": "on",
             **({"DATABASE_URL": database_url} if database_url else {}),
         }
+        self.commands = Commands(self.variables)
 
     def shell(self, block: str, **more: str) -> None:
         subprocess.run(["bash", "-euc", block], cwd=ROOT, env={**self.variables, **more}, check=True)
 
-    def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env={**self.variables, **more}, capture_output=True, text=True,
-        )  # fmt: skip
-
     def filled(self) -> Installation:
-        for arguments in (("make_secrets",), ("prepare",), ("shell", "--no-imports", "-c", _FILL)):
-            done = self.manage(*arguments)
-            assert done.returncode == 0, done.stderr
+        secrets_file.add(self.folder / SECRETS_FILE, {name: secrets_file.make(name) for name in secrets_file.SECRETS})
+        self.commands.run("prepare")
+        self.commands.run("shell", "--no-imports", "-c", _FILL)
         return self
 
     def query(self, statement: str) -> str:
         code = f"from django.db import connection as c\nk = c.cursor(); k.execute({statement!r})\nprint(k.fetchall())"
-        done = self.manage("shell", "--no-imports", "-c", code)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return self.commands.run("shell", "--no-imports", "-c", code).strip()
 
     def change(self, statement: str) -> None:
-        done = self.manage(
-            "shell",
-            "--no-imports",
-            "-c",
-            f"from django.db import connection\nconnection.cursor().execute({statement!r})",
-        )
-        assert done.returncode == 0, done.stderr
+        code = f"from django.db import connection\nconnection.cursor().execute({statement!r})"
+        self.commands.run("shell", "--no-imports", "-c", code)
 
     def misfits(self) -> list[str]:
-        done = self.manage("verify_installation")
+        done = self.commands.done("verify_installation")
         found = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
         assert (done.returncode == 0) is (not found), done.stdout + done.stderr
         return found
 
 
 @pytest.fixture
-def sqlite(tmp_path):
-    if not shutil.which("sqlite3"):
-        pytest.skip("sqlite3 is not installed")
-    return Installation(tmp_path / "old").filled()
+def installation():
+    """Makes one, whose commands end with the test."""
+    made: list[Installation] = []
+
+    def make(folder, database_url=""):
+        made.append(Installation(folder, database_url))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.commands.close()
+
+
+@pytest.fixture(scope="module")
+def filled_folder(tmp_path_factory):
+    """The folder of an installation on SQLite, to be copied."""
+    made = Installation(tmp_path_factory.mktemp("installation")).filled()
+    made.commands.close()
+    return made.folder
 
 
 @pytest.fixture
-def postgres(tmp_path):
+def sqlite(tmp_path, filled_folder, installation):
+    if not shutil.which("sqlite3"):
+        pytest.skip("sqlite3 is not installed")
+    return installation(shutil.copytree(filled_folder, tmp_path / "old"))
+
+
+@pytest.fixture
+def postgres(tmp_path, installation):
     if not postgres_is_there() or not shutil.which("pg_dump"):
         pytest.skip("no PostgreSQL server, or no pg_dump")
     with postgres_database(URL) as url:
-        yield Installation(tmp_path / "old", url).filled()
+        yield installation(tmp_path / "old", url).filled()
 
 
 def _backup(installation, block):
@@ -113,9 +126,9 @@ def _backup(installation, block):
 
 @pytest.mark.slow
 @pytest.mark.enable_socket
-def test_a_backup_of_sqlite_is_restored(sqlite, tmp_path):
+def test_a_backup_of_sqlite_is_restored(sqlite, installation, tmp_path):
     assert sqlite.misfits() == []
-    new = Installation(tmp_path / "new")
+    new = installation(tmp_path / "new")
     new.shell(SQLITE_RESTORE + AFTERWARDS, BACKUP=_backup(sqlite, SQLITE_BACKUP))
     assert new.misfits() == []
     assert new.query("SELECT session_id FROM audit_calllog") == "[('s-1',)]"
@@ -123,11 +136,11 @@ def test_a_backup_of_sqlite_is_restored(sqlite, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.enable_socket
-def test_a_backup_of_postgresql_is_restored(postgres, tmp_path):
+def test_a_backup_of_postgresql_is_restored(postgres, installation, tmp_path):
     assert postgres.misfits() == []
     backup = _backup(postgres, POSTGRES_BACKUP)
     with postgres_database(URL) as url:
-        new = Installation(tmp_path / "new", url)
+        new = installation(tmp_path / "new", url)
         new.shell(POSTGRES_RESTORE + AFTERWARDS, BACKUP=backup)
         assert new.misfits() == []
         assert new.query("SELECT session_id FROM audit_calllog") == "[('s-1',)]"
@@ -198,7 +211,7 @@ def test_a_damaged_file_and_a_lost_table_are_found(sqlite):
     with sqlite.folder.joinpath("switchboard.sqlite3").open("r+b") as damaged:
         damaged.seek(file.stat().st_size // 2)
         damaged.write(b"\xff" * 20_000)
-    done = sqlite.manage("verify_installation")
+    done = sqlite.commands.done("verify_installation")
     assert done.returncode == 1
     assert "SQLite file" in done.stdout
 
