@@ -108,7 +108,8 @@ class LiveServer:
 
     def again(self) -> LiveServer:
         """The same, started anew after ``stop``."""
-        process = subprocess.Popen(self.process.args, env=self.environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        with (Path(self.environment["VAR_DIR"]) / "server.log").open("ab") as log:
+            process = subprocess.Popen(self.process.args, env=self.environment, cwd=ROOT, stdout=log, stderr=log)
         return LiveServer(url=self.url, environment=self.environment, process=process).wait_until_alive()
 
     def wait_until_alive(self) -> LiveServer:

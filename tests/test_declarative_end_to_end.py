@@ -19,16 +19,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 DEFINITIONS = Path(__file__).parent / "definitions"
 
 
-@pytest.fixture
-def vendor(tmp_path):
-    with running_vendor("tests.fakes.orchard:Orchard", tmp_path) as vendor:
-        yield vendor
-
-
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """A folder of an installation: the definition beside one that is broken."""
-    folder = tmp_path / "adapters-of-ours"
+    folder = tmp_path_factory.mktemp("definitions") / "adapters-of-ours"
     shutil.copytree(DEFINITIONS / "orchard", folder / "orchard")
     shutil.copytree(DEFINITIONS / "orchard", folder / "broken")
     manifest = json.loads((folder / "broken" / "manifest.json").read_text())
@@ -38,11 +32,34 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory, folder):
+    own = tmp_path_factory.mktemp("processes")
+    with running_vendor("tests.fakes.orchard:Orchard", own) as vendor:
+        environment = {**vendor.environment, "ADAPTER_FOLDERS": str(folder), "ORCHARD_SECRET_KEY": "partner-7"}
+        with live_server(own, **environment) as server:
+            yield vendor, server
+
+
 @pytest.fixture
-def server(tmp_path, vendor, folder):
-    environment = {**vendor.environment, "ADAPTER_FOLDERS": str(folder), "ORCHARD_SECRET_KEY": "partner-7"}
-    with live_server(tmp_path, **environment) as server:
-        yield server
+def employee(processes):
+    """Of an empty CRM that behaves well: another one for each test, with nothing behind them."""
+    vendor, server = processes
+    vendor.fail()
+    number = vendor.call("start_over")
+    vendor.requests()
+    server.rows("Circuit.objects.all().delete()[0]")
+    return number
+
+
+@pytest.fixture
+def vendor(processes, employee):
+    return processes[0]
+
+
+@pytest.fixture
+def server(processes, employee):
+    return processes[1]
 
 
 @pytest.fixture
@@ -54,13 +71,13 @@ def _login(me):
     return me.login_with_key("", username="kim", password=PASSWORD, branch="North")
 
 
-def test_a_session_of_the_extension_from_login_to_logout(tmp_path, vendor, server, me):
+def test_a_session_of_the_extension_from_login_to_logout(vendor, server, me, employee):
     pia = vendor.call("add_person", "Pia", "Ostrow", "(650) 555-0112", firm={"label": "Ostrow Tiles"})
     both = [vendor.call("add_person", "Ann", f"Pear {n}", "+16505550113", "+1 650 555 0114") for n in range(3)]
     welcome = _login(me)
     assert welcome["name"] == "Kim Alder"
-    assert server.rows("CrmUser.objects.get().wire_id") == "41-orchard"
-    assert server.rows("CrmUser.objects.get().extra") == {"firm": "F-9", "branch": "North"}
+    extra = f"CrmUser.objects.get(wire_id='{employee}-orchard').extra"
+    assert server.rows(extra) == {"firm": "F-9", "branch": "North"}
     assert vendor.spent() == ["POST /v3/sessions"]
 
     found = me.look_up("+16505550112")["contact"]
@@ -110,7 +127,7 @@ def test_a_session_of_the_extension_from_login_to_logout(tmp_path, vendor, serve
         "label": "Lasted 187s",
         "branch": "North",
         "outside": "404430540004",
-        "staff": 41,
+        "staff": employee,
         "tags": ["phone", "Accepted"],
         "done": True,
     }
@@ -161,7 +178,7 @@ def test_a_session_of_the_extension_from_login_to_logout(tmp_path, vendor, serve
     assert me.logout()["returnMessage"]["message"].startswith("Logged out of Orchard CRM")
     assert vendor.state()["sessions"] == []
     assert set(vendor.state()["keys_seen"]) == {KEY}
-    log = (tmp_path / "server.log").read_text()
+    log = (Path(server.environment["VAR_DIR"]) / "server.log").read_text()
     for secret in (PASSWORD, KEY, "partner-7", "rc-secret-token", "Ostrow", "5550112"):
         assert secret not in log
     assert "{contactInfo.id}" in log  # the shape of the path instead
@@ -208,13 +225,14 @@ def test_trouble_at_the_crm_is_explained(vendor, me, fault, message):
 
 
 def test_a_wrong_password_connects_nobody(vendor, server, me):
+    before = server.rows("CrmUser.objects.count()")
     body = {"platform": "orchard", "apiKey": "", "hostname": "", "additionalInfo": {"username": "kim", "password": "x"}}
     assert me.send("POST", "/apiKeyLogin", body).status_code == 400
     assert vendor.spent() == ["POST /v3/sessions"]
     reply = me.send("POST", "/apiKeyLogin", {**body, "additionalInfo": {"username": "kim", "password": " "}})
     assert reply.json()["returnMessage"]["message"] == "Please fill in: Password."
     assert vendor.spent() == []
-    assert server.rows("CrmUser.objects.count()") == 0
+    assert server.rows("CrmUser.objects.count()") == before
 
 
 def test_a_broken_definition_is_named_and_stops_no_other(server, me, folder):

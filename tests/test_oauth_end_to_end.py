@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,6 +16,29 @@ from tests.services import postgres_is_there
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """The sandbox CRM and a server for the tests that order nothing else: each has a login of its own."""
+    folder = tmp_path_factory.mktemp("processes")
+    sandbox = start_sandbox(folder)
+    try:
+        with live_server(folder, threads=32, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
+            yield sandbox, server
+    finally:
+        sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(processes):
+    processes[0].reset()
+    return processes[0]
+
+
+@pytest.fixture
+def server(processes):
+    return processes[1]
 
 
 def _authorised(sandbox):
@@ -42,7 +65,6 @@ def test_an_oauth_login_refreshes_once_for_many_requests_and_ends_with_the_logou
             welcome = me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
             assert welcome["returnMessage"]["messageType"] == "success"
             assert me.token
-            time.sleep(1.2)
             sandbox.reset()
 
             def look_up(_):
@@ -58,92 +80,82 @@ def test_an_oauth_login_refreshes_once_for_many_requests_and_ends_with_the_logou
         sandbox.stop()
 
 
-def _refreshes_of_many_at_once(tmp_path, **server_options):
-    """The token counts as expired two minutes before it does: five seconds after this login."""
-    sandbox = start_sandbox(tmp_path, arguments=("--token-seconds", "125"))
-    try:
-        with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url, **server_options) as server:
-            code = parse_qs(urlsplit(_authorised(sandbox).headers["Location"]).query)["code"][0]
-            me = Extension(server.url, "testCRM")
-            me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
-            time.sleep(5.2)
-            sandbox.reset()
-            sandbox.fail({"path_prefix": "/oauth/token", "delay_ms": 300, "times": None})
+def _refreshes_of_many_at_once(server, sandbox):
+    code = parse_qs(urlsplit(_authorised(sandbox).headers["Location"]).query)["code"][0]
+    me = Extension(server.url, "testCRM")
+    me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
+    ended = "CrmUser.objects.exclude(token_expires_at=None).update(token_expires_at='2026-01-01T00:00:00Z')"
+    assert server.rows(ended) == 1
+    sandbox.reset()
+    sandbox.fail({"path_prefix": "/oauth/token", "delay_ms": 300, "times": None})
 
-            def search(_):
-                one = Extension(server.url, "testCRM")
-                one.token = me.token
-                return one.search("Luke")["contact"][0]["name"]
+    def search(_):
+        one = Extension(server.url, "testCRM")
+        one.token = me.token
+        return one.search("Luke")["contact"][0]["name"]
 
-            with ThreadPoolExecutor(32) as pool:
-                assert set(pool.map(search, range(32))) == {"Luke Skywalker"}
-            return sandbox.requests_seen().count("POST /oauth/token")
-    finally:
-        sandbox.stop()
+    with ThreadPoolExecutor(32) as pool:
+        assert set(pool.map(search, range(32))) == {"Luke Skywalker"}
+    return sandbox.requests_seen().count("POST /oauth/token")
 
 
-def test_a_token_is_refreshed_once_for_many_requests_by_threads_on_sqlite(tmp_path):
-    assert _refreshes_of_many_at_once(tmp_path, threads=32) == 1
+def test_a_token_is_refreshed_once_for_many_requests_by_threads_on_sqlite(server, sandbox):
+    assert _refreshes_of_many_at_once(server, sandbox) == 1
 
 
 @pytest.mark.skipif(not postgres_is_there(), reason="no PostgreSQL")
-def test_a_token_is_refreshed_once_for_many_requests_by_four_processes_on_postgresql(tmp_path):
-    with postgres_database(POSTGRES) as database_url:
-        assert _refreshes_of_many_at_once(tmp_path, workers=4, threads=8, database_url=database_url) == 1
+def test_a_token_is_refreshed_once_for_many_requests_by_four_processes_on_postgresql(tmp_path, sandbox):
+    with (
+        postgres_database(POSTGRES) as database_url,
+        live_server(
+            tmp_path, workers=4, threads=8, database_url=database_url, SANDBOX="on", TEST_CRM_URL=sandbox.url
+        ) as server,
+    ):
+        assert _refreshes_of_many_at_once(server, sandbox) == 1
 
 
-def test_voicemail_fax_mms_group_and_shared_messages_reach_the_crm_without_a_token(tmp_path):
-    sandbox = start_sandbox(tmp_path)
-    try:
-        with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-            me = Extension(server.url, "testCRM")
-            me.login_with_key("demo-key")
-            luke = me.look_up("+16505551212")["contact"][0]
-            media = "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8"
-            kinds = {
-                "voice": {"type": "AudioRecording", "link": "https://v.example.com/1", "contentType": "audio/mpeg"},
-                "fax": {"type": "RenderedDocument", "link": "https://f.example.com/1", "uri": media,
-                        "contentType": "application/pdf"},
-                "mms": {"type": "MmsAttachment", "uri": media, "contentType": "image/png"},
-            }  # fmt: skip
-            for number, (name, attachment) in enumerate(kinds.items()):
-                body = conversation(name, luke, 1, info={"rcAccessToken": "rc-secret-token"})
-                body["logInfo"]["messages"][0] |= {"id": 700 + number, "attachments": [attachment]}
-                assert len(me.log_messages(body)["logIds"]) == 1
-            group = conversation("group", luke, 2)
-            group["logInfo"]["correspondents"].append({"phoneNumber": "+16505550188", "name": "Sam Roe"})
-            assert len(me.log_messages(group)["logIds"]) == 2
-            shared = conversation("shared", luke, 1)
-            shared["logInfo"] |= {
-                "creationTime": "2026-05-04T15:00:00Z",
-                "owner": {"name": "Billing Queue", "extensionType": "Department"},
-                "entities": [{"recordType": "AliveNote", "creationTime": "2026-05-04T15:05:00Z",
-                              "author": {"name": "Robin Vu"}, "text": "Sent receipt"}],
-            }  # fmt: skip
-            assert me.log_messages(shared)["successful"]
-            assert me.log_messages(shared)["successful"]
-            rows = {row["external_id"]: row["body"] for row in sandbox.activities()}
-            assert len(rows) == len(sandbox.activities()) == 5
-            assert "Voicemail recording link: https://v.example.com/1" in rows["voice/2026-05-04"]
-            assert "Fax document link: https://f.example.com/1" in rows["fax/2026-05-04"]
-            assert "[Link]: https://ringcentral.github.io/ringcentral-media-reader/?media=" in rows["mms/2026-05-04"]
-            assert "Sam Roe" in rows[f"group/2026-05-04-{luke['id']}"]
-            assert "Receiving call queue: Billing Queue" in rows["shared/2026-05-04"]
-            assert "rc-secret-token" not in str(rows)
-            assert "rc-secret-token" not in (tmp_path / "server.log").read_text()
-    finally:
-        sandbox.stop()
+def test_voicemail_fax_mms_group_and_shared_messages_reach_the_crm_without_a_token(server, sandbox):
+    me = Extension(server.url, "testCRM")
+    me.login_with_key("media-key")
+    luke = me.look_up("+16505551212")["contact"][0]
+    media = "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8"
+    kinds = {
+        "voice": {"type": "AudioRecording", "link": "https://v.example.com/1", "contentType": "audio/mpeg"},
+        "fax": {"type": "RenderedDocument", "link": "https://f.example.com/1", "uri": media,
+                "contentType": "application/pdf"},
+        "mms": {"type": "MmsAttachment", "uri": media, "contentType": "image/png"},
+    }  # fmt: skip
+    for number, (name, attachment) in enumerate(kinds.items()):
+        body = conversation(name, luke, 1, info={"rcAccessToken": "rc-secret-token"})
+        body["logInfo"]["messages"][0] |= {"id": 700 + number, "attachments": [attachment]}
+        assert len(me.log_messages(body)["logIds"]) == 1
+    group = conversation("group", luke, 2)
+    group["logInfo"]["correspondents"].append({"phoneNumber": "+16505550188", "name": "Sam Roe"})
+    assert len(me.log_messages(group)["logIds"]) == 2
+    shared = conversation("shared", luke, 1)
+    shared["logInfo"] |= {
+        "creationTime": "2026-05-04T15:00:00Z",
+        "owner": {"name": "Billing Queue", "extensionType": "Department"},
+        "entities": [{"recordType": "AliveNote", "creationTime": "2026-05-04T15:05:00Z",
+                      "author": {"name": "Robin Vu"}, "text": "Sent receipt"}],
+    }  # fmt: skip
+    assert me.log_messages(shared)["successful"]
+    assert me.log_messages(shared)["successful"]
+    rows = {row["external_id"]: row["body"] for row in sandbox.activities("media-key")}
+    assert len(rows) == len(sandbox.activities("media-key")) == 5
+    assert "Voicemail recording link: https://v.example.com/1" in rows["voice/2026-05-04"]
+    assert "Fax document link: https://f.example.com/1" in rows["fax/2026-05-04"]
+    assert "[Link]: https://ringcentral.github.io/ringcentral-media-reader/?media=" in rows["mms/2026-05-04"]
+    assert "Sam Roe" in rows[f"group/2026-05-04-{luke['id']}"]
+    assert "Receiving call queue: Billing Queue" in rows["shared/2026-05-04"]
+    assert "rc-secret-token" not in str(rows)
+    assert "rc-secret-token" not in (Path(server.environment["VAR_DIR"]) / "server.log").read_text()
 
 
-def test_a_message_that_is_logged_under_another_conversation_is_not_logged_again(tmp_path):
-    sandbox = start_sandbox(tmp_path)
-    try:
-        with live_server(tmp_path, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-            me = Extension(server.url, "testCRM")
-            me.login_with_key("demo-key")
-            luke = me.look_up("+16505551212")["contact"][0]
-            assert len(me.log_messages(conversation("one", luke, 1))["logIds"]) == 1
-            assert me.log_messages(conversation("two", luke, 1))["logIds"] == []
-            assert len(sandbox.activities()) == 1
-    finally:
-        sandbox.stop()
+def test_a_message_that_is_logged_under_another_conversation_is_not_logged_again(server, sandbox):
+    me = Extension(server.url, "testCRM")
+    me.login_with_key("twice-key")
+    luke = me.look_up("+16505551212")["contact"][0]
+    assert len(me.log_messages(conversation("one", luke, 1))["logIds"]) == 1
+    assert me.log_messages(conversation("two", luke, 1))["logIds"] == []
+    assert len(sandbox.activities("twice-key")) == 1

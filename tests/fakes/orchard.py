@@ -20,12 +20,19 @@ class Orchard(FakeVendor):
     hosts = (HOST,)
 
     def __init__(self) -> None:
+        self._ids = itertools.count(7000)
+        self._employees = itertools.count(41)
+        self.start_over()
+
+    def start_over(self) -> int:
+        """An empty CRM with another employee, whose number it returns."""
         self.people: dict[str, dict[str, Any]] = {}
         self.touches: dict[int, dict[str, Any]] = {}
         self.threads: dict[int, dict[str, Any]] = {}
         self.sessions: list[str] = []
         self.keys_seen: list[str] = []
-        self._ids = itertools.count(7000)
+        self._employee = next(self._employees)
+        return self._employee
 
     def add_person(self, first: str, last: str, *numbers: str, **attributes: Any) -> str:
         person = f"per_{next(self._ids)}"
@@ -74,7 +81,7 @@ class Orchard(FakeVendor):
         if given.get("password") != PASSWORD:
             raise Refused(401, {"problem": {"message": "Wrong name or password."}})
         self.sessions.append(KEY)
-        employee = {"number": 41, "label": "Kim Alder", "tz": "America/New_York", "firm": {"ref": "F-9"}}
+        employee = {"number": self._employee, "label": "Kim Alder", "tz": "America/New_York", "firm": {"ref": "F-9"}}
         return Answer(status=201, json={"data": {"session": {"key": KEY}, "employee": employee}})
 
     def _sign_out(self, request: Request) -> Answer:
