@@ -100,8 +100,8 @@ def ask(question: Question) -> Answer:
     Raises ``NoAnswer`` and its kinds, ``AddressRefused``, and ``CrmUnavailable`` where the file of certificates cannot
     be read.
     """
-    exchange = _Exchange(question)
-    waiting.until_called(lambda done: _driver().begin(exchange, done))
+    exchange, driver = _Exchange(question), _driver()
+    waiting.until_called(lambda done: driver.begin(exchange, done), driver.wake)
     return exchange.answer()
 
 
@@ -286,20 +286,18 @@ class _Driver:
         self._multi = pycurl.AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, _IDLE)
         self._new: deque[tuple[_Exchange, Callable[[], None]]] = deque()
-        self._is_told = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="crm-connections", daemon=True)
         self._thread.start()
         atexit.register(self.stop)
 
     def begin(self, exchange: _Exchange, done: Callable[[], None]) -> None:
-        """From any thread. The loop is told once of exchanges that begin together."""
+        """From any thread; nothing happens before ``wake``."""
         self._new.append((exchange, done))
-        if not self._is_told:
-            self._is_told = True
-            self._loop.call_soon_threadsafe(self._begin_new)
+
+    def wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._begin_new)
 
     def _begin_new(self) -> None:
-        self._is_told = False
         while self._new:
             exchange, done = self._new.popleft()
             exchange.begin(self._multi, done)

@@ -45,18 +45,21 @@ def run_in_turns(calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
     return turns.outcomes
 
 
-def until_called(begin: Callable[[Callable[[], None]], None]) -> None:
+def until_called(begin: Callable[[Callable[[], None]], None], wake: Callable[[], None] | None = None) -> None:
     """Begins something that another thread does, and waits until that thread makes the call which ``begin`` is given.
 
-    Within ``run_in_turns`` the other calls have their turn meanwhile.
+    Within ``run_in_turns`` the other calls have their turn meanwhile. ``wake`` tells the other thread that something
+    has begun; once for all that begin together.
     """
     turns = _turns.get()
-    if turns is None:
-        called = threading.Event()
-        begin(called.set)
-        called.wait()
-    else:
-        turns.until_called(begin)
+    if turns is not None:
+        turns.until_called(begin, wake)
+        return
+    called = threading.Event()
+    begin(called.set)
+    if wake is not None:
+        wake()
+    called.wait()
 
 
 def in_thread(call: Callable[[], Result]) -> Result:
@@ -85,18 +88,23 @@ class _Turns:
         self._under_way = 0
         #: Who can go on.
         self._ready: SimpleQueue[greenlet] = SimpleQueue()
+        self._wakes: set[Callable[[], None]] = set()
 
     def run(self) -> None:
         while self._todo or self._under_way:
             if self._todo and self._under_way < _AT_ONCE:
                 self._under_way += 1
                 self._switch_to(self._begun(self._todo.popleft()))
-            else:
-                self._switch_to(self._ready.get())
+                continue
+            while self._wakes:
+                self._wakes.pop()()
+            self._switch_to(self._ready.get())
 
-    def until_called(self, begin: Callable[[Callable[[], None]], None]) -> None:
+    def until_called(self, begin: Callable[[Callable[[], None]], None], wake: Callable[[], None] | None) -> None:
         waits = getcurrent()
         begin(lambda: self._ready.put(waits))
+        if wake is not None:
+            self._wakes.add(wake)
         assert waits.parent is not None
         waits.parent.switch()
 
