@@ -31,7 +31,7 @@ WHITENOISE_AUTOREFRESH = True
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite"):  # noqa: F405
-    # A file, in WAL mode as in production: threads of an in-memory database lock each other out. In memory where that
+    # A file, in WAL mode as in production: threads of an in-memory database lock each other out. In memory where
     # there is enough of it: each of thousands of tests would wait for the disk many times.
     _memory = Path("/dev/shm")
     _has_memory = os.access(_memory, os.W_OK) and shutil.disk_usage(_memory).free > 2**29

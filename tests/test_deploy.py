@@ -331,8 +331,9 @@ def test_what_goes_into_the_image_suffices_and_needs_no_file_of_its_own_folder(t
     before = set(app.rglob("*"))
     port = free_port()
     variables = {
-        **SOUND, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "VAR_DIR": str(tmp_path / "var"),
-        "METRICS_DIR": str(tmp_path / "metrics"), "PORT": str(port), "WEB_WORKERS": "1",
+        **SOUND, "PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"),
+        "VAR_DIR": str(tmp_path / "var"), "METRICS_DIR": str(tmp_path / "metrics"), "PORT": str(port),
+        "WEB_WORKERS": "1",
     }  # fmt: skip
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "prepare"], cwd=app, env=variables, check=True, stdout=subprocess.DEVNULL)

@@ -272,10 +272,9 @@ def test_without_the_database_the_rest_is_shown(counting, monkeypatch):
 
 
 _COUNT = """
-import os, sys, django
+import os, sys
 from pathlib import Path
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-django.setup()
 from connectors.observation import metrics
 metrics.start(sys.argv[1], Path(sys.argv[2]))
 metrics.throttled("login")
