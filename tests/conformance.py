@@ -55,9 +55,9 @@ REQUIRED = (
     "update_message_log",
 )
 #: Exchanges of one case with the same method and path that are made to fail: more of them tell nothing new.
-_MOST_ALIKE = 3
-#: Cases that share the failures of a situation which an earlier case has met with all of them.
-_SHARERS = 4
+_MOST_ALIKE = 2
+#: Cases that share the failures of a situation, after one that has met all of them.
+_SHARERS = 8
 #: (name of the case, index of the exchange) -> how many were in the same situation before.
 Turns = dict[tuple[str, int], int]
 #: Methods with a default that need a case only where an adapter has its own.
@@ -196,7 +196,7 @@ def turns_of(cases: Iterable[Case]) -> Turns:
 
 
 def _tried(document: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The exchanges of a case that are made to fail, each with its index: of many alike the first three."""
+    """The exchanges of a case that are made to fail, each with its index: of many alike the first two."""
     alike: Counter[tuple[str, str]] = Counter()
     for index, exchange in enumerate(document.get("exchanges", [])):
         kind = _kind_of(exchange)
@@ -216,7 +216,7 @@ def runs_with_failures(
     """Runs a case once for each of its exchanges and each failure there.
 
     With ``turns`` the first exchange in a situation meets every failure, and those after it share them: the second
-    meets the first, fifth, ninth ..., the third the second, sixth, tenth ...
+    meets the first, ninth, seventeenth ..., the third the second, tenth ...
     """
     repeated = " and ".join(private_values(document).numbers) or "+1 650 555 0100"
     table, prepared = list(failures(repeated)), Prepared(case, document)
