@@ -400,14 +400,14 @@ def _mistakes_of(document):
         return error.mistakes or ["no mistake was named"]
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENT)
 def test_the_parser_raises_nothing_but_its_own_error(document):
     found = _mistakes_of(document)
     assert all(": " in line and line.isprintable() for line in found)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     DOCUMENT | st.fixed_dictionaries({"proxyConfig": DOCUMENT, "manifest": JSON, "name": JSON, "displayName": JSON}),
     JSON,
@@ -430,7 +430,7 @@ CONNECTORS = [
 ]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(CONNECTORS), st.data())
 def test_an_import_stands_whatever_one_member_of_a_connector_holds(connector, data):
     way = data.draw(st.sampled_from([way for way in _places(connector) if way]))
@@ -508,7 +508,7 @@ def test_a_body_is_json_of_the_same_shape_and_ends(template, value):
 
 
 @given(st.dictionaries(st.sampled_from(["id", "items", "note", "next", "name", "phone"]), ANY, max_size=4) | ANY)
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_answer_of_any_shape_raises_nothing_foreign(tmp_path_factory, answer):
     operations = {
         "findContact": {**FIND, "pagination": {"type": "cursor", "param": "c", "nextPath": "body.next"}},
