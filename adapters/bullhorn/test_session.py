@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 
 import pytest
 
 from tests.extension import Extension, call
+from tests.session_script import NOTE, RECORDING, SESSION, CrmSession
 from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -24,120 +26,133 @@ API = "/rest-services/e999"
 STARTED = 1777912267000  # 2026-05-04T16:31:07Z
 
 
-def test_a_session_of_the_extension_from_login_to_logout(agent, vendor, server, bullhorn):
-    welcome = agent.login()
-    assert (welcome["name"], welcome["returnMessage"]["message"]) == ("Agent Kim", "Connected to Bullhorn.")
-
-    grace = bullhorn.person("ClientContact", "Grace Hill", phone="(650) 555-0112")
-    sam = bullhorn.person("Candidate", "Sam Roe", workPhone="+16505550113")
-    pat = bullhorn.person("Lead", "Pat Lee", mobile="650.555.0114")
-    for number, person in (("+16505550112", grace), ("+16505550113", sam), ("+16505550114", pat)):
-        (row,) = agent.look_up(number)["contact"]
-        assert (row["id"], row["name"], row["type"]) == (person["id"], person["name"], person["type"])
-        assert row["additionalInfo"]["noteActions"][0] == {"const": "Inbound Call", "title": "Inbound Call"}
-    unknown = agent.look_up("+12125550199")
-    assert unknown["returnMessage"]["message"] == "Contact not found"
-    (offer,) = unknown["contact"]
-    assert (offer["id"], offer["defaultContactType"]) == ("createNewContact", "Lead")
-    assert offer["additionalInfo"]["Candidate"]["status"][1] == {"const": "Active", "title": "Active"}
-    assert [row["id"] for row in agent.search("Grace")["contact"]] == [grace["id"]]
-    assert agent.search("Zzyzx Nobody")["contact"] == []
-
-    created = agent.create_contact("+12125550177", "Mary Ann van der Berg", "Candidate", status="Active")["contact"]
-    candidate = vendor.state()["people"]["Candidate"][str(created["id"])]
-    assert {key: candidate[key] for key in ("name", "firstName", "lastName", "phone", "status")} == {
-        "name": "Mary Ann van der Berg",
-        "firstName": "Mary",
-        "lastName": "Ann van der Berg",
-        "phone": "+12125550177",
-        "status": "Active",
-    }
-    assert agent.look_up("+12125550177")["contact"][0]["id"] == created["id"]
-
-    logged = agent.log_call(call("9001", grace))
-    assert logged["successful"]
-    again = agent.log_call(call("9001", grace, note="again"))
-    assert (again["successful"], again["returnMessage"]["message"]) == (False, "Existing log for session 9001")
-    (note,) = bullhorn.notes(grace)
-    me = next(user for user in vendor.state()["users"].values() if user["username"] == agent.username)
+class TestSession(CrmSession):
+    display, agent, caller = "Bullhorn", "Agent Kim", "Grace Hill"
+    text_field = "comments"
+    names = ("Grace",)
+    new_contacts = (("+12125550177", "Mary Ann van der Berg", "Candidate", {"status": "Active"}),)
+    second_note = "Bought it\nfor $& now"
+    later = {"recordingLink": RECORDING}
     details = (
         "<li><b>Summary</b>: Inbound Call from Grace Hill</li>"
         "<li><b>Date/time</b>: 2026-05-04 08:31:07 AM</li><li><b>Duration</b>: 3 minutes, 7 seconds</li>"
         "<li><b>Result</b>: Accepted</li>"
     )
-    recording = '<li><b>Call recording link</b>: <a target="_blank" href="{0}">open</a></li>'
-    body = "<b>Agent notes</b><br>{0}<br><br><b>Call details</b><br>" + details + "{1}"
-    assert note == {
-        "id": logged["logId"],
-        "isDeleted": False,
-        "comments": note["comments"],
-        "action": "pending note",
-        "personReference": {"id": grace["id"], "personSubtype": "ClientContact"},
-        "commentingPerson": {"id": me["id"], "personSubtype": "CorporateUser"},
-        "dateAdded": STARTED,
-        "externalID": "9001",
-        "minutesSpent": 3,
-    }
-    first = recording.format("https://media.ringcentral.com/rec/9")
-    assert note["comments"] == body.format("Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café", first)
+    recording = '<li><b>Call recording link</b>: <a target="_blank" href="{}">open</a></li>'
 
-    matched, unmatched = agent.logged("9001", "9999")
-    assert (matched["matched"], matched["logId"]) == (True, logged["logId"])
-    assert unmatched == {"sessionId": "9999", "matched": False}
-    (log,) = agent.logged("9001", details=True)
-    assert log["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert log["logData"]["subject"] == "Inbound Call from Grace Hill"
-    assert log["logData"]["contactName"] == "Grace Hill"
+    @pytest.fixture(autouse=True)
+    def _in_an_empty_corporation(self, bullhorn, agent):
+        bullhorn.vendor.call("empty")
+        self.bullhorn, self.vendor, self.switchboard, self.me = bullhorn, bullhorn.vendor, bullhorn.switchboard, agent
+        users = bullhorn.vendor.state()["users"].values()
+        self.author = next(user["id"] for user in users if user["username"] == agent.username)
 
-    vendor.call("edit_note", logged["logId"], note["comments"].replace("Accepted", "Accepted at once"))
-    assert agent.edit_call("9001", note="Bought it\nfor $& now")["successful"]
-    (edited,) = bullhorn.notes(grace)
-    text = body.replace("Accepted", "Accepted at once")
-    assert edited == {**note, "comments": text.format("Bought it<br>for $&amp; now", first)}
-    assert agent.edit_call("9001", recordingLink="https://media.ringcentral.com/rec/10")["successful"]
-    (edited,) = bullhorn.notes(grace)
-    second = recording.format("https://media.ringcentral.com/rec/10")
-    assert edited == {**note, "comments": text.format("Bought it<br>for $&amp; now", second)}
+    def login(self):
+        return self.me.login()
 
-    assert agent.dispose("9001", noteActions="Inbound Call")["successful"]
-    (disposed,) = bullhorn.notes(grace)
-    assert disposed == {**edited, "action": "Inbound Call"}
-    (log,) = agent.logged("9001", details=True)
-    assert log["logData"]["dispositions"] == {"noteActions": "Inbound Call"}
+    def add_caller(self):
+        return self.bullhorn.person("ClientContact", "Grace Hill", phone="(650) 555-0112")
 
-    pat["phone"] = "+16505550114"
-    assert (
-        len(agent.log_messages(bullhorn.messages("1", pat, 3, additionalSubmission={"noteActions": "SMS"}))["logIds"])
-        == 3
-    )
-    (day,) = bullhorn.notes(pat)
-    assert day == {
-        "id": day["id"],
-        "isDeleted": False,
-        "comments": bullhorn.day(pat, bullhorn.texts(pat, 3), 3),
-        "action": "SMS",
-        "personReference": {"id": pat["id"], "personSubtype": "Lead"},
-        "commentingPerson": {"id": me["id"], "personSubtype": "CorporateUser"},
-        "dateAdded": 1777914000000,
-        "externalID": "1/2026-05-04",
-    }
-    assert len(agent.log_messages(bullhorn.messages("1", pat, 5))["logIds"]) == 2
-    (day,) = bullhorn.notes(pat)
-    assert (day["comments"], day["dateAdded"]) == (bullhorn.day(pat, bullhorn.texts(pat, 5), 5), 1777914000000)
-    assert agent.log_messages(bullhorn.messages("1", pat, 5)) == {
-        "successful": True,
-        "logIds": [],
-        "returnMessage": None,
-    }
-    assert bullhorn.notes(pat) == [day]
+    def add_others(self):
+        sam = self.bullhorn.person("Candidate", "Sam Roe", workPhone="+16505550113")
+        pat = self.bullhorn.person("Lead", "Pat Lee", mobile="650.555.0114")
+        return [("+16505550113", sam), ("+16505550114", pat)]
 
-    alive = agent.json("GET", "/authValidation")
-    assert alive == {"successful": True}
-    assert agent.logout()["returnMessage"]["message"] == "Logged out of Bullhorn"
-    assert vendor.call("live_sessions", agent.username) == 0
-    refused = agent.send("GET", "/contact?phoneNumber=+16505550112")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
-    assert agent.sign_ins() == ["code", "login", "logout"]
+    def call_of(self, contact):
+        (note,) = self.bullhorn.notes(contact)
+        return note
+
+    day_of = call_of
+
+    def written(self, text):
+        return escape(text).replace("\n", "<br>")
+
+    def chosen_for_texts(self):
+        return {"noteActions": "SMS"}
+
+    def conversation(self, contact, count, **changes):
+        return self.bullhorn.messages("1", contact, count, **changes)
+
+    def type_into(self, record):
+        edited = record["comments"].replace("Accepted", "Accepted at once")
+        self.vendor.call("edit_note", record["id"], edited)
+
+    def see_login(self, welcome):
+        assert self.me.json("GET", "/authValidation") == {"successful": True}
+
+    def see_logout(self):
+        assert self.vendor.call("live_sessions", self.me.username) == 0
+        assert self.me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+        assert self.me.sign_ins() == ["code", "login", "logout"]
+
+    def see_caller(self, contact, rows):
+        (row,) = rows
+        self.see_other(contact, row)
+
+    def see_other(self, contact, row):
+        assert (row["name"], row["type"]) == (contact["name"], contact["type"])
+        assert row["additionalInfo"]["noteActions"][0] == {"const": "Inbound Call", "title": "Inbound Call"}
+
+    def see_nobody(self, reply):
+        (offer,) = reply["contact"]
+        assert (offer["id"], offer["defaultContactType"]) == ("createNewContact", "Lead")
+        assert offer["additionalInfo"]["Candidate"]["status"][1] == {"const": "Active", "title": "Active"}
+
+    def see_new_contact(self, created, number, name, kind):
+        candidate = self.vendor.state()["people"]["Candidate"][str(created["id"])]
+        assert {key: candidate[key] for key in ("name", "firstName", "lastName", "phone", "status")} == {
+            "name": "Mary Ann van der Berg",
+            "firstName": "Mary",
+            "lastName": "Ann van der Berg",
+            "phone": "+12125550177",
+            "status": "Active",
+        }
+
+    def see_call(self, contact, record):
+        assert record == {
+            "id": record["id"],
+            "isDeleted": False,
+            "comments": self._comments(NOTE, "https://media.ringcentral.com/rec/9"),
+            "action": "pending note",
+            "personReference": {"id": contact["id"], "personSubtype": "ClientContact"},
+            "commentingPerson": {"id": self.author, "personSubtype": "CorporateUser"},
+            "dateAdded": STARTED,
+            "externalID": SESSION,
+            "minutesSpent": 3,
+        }
+
+    def _comments(self, note, link):
+        return (
+            f"<b>Agent notes</b><br>{self.written(note)}<br><br><b>Call details</b><br>"
+            f"{self.details}{self.recording.format(link)}"
+        )
+
+    def see_edited_note(self, record):
+        text = self._comments(self.second_note, "https://media.ringcentral.com/rec/9")
+        assert record["comments"] == text.replace("Accepted", "Accepted at once")
+        self.noted = record
+
+    def see_later(self, record):
+        text = self._comments(self.second_note, RECORDING)
+        assert record == {**self.noted, "comments": text.replace("Accepted", "Accepted at once")}
+
+    def file(self, contact, record):
+        assert self.me.dispose(SESSION, noteActions="Inbound Call")["successful"]
+        assert self.call_of(contact) == {**record, "action": "Inbound Call"}
+        (log,) = self.me.logged(SESSION, details=True)
+        assert log["logData"]["dispositions"] == {"noteActions": "Inbound Call"}
+
+    def see_day(self, contact, day, count):
+        assert day == {
+            "id": day["id"],
+            "isDeleted": False,
+            "comments": self.bullhorn.day(contact, self.bullhorn.texts(contact, count), count),
+            "action": "SMS",
+            "personReference": {"id": contact["id"], "personSubtype": "ClientContact"},
+            "commentingPerson": {"id": self.author, "personSubtype": "CorporateUser"},
+            "dateAdded": 1777914000000,
+            "externalID": "1/2026-05-04",
+        }
 
 
 @pytest.mark.parametrize(
@@ -313,6 +328,7 @@ def test_a_group_conversation_is_logged_for_each_contact(me, vendor, bullhorn):
     for person, other in ((pat, kit), (kit, pat)):
         (note,) = bullhorn.notes(person)
         assert note["externalID"] == f"24/2026-05-04-{person['id']}"
+        assert note["personReference"] == {"id": person["id"], "personSubtype": "Lead"}
         assert note["comments"] == bullhorn.day(person, bullhorn.texts(person, 2), 2, other["name"])
 
 

@@ -23,8 +23,8 @@ class Clio:
         """Logs a new user in: the limit counts per token, so each test has its own."""
         user, code = self.vendor.call("add_user", "Dana Whitlock", host, **values)
         me = Extension(self.server.url, "clio")
-        welcome = me.login_with_code(f"{REDIRECT}?code={code}", state="platform=clio", hostname=host)
-        assert welcome["returnMessage"]["message"] == "Connected to Clio.", welcome
+        self.welcome = me.login_with_code(f"{REDIRECT}?code={code}", state="platform=clio", hostname=host)
+        assert self.welcome["returnMessage"]["message"] == "Connected to Clio.", self.welcome
         self.vendor.requests()
         return me, user
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from tests.extension import call, conversation
+from tests.extension import Extension, call, conversation
 from tests.fakes.clio import ACTIVITIES, ACTIVITY, AU, CA, COMMUNICATION, COMMUNICATIONS, EU
+from tests.session_script import SESSION, CrmSession
 from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -23,119 +24,142 @@ MEDIA_PATH = "/restapi/v1.0/account/1/message/7/content/8"
 MEDIA = f"https://media.ringcentral.com{MEDIA_PATH}"
 
 
-def test_a_session_of_the_extension_from_login_to_logout(clio):
-    me, user = clio.connect(CA)  # where no other test has contacts
-    pia = clio.pia("(650) 555-0112", CA)
-    others = {n: clio.vendor.call("add_contact", f"Sam {n}", n, host=CA) for n in ("650-555-0113", "+16505550114")}
-    matter = clio.vendor.call("add_matter", pia["id"], "00801-Ostrow")
-    clio.vendor.call("add_matter", pia["id"], "00802-Ostrow", "Closed")
-    related = clio.vendor.call("add_matter", others["650-555-0113"], "00803-Roe", "Pending", "Sale")
-    for shown in (related, matter, None):
-        clio.vendor.call("relate", pia["id"], shown)
+class TestSession(CrmSession):
+    display, agent, caller = "Clio", "Dana Whitlock", "Pia Ostrow"
+    text_field = "body"
+    names = ("Ostrow",)
+    no_name = "Zzyzx & Sons #+"
+    new_contacts = (("+12125550177", "Ostrow Company", "Company", {}), ("+12125550177", "Ostrow Person", "Person", {}))
 
-    found, offer = me.look_up("+16505550112")["contact"]
-    assert found == {
-        "id": pia["id"],
-        "name": "Pia Ostrow",
-        "phone": "+16505550112",
-        "type": "Person",
-        "createdDate": "2026-01-02T03:04:05+00:00",
-        "mostRecentActivityDate": "2026-01-03T03:04:05+00:00",
-        "additionalInfo": {
-            "logTimeEntry": True,
-            "matters": [
-                {"const": matter, "title": "00801-Ostrow", "status": "Open", "description": "Open - Lease"},
-                {"const": related, "title": "00803-Roe", "status": "Pending", "description": "Pending - Sale"},
-            ],
-            "billableStatus": BILLABLE,
-        },
-    }
-    assert offer["isNewContact"]
-    assert offer["additionalInfo"]["billableStatus"] == BILLABLE
-    for stored, contact in others.items():
-        number = "+1" + "".join(filter(str.isdigit, stored))[-10:]
-        row = me.look_up(number)["contact"][0]
-        assert (row["id"], row["phone"]) == (contact, number)
-        assert ("matters" in row["additionalInfo"]) is (stored == "650-555-0113")
-    unknown = me.look_up("+12125550199")
-    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
-    assert unknown["returnMessage"]["message"] == "Contact not found"
-    (named,) = me.search("Ostrow")["contact"]
-    assert (named["id"], named["type"], named["phone"]) == (pia["id"], "Person", "(650) 555-0112")
-    assert [row["description"] for row in named["additionalInfo"]["matters"]] == ["Lease", "Sale"]
-    assert me.search("Zzyzx & Sons #+")["contact"] == []
+    @pytest.fixture(autouse=True)
+    def _in_canada(self, clio):
+        """Where no other test has contacts."""
+        self.clio, self.switchboard = clio, clio.switchboard
+        clio.vendor.call("empty", CA)
+        self.me, self.user = Extension(clio.server.url, "clio"), 0
 
-    for kind in ("Company", "Person"):
-        created = me.create_contact("+12125550177", f"Ostrow {kind}", kind)["contact"]
-        numbers = [{"name": "Work", "number": "+12125550177", "default_number": True}]
-        stored = clio.vendor.state()["contacts"][str(created["id"])]
-        assert stored == {**stored, "name": f"Ostrow {kind}", "type": kind, "phone_numbers": numbers}
-    assert len(me.look_up("+12125550177")["contact"]) == 3
+    def login(self):
+        self.me, self.user = self.clio.connect(CA)
+        return self.clio.welcome
 
-    logged = me.log_call(call("s1", pia, additionalSubmission={"billableStatus": "non-billable"}))
-    assert (logged["successful"], logged["returnMessage"]["message"]) == (True, "Call logged")
-    again = me.log_call(call("s1", pia, note="again"))
-    assert again["returnMessage"]["message"] == "Existing log for session s1"
-    (log,) = clio.logs_of(pia)
-    note = "- Note: Wants a <b>quote</b> & café\n"
-    assert log == {
-        "id": logged["logId"],
-        "type": "PhoneCommunication",
-        "subject": "Inbound Call from Pia Ostrow",
-        "body": note + FACTS,
-        "received_at": "2026-05-04T16:31:07.000Z",
-        "senders": [{"id": pia["id"], "type": "Contact"}],
-        "receivers": [{"id": user, "type": "User"}],
-        "notification_event_subscribers": [{"user_id": str(user)}],
-        "external_properties": [{"name": "ringcentralSessionId", "value": "s1"}],
-    }
-    (entry,) = clio.entries_of(log)
-    assert entry == {
-        "id": entry["id"],
-        "type": "TimeEntry",
-        "communication": {"id": log["id"]},
-        "quantity": 187,
-        "date": "2026-05-04",
-        "note": log["body"],
-        "non_billable": True,
-    }
+    def add_caller(self):
+        pia = self.clio.pia("(650) 555-0112", CA)
+        self.matter = self.clio.vendor.call("add_matter", pia["id"], "00801-Ostrow")
+        return pia
 
-    matched, unmatched = me.logged("s1", "s99")
-    assert (matched["matched"], matched["logId"], unmatched["matched"]) == (True, log["id"], False)
-    (detail,) = me.logged("s1", details=True)
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == log["subject"]
-    assert detail["logData"]["contactName"] == "Pia Ostrow"
+    def add_others(self):
+        add = self.clio.vendor.call
+        [pia] = [int(number) for number, row in self.clio.vendor.state()["contacts"].items() if row["host"] == CA]
+        stored = ("650-555-0113", "+16505550114")
+        others = {number: add("add_contact", f"Sam {number}", number, host=CA) for number in stored}
+        add("add_matter", pia, "00802-Ostrow", "Closed")
+        self.related = add("add_matter", others["650-555-0113"], "00803-Roe", "Pending", "Sale")
+        for shown in (self.related, self.matter, None):
+            add("relate", pia, shown)
+        return [(f"+1650555011{n}", {"id": others[number]}) for n, number in ((3, stored[0]), (4, stored[1]))]
 
-    clio.vendor.requests()
-    assert me.edit_call("s1", note="Second note")["returnMessage"]["message"] == "Call log updated."
-    assert clio.vendor.spent() == [f"GET {COMMUNICATION}", f"PATCH {COMMUNICATION}"]
-    assert clio.logs_of(pia) == [{**log, "body": "- Note: Second note\n" + FACTS}]
-    assert clio.entries_of(log) == [entry]
-    edit = {"recordingLink": "https://media.ringcentral.com/rec/10", "duration": 190, "result": "Call connected"}
-    assert me.edit_call("s1", startTime="2026-05-04T16:31:07.000Z", direction="Inbound", **edit)["successful"]
-    assert clio.vendor.spent() == [
-        f"GET {ACTIVITIES}", f"GET {COMMUNICATION}", f"PATCH {ACTIVITY}", f"PATCH {COMMUNICATION}"
-    ]  # fmt: skip
-    body = "- Note: Second note\n" + FACTS.replace("rec/9", "rec/10").replace("Accepted", "Call connected").replace(
-        "7 seconds", "10 seconds"
-    )
-    assert clio.logs_of(pia) == [{**log, "body": body}]
-    assert clio.entries_of(log) == [{**entry, "quantity": 190, "note": body}]
+    def call_of(self, contact):
+        (log,) = self.clio.logs_of(contact)
+        return log
 
-    assert me.dispose("s1", matters=matter)["successful"]
-    assert clio.logs_of(pia) == [{**log, "body": body, "matter": {"id": matter}}]
-    assert clio.entries_of(log) == [{**entry, "quantity": 190, "note": body, "matter": {"id": matter}}]
-    (detail,) = me.logged("s1", details=True)
-    assert detail["logData"]["dispositions"] == {"matters": matter}
+    day_of = call_of
 
-    assert me.logout()["returnMessage"]["message"] == "Logged out of Clio"
-    assert "POST /oauth/deauthorize" in clio.vendor.spent()
-    refused = me.send("GET", "/contact?phoneNumber=+16505550112")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
-    assert clio.vendor.spent() == []
-    assert "rc-secret-token" not in json.dumps(clio.vendor.state())
-    assert "rc-secret-token" not in clio.switchboard.log()
+    def chosen(self):
+        return {"billableStatus": "non-billable"}
+
+    def see_logout(self):
+        assert "POST /oauth/deauthorize" in self.clio.vendor.spent()
+        assert self.me.send("GET", "/contact?phoneNumber=+16505550112").status_code == 400
+        assert self.clio.vendor.spent() == []
+        assert "rc-secret-token" not in json.dumps(self.clio.vendor.state())
+
+    def see_caller(self, contact, rows):
+        found, offer = rows
+        assert found == {
+            "id": contact["id"],
+            "name": "Pia Ostrow",
+            "phone": "+16505550112",
+            "type": "Person",
+            "createdDate": "2026-01-02T03:04:05+00:00",
+            "mostRecentActivityDate": "2026-01-03T03:04:05+00:00",
+            "additionalInfo": {
+                "logTimeEntry": True,
+                "matters": [
+                    {"const": self.matter, "title": "00801-Ostrow", "status": "Open", "description": "Open - Lease"},
+                    {
+                        "const": self.related,
+                        "title": "00803-Roe",
+                        "status": "Pending",
+                        "description": "Pending - Sale",
+                    },
+                ],
+                "billableStatus": BILLABLE,
+            },
+        }
+        assert offer["isNewContact"]
+        assert offer["additionalInfo"]["billableStatus"] == BILLABLE
+
+    def see_other(self, contact, row):
+        assert row["phone"] == ("+16505550113" if row["name"] == "Sam 650-555-0113" else "+16505550114")
+        assert ("matters" in row["additionalInfo"]) is (row["name"] == "Sam 650-555-0113")
+
+    def see_named(self, contact, row):
+        assert (row["type"], row["phone"]) == ("Person", "(650) 555-0112")
+        assert [matter["description"] for matter in row["additionalInfo"]["matters"]] == ["Lease", "Sale"]
+
+    def see_new_contact(self, created, number, name, kind):
+        numbers = [{"name": "Work", "number": number, "default_number": True}]
+        stored = self.clio.vendor.state()["contacts"][str(created["id"])]
+        assert stored == {**stored, "name": name, "type": kind, "phone_numbers": numbers}
+        assert len(self.me.look_up(number)["contact"]) == (2 if kind == "Company" else 3)
+
+    def see_call(self, contact, record):
+        assert record == {
+            "id": record["id"],
+            "type": "PhoneCommunication",
+            "subject": "Inbound Call from Pia Ostrow",
+            "body": "- Note: Wants a <b>quote</b> & café\n" + FACTS,
+            "received_at": "2026-05-04T16:31:07.000Z",
+            "senders": [{"id": contact["id"], "type": "Contact"}],
+            "receivers": [{"id": self.user, "type": "User"}],
+            "notification_event_subscribers": [{"user_id": str(self.user)}],
+            "external_properties": [{"name": "ringcentralSessionId", "value": SESSION}],
+        }
+        (self.entry,) = self.clio.entries_of(record)
+        assert self.entry == {
+            "id": self.entry["id"],
+            "type": "TimeEntry",
+            "communication": {"id": record["id"]},
+            "quantity": 187,
+            "date": "2026-05-04",
+            "note": record["body"],
+            "non_billable": True,
+        }
+
+    def type_into(self, record):
+        self.clio.vendor.requests()
+
+    def see_edited_note(self, record):
+        assert self.clio.vendor.spent() == [f"GET {COMMUNICATION}", f"PATCH {COMMUNICATION}"]
+        self.noted = record
+        assert self.clio.entries_of(record) == [self.entry]
+
+    def see_later(self, record):
+        assert self.clio.vendor.spent() == [
+            f"GET {ACTIVITIES}", f"GET {COMMUNICATION}", f"PATCH {ACTIVITY}", f"PATCH {COMMUNICATION}"
+        ]  # fmt: skip
+        facts = FACTS.replace("rec/9", "rec/10").replace("Accepted", "Call connected")
+        body = "- Note: Second note\n" + facts.replace("7 seconds", "10 seconds")
+        assert record == {**self.noted, "body": body}
+        assert self.clio.entries_of(record) == [{**self.entry, "quantity": 190, "note": body}]
+
+    def file(self, contact, record):
+        filed = {"matter": {"id": self.matter}}
+        assert self.me.dispose(SESSION, matters=self.matter)["successful"]
+        assert self.clio.logs_of(contact) == [{**record, **filed}]
+        assert self.clio.entries_of(record) == [{**self.entry, "quantity": 190, "note": record["body"], **filed}]
+        (detail,) = self.me.logged(SESSION, details=True)
+        assert detail["logData"]["dispositions"] == {"matters": self.matter}
 
 
 def test_an_outbound_call_to_a_company_goes_from_the_user_on_the_users_own_day(clio):

@@ -9,6 +9,7 @@ import pytest
 from tests.extension import Extension, call, conversation
 from tests.fakes.insightly import API_URL, PAGES
 from tests.live_server import live_server
+from tests.session_script import RECORDING, SESSION, CrmSession
 from tests.vendor import rounds
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -22,139 +23,135 @@ def _linked(event):
     return [(link["LINK_OBJECT_NAME"], link["LINK_OBJECT_ID"]) for link in event["LINKS"]]
 
 
-def test_a_session_of_the_extension_from_login_to_logout(vendor, insightly):
-    harbour = vendor.call("add", "Organisations", ORGANISATION_NAME="Harbour Works")
-    slipway = vendor.call("add", "Projects", PROJECT_NAME="New slipway")
-    sloops = vendor.call("add", "Opportunities", OPPORTUNITY_NAME="Two sloops")
-    dana = vendor.call(
-        "add",
-        "Contacts",
-        [("Organisation", harbour), ("Project", slipway), ("Opportunity", sloops)],
-        FIRST_NAME="Dana",
-        LAST_NAME="Fox",
-        PHONE="(650) 555-0112",
-        ORGANISATION_ID=harbour,
-    )
-    national = insightly.person("Nat", phone="6505550113")
-    international = insightly.person("Ingrid", phone="+16505550114", kind="Lead")
-    me, welcome = insightly.me, insightly.login()
-    assert (welcome["name"], welcome["returnMessage"]["message"]) == ("Robin Vale", "Connected to Insightly.")
-    assert me.send("GET", "/hostname").text == PAGES
-    users = insightly.server.rows(
-        f"list(CrmUser.objects.filter(wire_id='{insightly.user}-insightly')"
-        ".values_list('wire_id', 'timezone', 'crm_account_id', 'extra'))"
-    )
-    api = {"apiUrl": "https://api.na1.insightly.com"}
-    assert users == [[f"{insightly.user}-insightly", "America/Los_Angeles", "660", api]]
+class TestSession(CrmSession):
+    display, agent, caller = "Insightly", "Robin Vale", "Dana Fox"
+    id_field, text_field = "EVENT_ID", "DETAILS"
+    names = ("Dana",)
+    new_contacts = (("+12125550177", "Ada Byron King", "contact", {}), ("+12125550178", "Plato", "lead", {}))
 
-    contact, offer = me.look_up("+16505550112")["contact"]
-    assert (contact["id"], contact["name"], contact["type"]) == (dana, "Dana Fox", "Contact")
-    assert contact["phone"] == "(650) 555-0112"
-    assert contact["additionalInfo"] == {
-        "organisation": [{"const": harbour, "title": "Harbour Works"}],
-        "opportunity": [{"const": sloops, "title": "Two sloops"}],
-        "project": [{"const": slipway, "title": "New slipway"}],
-    }
-    assert offer["id"] == "createNewContact"
-    assert me.look_up("+16505550113")["contact"][0]["id"] == national["id"]
-    lead = me.look_up("+16505550114")["contact"][0]
-    assert (lead["id"], lead["type"]) == (international["id"], "Lead")
+    @pytest.fixture(autouse=True)
+    def _in_an_empty_instance(self, insightly):
+        self.insightly, self.vendor, self.switchboard = insightly, insightly.vendor, insightly.switchboard
+        self.me = insightly.me
 
-    unknown = me.look_up("+12125550199")
-    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
-    assert unknown["returnMessage"]["message"] == "Contact not found"
-    assert [row["id"] for row in me.search("Dana")["contact"]] == [dana]
-    assert [row["id"] for row in me.search("ingrid fox")["contact"]] == [international["id"]]
-    assert me.search("Zzyzx Nobody")["contact"] == []
+    def login(self):
+        return self.insightly.login()
 
-    vendor.call("configure", "search_lag", 60.0)  # what was just created is found all the same
-    created = me.create_contact("+12125550177", "Ada Byron King", "contact")["contact"]
-    assert vendor.state()["records"]["Contacts"][str(created["id"])]["LAST_NAME"] == "Byron King"
-    found = me.look_up("+12125550177")["contact"][0]
-    assert (found["id"], found["name"], found["type"]) == (created["id"], "Ada Byron King", "Contact")
-    vendor.call("configure", "search_lag", 0.0)
-    lead = me.create_contact("+12125550178", "Plato", "lead")["contact"]
-    assert vendor.state()["records"]["Leads"][str(lead["id"])]["LAST_NAME"] == "Plato"
+    def add_caller(self):
+        add = self.vendor.call
+        self.harbour = add("add", "Organisations", ORGANISATION_NAME="Harbour Works")
+        self.slipway = add("add", "Projects", PROJECT_NAME="New slipway")
+        self.sloops = add("add", "Opportunities", OPPORTUNITY_NAME="Two sloops")
+        dana = add(
+            "add",
+            "Contacts",
+            [("Organisation", self.harbour), ("Project", self.slipway), ("Opportunity", self.sloops)],
+            FIRST_NAME="Dana",
+            LAST_NAME="Fox",
+            PHONE="(650) 555-0112",
+            ORGANISATION_ID=self.harbour,
+        )
+        return {"id": dana, "name": "Dana Fox", "type": "Contact", "phone": "(650) 555-0112"}
 
-    chosen = {"organisation": harbour, "opportunity": "none", "project": slipway}
-    logged = me.log_call(call("404430540004", contact, additionalSubmission=chosen))
-    assert (logged["successful"], logged["returnMessage"]["message"]) == (True, "Call logged")
-    again = me.log_call(call("404430540004", contact, note="again"))
-    assert (again["successful"], again["returnMessage"]["message"]) == (
-        False,
-        "Existing log for session 404430540004",
-    )
-    [event] = insightly.titled("Inbound Call from Dana Fox")
-    assert event["EVENT_ID"] == logged["logId"]
-    assert (event["START_DATE_UTC"], event["END_DATE_UTC"], event["OWNER_USER_ID"]) == (START, END, insightly.user)
-    assert _linked(event) == [("Contact", dana), ("Organisation", harbour), ("Project", slipway)]
-    assert event["DETAILS"] == (
-        "- Note: Wants a <b>quote</b> & café\n"
-        "- Summary: Inbound Call from Dana Fox\n"
-        "- Date/Time: 2026-05-04 09:31:07 AM\n"
-        "- Duration: 3 minutes, 7 seconds\n"
-        "- Result: Accepted\n"
-        "- Call recording link: https://media.ringcentral.com/rec/9\n"
-    )
+    def add_others(self):
+        national = self.insightly.person("Nat", phone="6505550113")
+        international = self.insightly.person("Ingrid", phone="+16505550114", kind="Lead")
+        return [("+16505550113", national), ("+16505550114", international)]
 
-    matched, unmatched = me.logged("404430540004", "99999999")
-    assert (matched["matched"], matched["logId"]) == (True, logged["logId"])
-    assert unmatched == {"sessionId": "99999999", "matched": False}
-    [detail] = me.logged("404430540004", details=True)
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == "Inbound Call from Dana Fox"
-    assert detail["logData"]["contactName"] == "Dana Fox"
-    assert detail["logData"]["dispositions"] == {"organisation": harbour, "project": slipway}
+    def call_of(self, contact):
+        [event] = self.insightly.titled("Inbound Call from Dana Fox")
+        return event
 
-    before = insightly.event(logged["logId"])
-    assert me.edit_call("404430540004", note="Second note")["successful"]
-    event = insightly.event(logged["logId"])
-    assert event["DETAILS"] == before["DETAILS"].replace("Wants a <b>quote</b> & café", "Second note")
-    assert {**event, "DETAILS": ""} == {**before, "DETAILS": ""}
-    edited = me.edit_call(
-        "404430540004",
-        recordingLink="https://media.ringcentral.com/rec/10",
-        startTime="2026-05-04T16:31:07.000Z",
-        duration=190,
-        result="Call connected",
-        direction="Inbound",
-    )
-    assert edited["successful"]
-    event = insightly.event(logged["logId"])
-    assert (event["START_DATE_UTC"], event["END_DATE_UTC"]) == (START, "2026-05-04 16:34:17")
-    assert "- Note: Second note\n" in event["DETAILS"]
-    assert "- Call recording link: https://media.ringcentral.com/rec/10\n" in event["DETAILS"]
+    def day_of(self, contact):
+        [day] = self.insightly.titled("SMS conversation with Dana Fox - 26/05/04")
+        return day
 
-    assert me.dispose("404430540004", organisation=harbour, opportunity=sloops, project=None)["successful"]
-    assert _linked(insightly.event(logged["logId"])) == [
-        ("Contact", dana),
-        ("Organisation", harbour),
-        ("Opportunity", sloops),
-    ]
+    def chosen(self):
+        return {"organisation": self.harbour, "opportunity": "none", "project": self.slipway}
 
-    first = me.log_messages(conversation("conv1", contact, 3, additionalSubmission={"project": slipway}))
-    assert len(first["logIds"]) == 3
-    [day] = insightly.titled("SMS conversation with Dana Fox - 26/05/04")
-    assert (day["START_DATE_UTC"], day["END_DATE_UTC"]) == ("2026-05-04 17:00:00", "2026-05-04 17:02:00")
-    assert _linked(day) == [("Contact", dana), ("Project", slipway)]
-    second = me.log_messages(conversation("conv1", contact, 5))
-    assert len(second["logIds"]) == 2
-    third = me.log_messages(conversation("conv1", contact, 5))
-    assert third == {"successful": True, "logIds": [], "returnMessage": None}
-    [day] = insightly.titled("SMS conversation with Dana Fox - 26/05/04")
-    assert (day["START_DATE_UTC"], day["END_DATE_UTC"]) == ("2026-05-04 17:00:00", "2026-05-04 17:04:00")
-    speakers = ("Robin Vale", "Dana Fox ((650) 555-0112)")
-    lines = "".join(f"{speakers[index % 2]} 10:0{index} AM\ntext number {index} <i>&</i> ñ\n\n" for index in range(5))
-    assert day["DETAILS"] == (
-        "\nConversation summary\nMonday, May 04, 2026\nParticipants\n    Robin Vale\n    Dana Fox\n\n"
-        f"Conversation(5 messages)\nBEGIN\n------------\n{lines}------------\nEND\n\n{FOOTER}"
-    )
+    def chosen_for_texts(self):
+        return {"project": self.slipway}
 
-    assert me.logout()["returnMessage"]["message"] == "Logged out of Insightly"
-    refused = me.send("GET", "/contact?phoneNumber=+16505550112")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
-    assert insightly.server.rows(f"CrmUser.objects.get(wire_id='{insightly.user}-insightly').is_connected") is False
-    assert insightly.key not in str(insightly.server.rows("list(CrmUser.objects.values())"))
+    def begin_new_contacts(self):
+        self.vendor.call("configure", "search_lag", 60.0)  # what was just created is found all the same
+
+    def see_login(self, welcome):
+        assert self.me.send("GET", "/hostname").text == PAGES
+        mine = f"CrmUser.objects.filter(wire_id='{self.insightly.user}-insightly')"
+        users = self.switchboard.rows(
+            f"list({mine}.values_list('identity_host', 'timezone', 'crm_account_id', 'extra'))"
+        )
+        api = {"apiUrl": "https://api.na1.insightly.com"}
+        assert users == [["api.na1.insightly.com", "America/Los_Angeles", "660", api]]
+
+    def see_logout(self):
+        user = f"CrmUser.objects.get(wire_id='{self.insightly.user}-insightly')"
+        assert self.switchboard.rows(f"{user}.is_connected") is False
+        assert self.insightly.key not in str(self.switchboard.rows("list(CrmUser.objects.values())"))
+
+    def see_caller(self, contact, rows):
+        found, offer = rows
+        assert (found["id"], found["name"], found["type"]) == (contact["id"], "Dana Fox", "Contact")
+        assert found["phone"] == "(650) 555-0112"
+        assert found["additionalInfo"] == {
+            "organisation": [{"const": self.harbour, "title": "Harbour Works"}],
+            "opportunity": [{"const": self.sloops, "title": "Two sloops"}],
+            "project": [{"const": self.slipway, "title": "New slipway"}],
+        }
+        assert offer["id"] == "createNewContact"
+
+    def see_other(self, contact, row):
+        assert row["type"] == contact["type"]
+        if contact["type"] == "Lead":
+            assert [row["id"] for row in self.me.search("ingrid fox")["contact"]] == [contact["id"]]
+
+    def see_new_contact(self, created, number, name, kind):
+        table, last = ("Contacts", "Byron King") if kind == "contact" else ("Leads", "Plato")
+        assert self.vendor.state()["records"][table][str(created["id"])]["LAST_NAME"] == last
+        if kind == "contact":
+            found = self.me.look_up(number, formats="")["contact"][0]
+            assert (found["id"], found["name"], found["type"]) == (created["id"], "Ada Byron King", "Contact")
+
+    def see_call(self, contact, record):
+        assert (record["START_DATE_UTC"], record["END_DATE_UTC"]) == (START, END)
+        assert record["OWNER_USER_ID"] == self.insightly.user
+        linked = [("Contact", contact["id"]), ("Organisation", self.harbour), ("Project", self.slipway)]
+        assert _linked(record) == linked
+        assert record["DETAILS"] == (
+            "- Note: Wants a <b>quote</b> & café\n"
+            "- Summary: Inbound Call from Dana Fox\n"
+            "- Date/Time: 2026-05-04 09:31:07 AM\n"
+            "- Duration: 3 minutes, 7 seconds\n"
+            "- Result: Accepted\n"
+            "- Call recording link: https://media.ringcentral.com/rec/9\n"
+        )
+
+    def see_details(self, data):
+        assert data["dispositions"] == {"organisation": self.harbour, "project": self.slipway}
+
+    def see_later(self, record):
+        assert (record["START_DATE_UTC"], record["END_DATE_UTC"]) == (START, "2026-05-04 16:34:17")
+        assert "- Note: Second note\n" in record["DETAILS"]
+        assert f"- Call recording link: {RECORDING}\n" in record["DETAILS"]
+
+    def file(self, contact, record):
+        choices = {"organisation": self.harbour, "opportunity": self.sloops, "project": None}
+        assert self.me.dispose(SESSION, **choices)["successful"]
+        linked = [("Contact", contact["id"]), ("Organisation", self.harbour), ("Opportunity", self.sloops)]
+        assert _linked(self.call_of(contact)) == linked
+
+    def see_day(self, contact, day, count):
+        ends = f"2026-05-04 17:0{count - 1}:00"
+        assert (day["START_DATE_UTC"], day["END_DATE_UTC"]) == ("2026-05-04 17:00:00", ends)
+        assert _linked(day) == [("Contact", contact["id"]), ("Project", self.slipway)]
+        speakers = ("Robin Vale", "Dana Fox ((650) 555-0112)")
+        lines = "".join(
+            f"{speakers[index % 2]} 10:0{index} AM\ntext number {index} <i>&</i> ñ\n\n" for index in range(count)
+        )
+        assert day["DETAILS"] == (
+            "\nConversation summary\nMonday, May 04, 2026\nParticipants\n    Robin Vale\n    Dana Fox\n\n"
+            f"Conversation({count} messages)\nBEGIN\n------------\n{lines}------------\nEND\n\n{FOOTER}"
+        )
 
 
 def _special(name, contact, kind, **attachment):

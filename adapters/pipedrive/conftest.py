@@ -32,12 +32,15 @@ class Company:
     def login(self, *, user: int = 0, scope: str = SCOPES, hostname: str = "temp") -> Extension:
         """As the extension does it after an installation: the address of the install page, and no real host."""
         me = Extension(self.server.url, "pipedrive")
+        self.log_in(me, user=user, scope=scope, hostname=hostname)
+        return me
+
+    def log_in(self, me: Extension, *, user: int = 0, scope: str = SCOPES, hostname: str = "temp") -> None:
         code = self.vendor.call("grant", self.domain, user or self.user, scope)
         uri = f"{self.server.url}/pipedrive-redirect?code={code}"
-        welcome = me.login_with_code(uri, state="platform=pipedrive", hostname=hostname)
-        assert welcome["returnMessage"]["message"] == "Connected to Pipedrive.", welcome
+        self.welcome = me.login_with_code(uri, state="platform=pipedrive", hostname=hostname)
+        assert self.welcome["returnMessage"]["message"] == "Connected to Pipedrive.", self.welcome
         self.vendor.requests()
-        return me
 
     def person(self, name: str, phone: str, **more: Any) -> dict[str, Any]:
         """A contact as the client sends it with a log."""

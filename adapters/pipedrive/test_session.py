@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
 
-from tests.extension import call, conversation
+from tests.extension import Extension, call, conversation
+from tests.session_script import NOTE, RECORDING, SESSION, CrmSession
 from tests.vendor import rounds, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -12,151 +15,165 @@ pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 MEDIA = "https://media.ringcentral.com/restapi/v1.0/account/1/message/7/content/8"
 
 
-def test_a_session_of_the_extension_from_login_to_logout(company):
-    vendor = company.vendor
-    dana = company.person("Dana Fox", "(650) 555-0112", org=31, org_name="Sloop & Sons")
-    company.person("Eli Roe", "+49 16505550112")  # a longer number that holds the same digits
-    dotted = company.person("Fay Ott", "650.555.0123")
-    abroad = company.person("Gil Day", "+44 (0)20 7946 0106")
-    sloops = vendor.call("add_deal", company.domain, "Two sloops", dana["id"])
-    vendor.call("add_deal", company.domain, "Sold", dana["id"], status="won")
-    vendor.call("add_deal", company.domain, "Shelved", dana["id"], is_archived=True)
-    storage = vendor.call("add_lead", company.domain, "Winter storage", dana["id"])
-    vendor.call("add_lead", company.domain, "Stale", dana["id"], is_archived=True)
-    me = company.login()
-
-    contact, offer = me.look_up("+16505550112")["contact"]
-    assert contact == {
-        "id": dana["id"],
-        "name": "Dana Fox",
-        "phone": "+16505550112",
-        "type": "contact",
-        "organization": "Sloop & Sons",
-        "company": "Sloop & Sons",
-        "createdDate": "2025-11-02T08:30:00+00:00",
-        "mostRecentActivityDate": "2026-01-09T10:00:00+00:00",
-        "additionalInfo": {
-            "deals": [{"const": sloops, "title": "Two sloops"}],
-            "leads": [{"const": storage, "title": "Winter storage"}],
-        },
+class TestSession(CrmSession):
+    display, agent, caller = "Pipedrive", "Robin Vale", "Dana Fox"
+    text_field = "note"
+    volatile = ("update_time",)
+    names = ("dana",)
+    no_name = "Zzyzx"
+    new_contacts = (("+12125550177", "Ada Park & Co <x>", "", {}),)
+    later = {
+        "recordingLink": RECORDING,
+        "duration": 190,
+        "result": "Call connected",
+        "startTime": "2026-05-04T16:33:07.000Z",
     }
-    assert (offer["id"], offer["isNewContact"]) == ("createNewContact", True)
-    assert me.look_up("+16505550123")["contact"][0]["id"] == dotted["id"]
-    assert me.look_up(" 442079460106")["contact"][0]["id"] == abroad["id"]
-    unknown = me.look_up("+12125550199")
-    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
-    assert unknown["returnMessage"]["message"] == "Contact not found"
-    assert [row["id"] for row in me.search("dana")["contact"]] == [dana["id"]]
-    assert me.search("Zzyzx")["returnMessage"]["message"] == "No contact found with name Zzyzx "
 
-    vendor.call("set", search_lag=60)  # a new person is not searchable at once
-    created = me.create_contact("+12125550177", "Ada Park & Co <x>")["contact"]
-    assert me.look_up("+12125550177")["contact"][0]["id"] == created["id"]
-    [ada] = [row for row in company.records("persons") if row["id"] == created["id"]]
-    assert (ada["name"], ada["phones"]) == (
-        "Ada Park & Co <x>",
-        [{"value": "+12125550177", "primary": True, "label": "work"}],
-    )
+    @pytest.fixture(autouse=True)
+    def _in_a_new_company(self, company):
+        self.company, self.vendor, self.switchboard = company, company.vendor, company.switchboard
+        self.me = Extension(company.server.url, "pipedrive")
 
-    logged = me.log_call(call("404430540004", dana, additionalSubmission={"deals": sloops, "leads": storage}))
-    assert logged["returnMessage"]["message"] == "Call logged"
-    again = me.log_call(call("404430540004", dana, note="again"))
-    assert again["successful"] is False
-    assert again["returnMessage"]["message"] == "Existing log for session 404430540004"
-    record = company.activity()
-    expected = {
-        "id": logged["logId"],
-        "person_id": dana["id"],
-        "participants": [{"person_id": dana["id"], "primary": True}],
-        "org_id": 31,
-        "deal_id": sloops,
-        "lead_id": None,
-        "owner_id": company.user,
-        "subject": "Inbound Call from Dana Fox",
-        "type": "call",
-        "done": True,
-        "due_date": "2026-05-04",
-        "due_time": "16:31:00",
-        "duration": "00:04:00",
-    }
-    assert {key: record[key] for key in expected} == expected
-    assert record["note"].startswith("<b>Agent notes</b><br>Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café<br>")
-    for line in (
-        "<b>Date/time</b>: 2026-05-04 12:31:07 PM",  # in the user's zone
-        "<b>Duration</b>: 3 minutes, 7 seconds",
-        '<a target="_blank" href="https://media.ringcentral.com/rec/9">open</a>',
-    ):
-        assert line in record["note"]
-    assert "rc-secret-token" not in record["note"]
+    def login(self):
+        self.company.log_in(self.me)
+        return self.company.welcome
 
-    matched, unmatched = me.logged("404430540004", "99999999")
-    assert (matched["matched"], matched["logId"], unmatched["matched"]) == (True, logged["logId"], False)
-    [detail] = me.logged("404430540004", details=True)
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == "Inbound Call from Dana Fox"
-    assert detail["logData"]["contactName"] == "Dana Fox"
-    assert detail["logData"]["dispositions"] == {"deals": sloops, "leads": None}
-    assert detail["logData"]["fullLogResponse"]["id"] == logged["logId"]
+    def add_caller(self):
+        dana = self.company.person("Dana Fox", "(650) 555-0112", org=31, org_name="Sloop & Sons")
+        self.sloops = self.vendor.call("add_deal", self.company.domain, "Two sloops", dana["id"])
+        self.storage = self.vendor.call("add_lead", self.company.domain, "Winter storage", dana["id"])
+        return dana
 
-    vendor.call(
-        "change", company.domain, "activities", logged["logId"], note=record["note"] + "<p>Typed in Pipedrive</p>"
-    )
-    before = company.activity()
-    assert me.edit_call("404430540004", note="Second note")["returnMessage"]["message"] == "Call log updated."
-    record = company.activity()
-    assert record["note"].startswith("<b>Agent notes</b><br>Second note<br>")
-    assert record["note"].endswith("<p>Typed in Pipedrive</p>")
-    unchanged = before.keys() - {"note", "update_time"}
-    assert {key: record[key] for key in unchanged} == {key: before[key] for key in unchanged}
+    def add_others(self):
+        [dana] = [row["id"] for row in self.company.records("persons")]
+        self.company.person("Eli Roe", "+49 16505550112")  # a longer number that holds the same digits
+        self.vendor.call("add_deal", self.company.domain, "Sold", dana, status="won")
+        self.vendor.call("add_deal", self.company.domain, "Shelved", dana, is_archived=True)
+        self.vendor.call("add_lead", self.company.domain, "Stale", dana, is_archived=True)
+        return [
+            ("+16505550123", self.company.person("Fay Ott", "650.555.0123")),
+            (" 442079460106", self.company.person("Gil Day", "+44 (0)20 7946 0106")),
+        ]
 
-    recording = {"recordingLink": "https://media.ringcentral.com/rec/10", "duration": 190, "result": "Call connected"}
-    assert me.edit_call("404430540004", startTime="2026-05-04T16:33:07.000Z", **recording)["successful"]
-    record = company.activity()
-    assert 'href="https://media.ringcentral.com/rec/10"' in record["note"]
-    assert "Second note" in record["note"]
-    assert (record["due_date"], record["due_time"], record["duration"]) == ("2026-05-04", "16:33:00", "00:04:00")
-    assert me.edit_call("404430540004", subject="Callback", duration=0)["successful"]
-    assert (company.activity()["subject"], company.activity()["duration"]) == ("Callback", "00:04:00")
+    def call_of(self, contact):
+        [record] = [row for row in self.company.records("activities") if row["type"] == "call"]
+        return record
 
-    assert me.dispose("404430540004", leads=storage)["successful"]
-    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (None, storage)
-    assert me.dispose("404430540004", deals=sloops, leads=storage)["successful"]
-    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (sloops, None)
-    assert me.dispose("404430540004", deals="none", leads=None)["successful"]
-    assert (company.activity()["deal_id"], company.activity()["lead_id"]) == (None, None)
-    assert me.dispose("404430540004")["successful"] is False
+    def day_of(self, contact):
+        [day] = [row for row in self.company.records("activities") if row["type"] == "sms"]
+        return day
 
-    form = {"additionalSubmission": {"deals": "", "leads": storage}}
-    assert len(me.log_messages(conversation("conv1", dana, 3, **form))["logIds"]) == 3
-    assert len(me.log_messages(conversation("conv1", dana, 5, **form))["logIds"]) == 2
-    nothing_new = {"successful": True, "logIds": [], "returnMessage": None}
-    assert me.log_messages(conversation("conv1", dana, 5, **form)) == nothing_new
-    _, day = company.records("activities")
-    expected = {
-        "person_id": dana["id"],
-        "org_id": 31,
-        "deal_id": None,
-        "lead_id": storage,
-        "owner_id": company.user,
-        "subject": "SMS conversation with Dana Fox - 26/05/04",
-        "type": "sms",
-        "done": True,
-        "due_date": "2026-05-04",
-        "due_time": "17:00:00",
-        "duration": None,
-    }
-    assert {key: day[key] for key in expected} == expected
-    assert "Conversation(5 messages)" in day["note"]
-    assert "<li><b>Robin Vale</b><br></li><li><b>Dana Fox</b></li>" in day["note"]
-    texts = [f"<b>text number {index} &lt;i&gt;&amp;&lt;/i&gt; ñ</b></li>" for index in range(5)]
-    assert [day["note"].count(text) for text in texts] == [1] * 5
-    assert sorted(texts, key=day["note"].index) == texts
-    assert "<li>Dana Fox ((650) 555-0112) 01:01 PM<br>" in day["note"]
+    def written(self, text):
+        return escape(text)
 
-    assert me.logout()["returnMessage"]["message"] == "Logged out of Pipedrive"
-    assert company.user in vendor.state()["uninstalled"]
-    refused = me.send("GET", "/contact?phoneNumber=+16505550112")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
+    def chosen(self):
+        return {"deals": self.sloops, "leads": self.storage}
+
+    def chosen_for_texts(self):
+        return {"deals": "", "leads": self.storage}
+
+    def begin_new_contacts(self):
+        self.vendor.call("set", search_lag=60)  # a new person is not searchable at once
+
+    def type_into(self, record):
+        note = record["note"] + "<p>Typed in Pipedrive</p>"
+        self.vendor.call("change", self.company.domain, "activities", record["id"], note=note)
+
+    def see_logout(self):
+        assert self.company.user in self.vendor.state()["uninstalled"]
+
+    def see_caller(self, contact, rows):
+        found, offer = rows
+        assert found == {
+            "id": contact["id"],
+            "name": "Dana Fox",
+            "phone": "+16505550112",
+            "type": "contact",
+            "organization": "Sloop & Sons",
+            "company": "Sloop & Sons",
+            "createdDate": "2025-11-02T08:30:00+00:00",
+            "mostRecentActivityDate": "2026-01-09T10:00:00+00:00",
+            "additionalInfo": {
+                "deals": [{"const": self.sloops, "title": "Two sloops"}],
+                "leads": [{"const": self.storage, "title": "Winter storage"}],
+            },
+        }
+        assert (offer["id"], offer["isNewContact"]) == ("createNewContact", True)
+
+    def see_new_contact(self, created, number, name, kind):
+        [ada] = [row for row in self.company.records("persons") if row["id"] == created["id"]]
+        assert (ada["name"], ada["phones"]) == (name, [{"value": number, "primary": True, "label": "work"}])
+
+    def see_call(self, contact, record):
+        expected = {
+            "person_id": contact["id"],
+            "participants": [{"person_id": contact["id"], "primary": True}],
+            "org_id": 31,
+            "deal_id": self.sloops,
+            "lead_id": None,
+            "owner_id": self.company.user,
+            "subject": "Inbound Call from Dana Fox",
+            "type": "call",
+            "done": True,
+            "due_date": "2026-05-04",
+            "due_time": "16:31:00",
+            "duration": "00:04:00",
+        }
+        assert {key: record[key] for key in expected} == expected
+        assert record["note"].startswith(f"<b>Agent notes</b><br>{escape(NOTE)}<br>")
+        for line in (
+            "<b>Date/time</b>: 2026-05-04 12:31:07 PM",  # in the user's zone
+            "<b>Duration</b>: 3 minutes, 7 seconds",
+            '<a target="_blank" href="https://media.ringcentral.com/rec/9">open</a>',
+        ):
+            assert line in record["note"]
+
+    def see_details(self, data):
+        assert data["dispositions"] == {"deals": self.sloops, "leads": None}
+        assert data["fullLogResponse"]["id"] == self.company.activity()["id"]
+
+    def see_edited_note(self, record):
+        assert record["note"].startswith("<b>Agent notes</b><br>Second note<br>")
+        assert record["note"].endswith("<p>Typed in Pipedrive</p>")
+
+    def see_later(self, record):
+        assert f'href="{RECORDING}"' in record["note"]
+        assert (record["due_date"], record["due_time"], record["duration"]) == ("2026-05-04", "16:33:00", "00:04:00")
+        assert self.me.edit_call(SESSION, subject="Callback", duration=0)["successful"]
+        record = self.company.activity()
+        assert (record["subject"], record["duration"]) == ("Callback", "00:04:00")
+
+    def file(self, contact, record):
+        def filed():
+            return self.company.activity()["deal_id"], self.company.activity()["lead_id"]
+
+        assert self.me.dispose(SESSION, leads=self.storage)["successful"]
+        assert filed() == (None, self.storage)
+        assert self.me.dispose(SESSION, deals=self.sloops, leads=self.storage)["successful"]
+        assert filed() == (self.sloops, None)
+        assert self.me.dispose(SESSION, deals="none", leads=None)["successful"]
+        assert filed() == (None, None)
+        assert self.me.dispose(SESSION)["successful"] is False
+
+    def see_day(self, contact, day, count):
+        expected = {
+            "person_id": contact["id"],
+            "org_id": 31,
+            "deal_id": None,
+            "lead_id": self.storage,
+            "owner_id": self.company.user,
+            "subject": "SMS conversation with Dana Fox - 26/05/04",
+            "type": "sms",
+            "done": True,
+            "due_date": "2026-05-04",
+            "due_time": "17:00:00",
+            "duration": None,
+        }
+        assert {key: day[key] for key in expected} == expected
+        assert "<li><b>Robin Vale</b><br></li><li><b>Dana Fox</b></li>" in day["note"]
+        for index in range(count):
+            assert f"<b>text number {index} &lt;i&gt;&amp;&lt;/i&gt; ñ</b></li>" in day["note"]
+        assert "<li>Dana Fox ((650) 555-0112) 01:01 PM<br>" in day["note"]
 
 
 def test_voicemail_fax_pictures_group_and_shared_messages_reach_the_day_they_belong_to(company):

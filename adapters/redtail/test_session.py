@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pytest
 
 from tests.extension import call, conversation
 from tests.fakes.redtail import API_KEY, PASSWORD, USER_ID, USER_KEY
+from tests.session_script import NOTE, RECORDING, SESSION, CrmSession
 from tests.vendor import rounds
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -13,141 +16,162 @@ pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 CATEGORIES = [{"const": 1, "title": "Client Service"}, {"const": 2, "title": "General"}]
 
 
-def test_a_session_of_the_extension_from_login_to_logout(redtail):
-    wrong = redtail.me.send(
-        "POST",
-        "/apiKeyLogin?state=platform=redtail",
-        {"platform": "redtail", "additionalInfo": {"username": redtail.username, "password": "wrong-pass-word"}},
+class TestSession(CrmSession):
+    display, agent, caller = "Redtail", "Jane Doe-Smith", "Pia Ostrow"
+    text_field = "description"
+    names = ("pia ostrow", "Pia")
+    new_contacts = (
+        ("+12125550171", "Cher", "", {"category": 1}),
+        ("+12125550172", "Ada Byron", "", {"category": 1}),
+        ("+12125550173", "Mary Jane Watson", "", {"category": 1}),
+        ("+12125550174", "Ana  María Ruiz-Soto", "", {"category": 1}),
     )
-    assert wrong.status_code == 400
-    assert wrong.json()["returnMessage"]["message"] == (
-        "Could not load user information. Redtail did not accept the login."
-    )
-    welcome = redtail.login()
-    assert welcome["name"] == "Jane Doe-Smith"
-    assert (welcome["returnMessage"]["message"], welcome["returnMessage"]["ttl"]) == ("Connected to Redtail.", 3000)
-    settings = redtail.me.json("GET", "/user/settings")
-    assert settings["defaultCategory"]["options"] == [{"id": 1, "name": "Client Service"}, {"id": 2, "name": "General"}]
+    parts = {
+        "Cher": (None, "Cher"),
+        "Ada Byron": ("Ada", "Byron"),
+        "Mary Jane Watson": ("Mary Jane", "Watson"),
+        "Ana  María Ruiz-Soto": ("Ana María", "Ruiz-Soto"),
+    }
 
-    person = redtail.pia()
-    pia = person["id"]
-    stored = {"+16505550112": pia}
-    for number, typed in (("+16505550113", "(650) 555-0113"), ("+16505550114", "650-555-0114")):
-        stored[number] = redtail.vendor.call("add_contact", "Sam", "Vu", typed)
-    stored["+442079460106"] = redtail.vendor.call(
-        "add_contact", "", "", "2079460106", 44, "Business", full_name="Thames Trust"
-    )
-    redtail.vendor.call("add_contact", "Other", "Country", "6505550112", 44)
-    for number, contact in stored.items():
-        found, offer = redtail.me.look_up(number)["contact"]
-        assert (found["id"], found["phone"], found["type"]) == (contact, number, "contact")
-        assert found["additionalInfo"] == offer["additionalInfo"] == {"category": CATEGORIES}
-    assert redtail.me.look_up("+442079460106")["contact"][0]["name"] == "Thames Trust"
-    unknown = redtail.me.look_up("+12125550199")
-    assert unknown["successful"] is True
-    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
-    assert [row["id"] for row in redtail.me.search("pia ostrow")["contact"]] == [pia]
-    assert redtail.me.search("Pia")["contact"][0]["phone"] == "+16505550112"
-    assert redtail.me.search("Zzyzx Nobody")["contact"] == []
+    @pytest.fixture(autouse=True)
+    def _in_a_new_database(self, redtail):
+        self.redtail, self.me, self.switchboard = redtail, redtail.me, redtail.switchboard
 
-    for number, name, first, last in (
-        ("+12125550171", "Cher", None, "Cher"),
-        ("+12125550172", "Ada Byron", "Ada", "Byron"),
-        ("+12125550173", "Mary Jane Watson", "Mary Jane", "Watson"),
-        ("+12125550174", "Ana  María Ruiz-Soto", "Ana María", "Ruiz-Soto"),
-    ):
-        created = redtail.me.create_contact(number, name, category=1)["contact"]
-        record = redtail.vendor.state()["contacts"][str(created["id"])]
+    def login(self):
+        wrong = {"username": self.redtail.username, "password": "wrong-pass-word"}
+        refused = self.me.send(
+            "POST", "/apiKeyLogin?state=platform=redtail", {"platform": "redtail", "additionalInfo": wrong}
+        )
+        assert refused.status_code == 400
+        assert refused.json()["returnMessage"]["message"] == (
+            "Could not load user information. Redtail did not accept the login."
+        )
+        return self.redtail.login()
+
+    def add_caller(self):
+        return self.redtail.pia()
+
+    def add_others(self):
+        add = self.redtail.vendor.call
+        add("add_contact", "Other", "Country", "6505550112", 44)
+        return [
+            ("+16505550113", {"id": add("add_contact", "Sam", "Vu", "(650) 555-0113"), "phone": "+16505550113"}),
+            ("+16505550114", {"id": add("add_contact", "Sam", "Vu", "650-555-0114"), "phone": "+16505550114"}),
+            (
+                "+442079460106",
+                {
+                    "id": add("add_contact", "", "", "2079460106", 44, "Business", full_name="Thames Trust"),
+                    "phone": "+442079460106",
+                    "name": "Thames Trust",
+                },
+            ),
+        ]
+
+    def call_of(self, contact):
+        (record,) = [row for row in self.redtail.activities() if not row["subject"].startswith("SMS")]
+        return record
+
+    def day_of(self, contact):
+        (day,) = [row for row in self.redtail.activities() if row["subject"].startswith("SMS")]
+        return day
+
+    def written(self, text):
+        return escape(text)
+
+    def chosen(self):
+        return {"category": 1}
+
+    def type_into(self, record):
+        self.redtail.vendor.call("edit_description", record["id"], record["description"] + "<p>typed in Redtail</p>")
+
+    def see_login(self, welcome):
+        assert welcome["returnMessage"]["ttl"] == 3000
+        settings = self.me.json("GET", "/user/settings")
+        assert settings["defaultCategory"]["options"] == [
+            {"id": 1, "name": "Client Service"},
+            {"id": 2, "name": "General"},
+        ]
+
+    def see_logout(self):
+        mine = f"CrmUser.objects.filter(wire_id='{self.redtail.username}-redtail')"
+        assert self.switchboard.rows(f"list({mine}.values_list('access_token', 'secret_extra'))") == [["", ""]]
+        kept = self.switchboard.everything_stored()
+        for secret in (PASSWORD, PASSWORD.split(":")[0], "wrong-pass-word", USER_KEY, API_KEY, "rc-secret-token"):
+            assert secret.encode() not in kept, secret
+
+    def see_caller(self, contact, rows):
+        found, offer = rows
+        self.see_other(contact, found)
+        assert found["additionalInfo"] == offer["additionalInfo"]
+
+    def see_other(self, contact, row):
+        assert (row["phone"], row["type"]) == (contact["phone"], "contact")
+        assert row["additionalInfo"] == {"category": CATEGORIES}
+        assert row["name"] == contact.get("name", row["name"])
+
+    def see_named(self, contact, row):
+        assert row["phone"] == "+16505550112"
+
+    def see_new_contact(self, created, number, name, kind):
+        record = self.redtail.vendor.state()["contacts"][str(created["id"])]
         assert created["name"] == " ".join(name.split())
-        assert (record["first_name"], record["last_name"], record["category_id"]) == (first, last, 1)
+        assert (record["first_name"], record["last_name"], record["category_id"]) == (*self.parts[name], 1)
         assert record["phones"] == [{"phone_type": 6, "number": number[2:], "country_code": 1}]
-        assert redtail.me.look_up(number)["contact"][0]["id"] == created["id"]
 
-    logged = redtail.me.log_call(call("404430540004", person, additionalSubmission={"category": 1}))
-    assert logged["successful"] is True
-    assert logged["returnMessage"]["message"] == "Call logged"
-    again = redtail.me.log_call(call("404430540004", person, note="again"))
-    assert again["returnMessage"]["message"] == "Existing log for session 404430540004"
-    (record,) = redtail.activities()
-    body = record.pop("description")
-    assert record == {
-        "id": logged["logId"],
-        "subject": "Inbound Call from Pia Ostrow",
-        "start_date": "2026-05-04T16:31:07.000Z",
-        "end_date": "2026-05-04T16:34:14.000Z",
-        "activity_code_id": 3,
-        "category_id": 1,
-        "repeats": "never",
-        "linked_contacts": [{"contact_id": pia}],
-        "completed": True,
-        "added_by": USER_ID,
-        "all_day": False,
-        "deleted": False,
-    }
-    note = "Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café"
-    assert body.startswith(f"<b>Agent notes</b><br>{note}<br><br><b>Call details</b><br><li><b>Summary</b>: Inbound")
-    assert "<li><b>Duration</b>: 3 minutes, 7 seconds</li>" in body
-    assert "2026-05-04 04:31:07 PM" in body
-    assert redtail.notes() == [(logged["logId"], note)]
+    def see_call(self, contact, record):
+        body = record["description"]
+        assert record == {
+            "id": record["id"],
+            "description": body,
+            "subject": "Inbound Call from Pia Ostrow",
+            "start_date": "2026-05-04T16:31:07.000Z",
+            "end_date": "2026-05-04T16:34:14.000Z",
+            "activity_code_id": 3,
+            "category_id": 1,
+            "repeats": "never",
+            "linked_contacts": [{"contact_id": contact["id"]}],
+            "completed": True,
+            "added_by": USER_ID,
+            "all_day": False,
+            "deleted": False,
+        }
+        note = escape(NOTE)
+        assert body.startswith(
+            f"<b>Agent notes</b><br>{note}<br><br><b>Call details</b><br><li><b>Summary</b>: Inbound"
+        )
+        assert "<li><b>Duration</b>: 3 minutes, 7 seconds</li>" in body
+        assert "2026-05-04 04:31:07 PM" in body
+        assert self.redtail.notes() == [(record["id"], note)]
 
-    (detail,) = redtail.me.logged("404430540004", details=True)
-    assert detail["logId"] == logged["logId"]
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == "Inbound Call from Pia Ostrow"
-    assert detail["logData"]["contactName"] == "Pia Ostrow"
-    assert detail["logData"]["dispositions"] == {"category": 1}
+    def see_details(self, data):
+        assert data["dispositions"] == {"category": 1}
 
-    redtail.vendor.call("edit_description", logged["logId"], body + "<p>typed in Redtail</p>")
-    before = redtail.activity(logged["logId"])
-    assert redtail.me.edit_call("404430540004", note="Second note")["successful"]
-    after = redtail.activity(logged["logId"])
-    assert after["description"] == before["description"].replace(note, "Second note")
-    assert {**after, "description": ""} == {**before, "description": ""}
-    assert len(redtail.notes()) == 1
+    def see_edited_note(self, record):
+        assert len(self.redtail.notes()) == 1
 
-    edited = redtail.me.edit_call(
-        "404430540004",
-        recordingLink="https://media.ringcentral.com/rec/10",
-        startTime="2026-05-04T16:31:07.000Z",
-        duration=190,
-        result="Call connected",
-        direction="Inbound",
-    )
-    assert edited["successful"]
-    after = redtail.activity(logged["logId"])
-    assert 'href="https://media.ringcentral.com/rec/10"' in after["description"]
-    assert "<p>typed in Redtail</p>" in after["description"]
-    assert (after["start_date"], after["end_date"]) == ("2026-05-04T16:31:07.000Z", "2026-05-04T16:34:17.000Z")
-    assert redtail.me.dispose("404430540004", category=2)["successful"]
-    assert redtail.activity(logged["logId"]) == {**after, "category_id": 2}
-    assert redtail.me.dispose("404430540004") == {"successful": False, "returnMessage": None}  # nothing was chosen
-    assert redtail.activity(logged["logId"]) == {**after, "category_id": 2}
+    def see_later(self, record):
+        assert f'href="{RECORDING}"' in record["description"]
+        assert "<p>typed in Redtail</p>" in record["description"]
+        assert (record["start_date"], record["end_date"]) == ("2026-05-04T16:31:07.000Z", "2026-05-04T16:34:17.000Z")
 
-    assert len(redtail.me.log_messages(conversation("conv1", person, 3))["logIds"]) == 3
-    assert len(redtail.me.log_messages(conversation("conv1", person, 5))["logIds"]) == 2
-    assert redtail.me.log_messages(conversation("conv1", person, 5)) == {
-        "successful": True,
-        "logIds": [],
-        "returnMessage": None,
-    }
-    (day,) = [row for row in redtail.activities() if row["subject"].startswith("SMS")]
-    assert day["subject"] == "SMS conversation with Pia Ostrow - 26/05/04"
-    assert (day["start_date"], day["end_date"]) == ("2026-05-04T17:00:00.000Z", "2026-05-04T17:04:00.000Z")
-    assert (day["linked_contacts"], day["category_id"], day["completed"]) == ([{"contact_id": pia}], 2, True)
-    assert "Conversation(5 messages)" in day["description"]
-    assert "<li><b>Jane Doe-Smith</b><br></li>" in day["description"]
-    texts = [day["description"].index(f"<b>text number {n} &lt;i&gt;&amp;&lt;/i&gt; ñ</b>") for n in range(5)]
-    assert texts == sorted(texts)
-    assert "<li>Pia Ostrow (+16505550112) 05:01 PM<br>" in day["description"]
+    def file(self, contact, record):
+        assert self.me.dispose(SESSION, category=2)["successful"]
+        assert self.redtail.activity(record["id"]) == {**record, "category_id": 2}
+        assert self.me.dispose(SESSION) == {"successful": False, "returnMessage": None}  # nothing was chosen
+        assert self.redtail.activity(record["id"]) == {**record, "category_id": 2}
 
-    assert redtail.me.logout()["returnMessage"]["message"] == "Logged out of Redtail"
-    refused = redtail.me.send("GET", "/contact?phoneNumber=+16505550112")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
-    mine = f"CrmUser.objects.filter(wire_id='{redtail.username}-redtail')"
-    assert redtail.server.rows(f"list({mine}.values_list('access_token', 'secret_extra'))") == [["", ""]]
-    kept = redtail.switchboard.everything_stored()
-    for secret in (PASSWORD, PASSWORD.split(":")[0], "wrong-pass-word", USER_KEY, API_KEY, "rc-secret-token"):
-        assert secret.encode() not in kept, secret
+    def see_day(self, contact, day, count):
+        assert day["subject"] == "SMS conversation with Pia Ostrow - 26/05/04"
+        assert (day["start_date"], day["end_date"]) == (
+            "2026-05-04T17:00:00.000Z",
+            f"2026-05-04T17:0{count - 1}:00.000Z",
+        )
+        linked = [{"contact_id": contact["id"]}]
+        assert (day["linked_contacts"], day["category_id"], day["completed"]) == (linked, 2, True)
+        assert "<li><b>Jane Doe-Smith</b><br></li>" in day["description"]
+        for index in range(count):
+            assert f"<b>text number {index} &lt;i&gt;&amp;&lt;/i&gt; ñ</b>" in day["description"]
+        assert "<li>Pia Ostrow (+16505550112) 05:01 PM<br>" in day["description"]
 
 
 def _message(number, kind, **members):

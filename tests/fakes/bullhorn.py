@@ -52,6 +52,11 @@ class FakeBullhorn(FakeVendor):
 
     # --- what a test orders ------------------------------------------------------------------------
 
+    def empty(self) -> None:
+        """Nobody is in the corporation's records any more."""
+        for people in self.people.values():
+            people.clear()
+
     def add_user(self, username: str, name: str) -> str:
         """A user, and the authorisation code that their browser brings back."""
         number = next(self._ids)

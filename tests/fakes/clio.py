@@ -68,6 +68,12 @@ class FakeClio(FakeVendor):
         self._codes[code] = user
         return [user, code]
 
+    def empty(self, host: str) -> None:
+        """Nobody is in this region any more."""
+        for store in (self.contacts, self.matters, self.relationships):
+            for number in [number for number, row in store.items() if row["host"] == host]:
+                del store[number]
+
     def add_contact(self, name: str, number: str, kind: str = "Person", host: str = US, email: str = "") -> int:
         numbers = [{"name": "Work", "number": number, "default_number": True}] if number else []
         return self._add("contacts", host, name=name, type=kind, phone_numbers=numbers, primary_email_address=email)

@@ -50,7 +50,6 @@ class FakeInsightly(FakeVendor):
     at_once = 4
 
     def __init__(self) -> None:
-        self.records: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in _TABLES}
         self.custom_fields = {"Reception__c"}
         #: Whether POST /Events keeps its LINKS; seconds until a search shows a record; the plan's limit of records.
         self.most_records = 1000
@@ -66,7 +65,8 @@ class FakeInsightly(FakeVendor):
     # --- what a test does -----------------------------------------------------------------------------
 
     def start_over(self) -> tuple[str, int]:
-        """A new administrator, who has sent nothing yet: key and user id. Records stay."""
+        """A new administrator, who has sent nothing yet, of an empty instance: key and user id."""
+        self.records: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in _TABLES}
         number = next(self._administrators)
         self.users = [_user(number, "Robin", "Vale"), _user(9100002, "Kim", "Archer"), _user(9100003, "Old", "Hand")]
         self.users[2]["ACTIVE"] = False

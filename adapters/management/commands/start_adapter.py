@@ -27,7 +27,7 @@ _STEPS = """\
  4. {folder}/adapter.py, until this passes: pytest tests/test_conformance.py -k {name}
  5. server.capabilities: each optional operation that the adapter offers, then manage.py list_adapters --write
  6. tests/fakes/{name}.py: the CRM as a server (tests/fakes/vendor.py has its frame), and
-    {folder}/test_session.py: the extension (tests/extension.py) logs in, looks up, logs and edits against it
+    {folder}/test_session.py: the session of the extension (tests/session_script.py) against it
  7. docs/{name}.md: what to register where, the lines for .env, what differs; name it in mkdocs.yml and in
     docs/connecting.md
  8. CHANGELOG.md: a line under CRMs
