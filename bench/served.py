@@ -15,19 +15,19 @@ from config.start import set_up
 set_up()
 
 from adapters import registry  # noqa: E402 - needs the settings
-from adapters.contract import connections  # noqa: E402
+from adapters.contract.transfer import Transfer  # noqa: E402
 
 _CONNECT_TO = [f"api.na1.insightly.com:443:127.0.0.1:{os.environ['BENCH_CRM_PORT']}"]
-_prepared = connections._Exchange._prepared
+_prepared = Transfer._prepared
 
 
-def _led_to_ours(exchange: connections._Exchange) -> pycurl.Curl:
-    handle = _prepared(exchange)
+def _led_to_ours(transfer: Transfer) -> pycurl.Curl:
+    handle = _prepared(transfer)
     handle.setopt(pycurl.CONNECT_TO, _CONNECT_TO)
     return handle
 
 
-connections._Exchange._prepared = _led_to_ours  # type: ignore[method-assign]
+Transfer._prepared = _led_to_ours  # type: ignore[method-assign]
 _manifest = registry.manifests()["insightly"]
 registry.manifests()["insightly"] = replace(_manifest, server=replace(_manifest.server, pace=None))
 

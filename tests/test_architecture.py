@@ -46,6 +46,7 @@ EXCEPTIONS = {
     "adapters/contract/oauth.py": {"authlib"},
     "adapters/contract/phone.py": {"phonenumbers"},
     "adapters/contract/phone_lines.py": {"phonenumbers"},
+    "adapters/contract/transfer.py": {"pycurl"},
     "adapters/contract/transport.py": {"requests"},
     "adapters/contract/transport_errors.py": {"requests"},
     "adapters/contract/waiting.py": {"greenlet"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import logging
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import connections, pacing
+from adapters.contract import pacing
 from adapters.contract.errors import (
     AccessDenied,
     AddressNotPublic,
@@ -45,6 +46,7 @@ from adapters.contract.fan_out import fan_out, fan_out_outcomes
 from adapters.contract.http import HttpClient, OutboundPolicy, count_calls
 from adapters.contract.manifest import Pace
 from adapters.contract.outbound_guard import is_public, refusal
+from adapters.contract.transfer import Transfer
 from tests.vendor import running_vendor
 
 OPEN = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=1, read_timeout=0.5)
@@ -279,14 +281,14 @@ def test_a_name_that_leads_to_a_private_address_is_not_connected_to():
 
 def leads_to(monkeypatch, *addresses):
     """Whatever name is asked for has these addresses."""
-    real = connections._Exchange._prepared
+    real = Transfer._prepared
 
     def prepared(exchange):
         handle, url = real(exchange), urlsplit(exchange._question.url)
         handle.setopt(pycurl.RESOLVE, [f"{url.hostname}:{url.port}:{','.join(addresses)}"])
         return handle
 
-    monkeypatch.setattr(connections._Exchange, "_prepared", prepared)
+    monkeypatch.setattr(Transfer, "_prepared", prepared)
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["[::1]", "127.0.0.1"]])
@@ -316,13 +318,13 @@ def test_a_name_that_does_not_exist_means_the_crm_is_unavailable_and_nothing_was
 
 
 def test_a_connection_that_fails_at_first_is_tried_again_even_for_a_write(monkeypatch):
-    real, attempts = connections._Exchange._open, []
+    real, attempts = Transfer._open, []
 
     def opens(exchange, purpose, address):
         attempts.append(address)
         return real(exchange, purpose, address) if len(attempts) > 1 else pycurl.SOCKET_BAD
 
-    monkeypatch.setattr(connections._Exchange, "_open", opens)
+    monkeypatch.setattr(Transfer, "_open", opens)
     with Crm() as crm:
         assert crm.client().post("/x", json={}) == {}
         assert (len(attempts), len(crm.requests)) == (2, 1)
@@ -545,6 +547,21 @@ def test_a_connection_is_used_again():
         for _ in range(3):
             crm.client().get("/x")
         assert len(crm.connections) == 1
+
+
+def test_a_request_leaves_nothing_for_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        with Crm() as crm:
+            for _ in range(3):
+                crm.client().get("/x")
+            deadline = time.monotonic() + 30  # the event loop may hold the last one for a moment
+            while any(isinstance(item, Transfer) for item in gc.get_objects()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert not any(isinstance(item, Transfer) for item in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 def test_all_threads_use_the_same_connections():

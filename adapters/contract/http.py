@@ -17,7 +17,6 @@ import requests
 
 from adapters.contract import call_count, exchange_tap, pacing, write_fence
 from adapters.contract.call_count import count_calls
-from adapters.contract.connections import NoAnswer, TooLarge
 from adapters.contract.errors import (
     ConnectorError,
     CrmUnavailable,
@@ -31,6 +30,7 @@ from adapters.contract.outbound_guard import AddressRefused, refusal
 from adapters.contract.payload import storable
 from adapters.contract.preparing import Outgoing, without_cookies
 from adapters.contract.reply_errors import error_of, media_error_for, without_echo
+from adapters.contract.transfer import NoAnswer, TooLarge
 from adapters.contract.transport import OutboundPolicy, transport_for
 from adapters.contract.transport_errors import failure_of
 from adapters.contract.types import Reply

@@ -11,8 +11,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from adapters.contract import waiting
-from adapters.contract.connections import Answer, NoAnswer, NotSent, Question, TooLarge, TooLate, ask
+from adapters.contract.connections import ask
 from adapters.contract.preparing import Outgoing
+from adapters.contract.transfer import Answer, NoAnswer, NotSent, Question, TooLarge, TooLate
 
 #: Time for a whole exchange, as a multiple of the read timeout: a body that drips in is not waited for without end.
 _TIME_FACTOR = 3

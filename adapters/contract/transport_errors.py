@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import requests
 
-from adapters.contract.connections import Malformed, NotSent
 from adapters.contract.errors import AddressNotPublic, ConnectorError, CrmUnavailable, UnexpectedResponse
 from adapters.contract.outbound_guard import AddressRefused
+from adapters.contract.transfer import Malformed, NotSent
 
 
 def failure_of(failure: Exception, *, is_read: bool, status: int) -> ConnectorError:
