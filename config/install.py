@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 RANGE = f"Python 3.{OLDEST[1]} to 3.{NEWEST[1]}"
@@ -94,6 +95,38 @@ def install(folder: str, python: str, name: str) -> None:
     if os.path.exists(marker):
         os.remove(marker)  # from here on there is neither the old nor the new
     print(f"Installing requirements/{name}.txt into {folder} ...", flush=True)
+    if not _installed_by_uv(python, requirements):
+        _install_by_pip(python, requirements, name)
+    with open(marker, "w") as file:
+        file.write(wanted)
+
+
+def _installed_by_uv(python: str, requirements: str) -> bool:
+    """In a tenth of pip's time, where uv is: in that environment, or in the one that runs this."""
+    found = [os.path.join(os.path.dirname(place), "uv") for place in (python, sys.executable)]
+    uv = next((path for path in found if os.path.exists(path)), "")
+    if not uv:
+        return False
+    command = [uv, "pip", "install", "--quiet", "--python", python, "--compile-bytecode"]
+    command += ["--require-hashes", "-r", requirements]
+    if os.environ.get("PIP_INDEX_URL"):
+        command += ["--index-url", os.environ["PIP_INDEX_URL"]]
+    once = {**os.environ, "UV_HTTP_RETRIES": "0"}  # pip tries again
+    return subprocess.run(command, env=once, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def _install_uv(python: str) -> None:
+    """By itself and before everything else, as requirements/dev.txt pins it."""
+    pinned = re.search(r"^uv==.*?(?=^\S|\Z)", _read(os.path.join(_FOLDER, "dev.txt")), re.DOTALL | re.MULTILINE)
+    assert pinned is not None
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(pinned.group())
+        file.flush()
+        _install_by_pip(python, file.name, "dev")
+
+
+def _install_by_pip(python: str, requirements: str, name: str) -> None:
+    """Ends the process where that fails: it knows the index of pip's own configuration, and says what is wrong."""
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2"]
     command += ["--require-hashes", "-r", requirements]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -105,8 +138,6 @@ def install(folder: str, python: str, name: str) -> None:
                 "HTTPS_PROXY, or name an index of your own in PIP_INDEX_URL; then run make again."
             )
         sys.exit(f"{said}\nThe packages of requirements/{name}.txt could not be installed; see above.")
-    with open(marker, "w") as file:
-        file.write(wanted)
 
 
 def _read(path: str) -> str:
@@ -119,6 +150,8 @@ def _read(path: str) -> str:
 
 def main(folder: str, name: str) -> None:
     python = make_environment(folder, os.environ.get("PYTHON", ""))
+    if name != "base" and not os.path.exists(os.path.join(os.path.dirname(python), "uv")):
+        _install_uv(python)
     for part in SETS[name]:
         install(folder, python, part)
 
