@@ -25,6 +25,8 @@ from tests.sandbox import start_sandbox
 
 __all__ = ["acme", "broken"]
 
+pytest.register_assert_rewrite("tests.session_script")
+
 # The same examples on every CI run: a run there answers for the change, not for luck.
 hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
 hypothesis_settings.register_profile("local", deadline=None, max_examples=50)

@@ -101,6 +101,10 @@ class LiveServer:
         """Evaluates a Python expression against the server's database, with the models at hand."""
         return rows_of(self.environment["DATABASE_URL"], expression)
 
+    def log(self) -> str:
+        """What its processes have printed."""
+        return (Path(self.environment["VAR_DIR"]) / "server.log").read_text()
+
     def stop(self) -> None:
         self._commands.close()
         self.process.terminate()

@@ -53,7 +53,7 @@ class Switchboard:
 
     def log(self) -> str:
         """What the server's processes have printed."""
-        return (self._folder / "server.log").read_text()
+        return self.server.log()
 
     def everything_stored(self) -> bytes:
         """Database files and log."""

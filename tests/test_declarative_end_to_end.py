@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from tests.extension import Extension, call, conversation
+from tests.extension import FORMATS, Extension, call
 from tests.fakes.orchard import KEY, PASSWORD
 from tests.live_server import live_server
+from tests.session_script import SESSION, CrmSession
 from tests.vendor import rounds, running_vendor
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
@@ -71,117 +73,141 @@ def _login(me):
     return me.login_with_key("", username="kim", password=PASSWORD, branch="North")
 
 
-def test_a_session_of_the_extension_from_login_to_logout(vendor, server, me, employee):
-    pia = vendor.call("add_person", "Pia", "Ostrow", "(650) 555-0112", firm={"label": "Ostrow Tiles"})
-    both = [vendor.call("add_person", "Ann", f"Pear {n}", "+16505550113", "+1 650 555 0114") for n in range(3)]
-    welcome = _login(me)
-    assert welcome["name"] == "Kim Alder"
-    extra = f"CrmUser.objects.get(wire_id='{employee}-orchard').extra"
-    assert server.rows(extra) == {"firm": "F-9", "branch": "North"}
-    assert vendor.spent() == ["POST /v3/sessions"]
+class TestSession(CrmSession):
+    display, agent, caller = "Orchard CRM", "Kim Alder", "Pia <Ostrow>"
+    id_field, text_field = "ref", "text"
+    names = ("pia",)
+    reads_names = False
+    formats = FORMATS
+    new_contacts = (("+12125550177", "Ada Mary Byron", "Person", {}),)
 
-    found = me.look_up("+16505550112")["contact"]
-    assert found[0] == {
-        "id": pia,
-        "name": "Pia Ostrow",
-        "phone": "(650) 555-0112",
-        "type": "Person",
-        "additionalInfo": {},
-        "company": "Ostrow Tiles",
-        "organization": "Ostrow Tiles",
-        "createdDate": "2026-01-01T00:00:00+00:00",
-    }
-    assert found[1]["id"] == "createNewContact"
-    asked = vendor.requests()
-    assert sorted(row["query"]["tel"] for row in asked) == sorted(
-        ["+16505550112", "6505550112", "(650) 555-0112", "650-555-0112"]
-    )
-    assert {row["query"]["lang"] for row in asked} == {"en"}
-    assert [row["id"] for row in me.look_up("+16505550113")["contact"]] == [*both, "createNewContact"]
-    assert len(vendor.requests()) == 5  # one notation has a second page
-    assert [row["id"] for row in me.look_up("+12125550199")["contact"]] == ["createNewContact"]
-    assert [row["id"] for row in me.search("ann pear")["contact"]] == both
-    assert me.search("Zzyzx")["contact"] == []
+    @pytest.fixture(autouse=True)
+    def _in_an_empty_crm(self, vendor, server, me, employee):
+        self.vendor, self.server, self.me, self.employee = vendor, server, me, employee
 
-    created = me.create_contact("+12125550177", "Ada Mary Byron", "Person")["contact"]
-    assert created["name"] == "Ada Mary Byron"
-    person = vendor.state()["people"][created["id"]]
-    assert (person["first"], person["last"]) == ("Ada Mary", "Byron")
-    assert person["channels"] == [{"kind": "tel", "at": "(212) 555-0177"}]
-    assert person["kind"] == "Person"
-    assert me.look_up("+12125550177")["contact"][0]["id"] == created["id"]
+    def login(self):
+        welcome = _login(self.me)
+        assert self.vendor.spent() == ["POST /v3/sessions"]
+        return welcome
 
-    contact = {**found[0], "name": "Pia <Ostrow>"}
-    vendor.requests()
-    logged = me.log_call(call("404430540004", contact))
-    assert isinstance(logged["logId"], int)
-    assert me.log_call(call("404430540004", contact))["successful"] is False
-    assert vendor.spent() == [f"POST /v3/people/{pia}/touches"]
-    (touch,) = vendor.state()["touches"].values()
-    text = touch.pop("text")
-    assert touch == {
-        "person": pia,
-        "headline": "Inbound Call from Pia <Ostrow>",
-        "way": "in",
-        "span": {"from": "2026-05-04T16:31:07.000Z", "to": "2026-05-04T16:34:14.000Z", "seconds": 187},
-        "label": "Lasted 187s",
-        "branch": "North",
-        "outside": "404430540004",
-        "staff": employee,
-        "tags": ["phone", "Accepted"],
-        "done": True,
-    }
-    assert text.startswith("<p>Firm F-9, with Pia &lt;Ostrow&gt;</p>")
-    assert "Wants a &lt;b&gt;quote&lt;/b&gt; &amp; café" in text
-    assert "<li><b>Duration</b>" in text
-    assert "rc-secret-token" not in text
+    def add_caller(self):
+        firm = {"label": "Ostrow Tiles"}
+        self.pia = self.vendor.call("add_person", "Pia", "<Ostrow>", "(650) 555-0112", firm=firm)
+        return {"id": self.pia, "name": "Pia <Ostrow>", "type": "Person", "phone": "(650) 555-0112"}
 
-    (detail,) = me.logged("404430540004", details=True)
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == "Inbound Call from Pia <Ostrow>"
-    assert detail["logData"]["fullLogResponse"]["data"]["touch"]["outside"] == "404430540004"
+    def add_others(self):
+        """They have two numbers each, and stand on two pages."""
+        add = self.vendor.call
+        self.both = [add("add_person", "Ann", f"Pear {n}", "+16505550113", "+1 650 555 0114") for n in range(3)]
+        return [("+16505550113", {"id": self.both[0]})]
 
-    vendor.call("change_touch", logged["logId"], text + "<p>Called back at noon.</p>")
-    vendor.requests()
-    assert me.edit_call("404430540004", note="Second note")["successful"]
-    assert vendor.spent() == ["GET /v3/touches/{id}", "PUT /v3/touches/{id}"]
-    (touch,) = vendor.state()["touches"].values()
-    assert "Second note" in touch["text"]
-    assert "Wants a" not in touch["text"]
-    assert "<p>Called back at noon.</p>" in touch["text"]
-    assert touch["span"]["from"] == "2026-05-04T16:31:07.000Z"
-    assert "result" not in touch
-    assert me.dispose("404430540004", stage="won")["successful"]
-    (detail,) = me.logged("404430540004", details=True)
-    assert detail["logData"]["dispositions"] == {"stage": "won"}
-    assert me.dispose("404430540004", stage="none")["successful"]
-    assert next(iter(vendor.state()["touches"].values()))["stage"] is None
+    def call_of(self, contact):
+        ((number, touch),) = self.vendor.state()["touches"].items()
+        return {"ref": int(number), **touch}
 
-    vendor.requests()
-    assert len(me.log_messages(conversation("conv1", contact, 3))["logIds"]) == 3
-    assert vendor.spent() == [f"POST /v3/people/{pia}/threads"]
-    assert len(me.log_messages(conversation("conv1", contact, 5))["logIds"]) == 2
-    assert vendor.spent() == ["GET /v3/threads/{id}", "PUT /v3/threads/{id}"]
-    assert me.log_messages(conversation("conv1", contact, 5))["logIds"] == []
-    (thread,) = vendor.state()["threads"].values()
-    body = thread.pop("text")
-    assert thread == {
-        "person": pia,
-        "headline": "SMS conversation with Pia <Ostrow> - 26/05/04",
-        "outside": "conv1/2026-05-04",
-        "began": "2026-05-04T17:00:00.000Z",
-        "count": "54000402",
-        "last": "text number 4 <i>&</i> ñ",
-    }
-    assert [body.count(f"text number {n} &lt;i&gt;&amp;") for n in range(5)] == [1] * 5
+    def day_of(self, contact):
+        (thread,) = self.vendor.state()["threads"].values()
+        return thread
 
-    assert me.logout()["returnMessage"]["message"].startswith("Logged out of Orchard CRM")
-    assert vendor.state()["sessions"] == []
-    assert set(vendor.state()["keys_seen"]) == {KEY}
-    log = (Path(server.environment["VAR_DIR"]) / "server.log").read_text()
-    for secret in (PASSWORD, KEY, "partner-7", "rc-secret-token", "Ostrow", "5550112"):
-        assert secret not in log
-    assert "{contactInfo.id}" in log  # the shape of the path instead
+    def written(self, text):
+        return escape(text)
+
+    def type_into(self, record):
+        self.vendor.call("change_touch", record["ref"], record["text"] + "<p>Called back at noon.</p>")
+        self.vendor.requests()
+
+    def see_login(self, welcome):
+        extra = f"CrmUser.objects.get(wire_id='{self.employee}-orchard').extra"
+        assert self.server.rows(extra) == {"firm": "F-9", "branch": "North"}
+
+    def see_logout(self):
+        assert self.vendor.state()["sessions"] == []
+        assert set(self.vendor.state()["keys_seen"]) == {KEY}
+        log = self.server.log()
+        for secret in (PASSWORD, KEY, "partner-7", "rc-secret-token", "Ostrow", "5550112"):
+            assert secret not in log
+        assert "{contactInfo.id}" in log  # the shape of the path instead
+
+    def see_caller(self, contact, rows):
+        assert rows[0] == {
+            "id": self.pia,
+            "name": "Pia <Ostrow>",
+            "phone": "(650) 555-0112",
+            "type": "Person",
+            "additionalInfo": {},
+            "company": "Ostrow Tiles",
+            "organization": "Ostrow Tiles",
+            "createdDate": "2026-01-01T00:00:00+00:00",
+        }
+        assert rows[1]["id"] == "createNewContact"
+        asked = self.vendor.requests()
+        assert sorted(row["query"]["tel"] for row in asked) == sorted(
+            ["+16505550112", "6505550112", "(650) 555-0112", "650-555-0112"]
+        )
+        assert {row["query"]["lang"] for row in asked} == {"en"}
+        found = self.me.look_up("+16505550113")["contact"]
+        assert [row["id"] for row in found] == [*self.both, "createNewContact"]
+        assert len(self.vendor.requests()) == 5  # one notation has a second page
+        assert [row["id"] for row in self.me.search("ann pear")["contact"]] == self.both
+
+    def see_new_contact(self, created, number, name, kind):
+        assert created["name"] == "Ada Mary Byron"
+        person = self.vendor.state()["people"][created["id"]]
+        assert (person["first"], person["last"]) == ("Ada Mary", "Byron")
+        assert person["channels"] == [{"kind": "tel", "at": "(212) 555-0177"}]
+        assert person["kind"] == "Person"
+
+    def see_call(self, contact, record):
+        assert self.vendor.spent() == [f"POST /v3/people/{self.pia}/touches"]
+        text = record["text"]
+        assert isinstance(record["ref"], int)
+        assert record == {
+            "ref": record["ref"],
+            "text": text,
+            "person": self.pia,
+            "headline": "Inbound Call from Pia <Ostrow>",
+            "way": "in",
+            "span": {"from": "2026-05-04T16:31:07.000Z", "to": "2026-05-04T16:34:14.000Z", "seconds": 187},
+            "label": "Lasted 187s",
+            "branch": "North",
+            "outside": SESSION,
+            "staff": self.employee,
+            "tags": ["phone", "Accepted"],
+            "done": True,
+        }
+        assert text.startswith("<p>Firm F-9, with Pia &lt;Ostrow&gt;</p>")
+        assert "<li><b>Duration</b>" in text
+
+    def see_details(self, data):
+        assert data["fullLogResponse"]["data"]["touch"]["outside"] == SESSION
+
+    def see_edited_note(self, record):
+        assert self.vendor.spent() == ["GET /v3/touches/{id}", "PUT /v3/touches/{id}"]
+        assert "Wants a" not in record["text"]
+        assert "<p>Called back at noon.</p>" in record["text"]
+        assert record["span"]["from"] == "2026-05-04T16:31:07.000Z"
+        assert "result" not in record
+
+    def file(self, contact, record):
+        assert self.me.dispose(SESSION, stage="won")["successful"]
+        (detail,) = self.me.logged(SESSION, details=True)
+        assert detail["logData"]["dispositions"] == {"stage": "won"}
+        assert self.me.dispose(SESSION, stage="none")["successful"]
+        assert self.call_of(contact)["stage"] is None
+
+    def see_day(self, contact, day, count):
+        read_and_write = ["GET /v3/threads/{id}", "PUT /v3/threads/{id}"]
+        assert self.vendor.spent() == ([f"POST /v3/people/{self.pia}/threads"] if count == 3 else read_and_write)
+        if count == 5:
+            assert day == {
+                "text": day["text"],
+                "person": self.pia,
+                "headline": "SMS conversation with Pia <Ostrow> - 26/05/04",
+                "outside": "conv1/2026-05-04",
+                "began": "2026-05-04T17:00:00.000Z",
+                "count": "54000402",
+                "last": "text number 4 <i>&</i> ñ",
+            }
 
 
 def test_all_notations_of_a_number_go_out_together(vendor, me):

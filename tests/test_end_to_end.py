@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.extension import Extension, call, conversation
+from tests.extension import Extension, call
 from tests.live_server import live_server, postgres_database
 from tests.sandbox import start_sandbox
 from tests.services import URL as POSTGRES
 from tests.services import postgres_is_there
+from tests.session_script import RECORDING, SESSION, CrmSession
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
+
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -44,99 +48,94 @@ def _calls(sandbox, session_id, key):
     return [row for row in sandbox.activities(key) if row["external_id"] == session_id]
 
 
-@pytest.mark.parametrize("platform", ["testCRM", "exampleCRM"])  # the second has a definition and no code
-def test_a_session_of_the_extension_from_login_to_logout(server, sandbox, platform):
-    key = f"session-{platform}"
-    me = Extension(server.url, platform)
-    welcome = me.login_with_key(key)
-    assert welcome["returnMessage"]["messageType"] == "success"
+class SandboxSession(CrmSession):
+    """At the sandbox CRM, where every login finds contacts, and records of its own only."""
 
-    luke = me.look_up("+16505551212")["contact"][0]
-    assert luke["name"] == "Luke Skywalker"
-    for number in ("+16505550112", "+16505550123", "+442079460106"):  # stored in other notations
-        found = me.look_up(number)
-        assert not found["contact"][0].get("isNewContact"), (number, found)
-    unknown = me.look_up("+12125550199")
-    assert unknown["successful"] is True
-    assert [row["id"] for row in unknown["contact"]] == ["createNewContact"]
-    assert unknown["returnMessage"]["message"] == "Contact not found"
-    assert me.search("Luke")["contact"][0]["id"] == luke["id"]
-    nobody = me.search("Zzyzx Nobody")
-    assert nobody["contact"] == []
-    assert nobody["returnMessage"]["message"] == "No contact found with name Zzyzx Nobody "
+    platform: str
+    caller, number = "Luke Skywalker", "+16505551212"
+    text_field = "body"
+    volatile = ("updated_at",)
+    names = ("Luke",)
+    new_contacts = (("+12125550177", "Ada Byron", "", {}),)
 
-    created = me.create_contact("+12125550177", "Ada Byron")["contact"]
-    assert me.look_up("+12125550177")["contact"][0]["id"] == created["id"]
+    @pytest.fixture(autouse=True)
+    def _with_a_login_of_its_own(self, server, sandbox):
+        self.server, self.sandbox = server, sandbox
+        self.key = f"session-{next(_numbers)}"
+        self.agent = sandbox.request("GET", "/api/me", key=self.key).json()["name"]
+        self.me = Extension(server.url, self.platform)
 
-    logged = me.log_call(call("404430540004", luke))
-    assert logged["successful"] is True
-    again = me.log_call(call("404430540004", luke, note="again"))
-    assert again["successful"] is False
-    assert again["returnMessage"]["message"] == "Existing log for session 404430540004"
-    (record,) = _calls(sandbox, "404430540004", key)
-    assert record["id"] == logged["logId"]
-    assert record["contact_id"] == luke["id"]
-    assert record["duration_seconds"] == 187
-    assert record["started_at"].startswith("2026-05-04T16:31:07")
-    assert "rc-secret-token" not in str(record)
-    assert record["body"].startswith("- Note: Wants a <b>quote</b> & café\n")
+    def login(self):
+        welcome = self.me.login_with_key(self.key)
+        assert welcome["returnMessage"]["messageType"] == "success"
+        return welcome
 
-    matched, unmatched = me.logged("404430540004", "99999999")
-    assert (matched["matched"], matched["logId"]) == (True, logged["logId"])
-    assert unmatched == {"sessionId": "99999999", "matched": False}
-    (detail,) = me.logged("404430540004", details=True)
-    assert detail["logData"]["note"] == "Wants a <b>quote</b> & café"
-    assert detail["logData"]["subject"] == "Inbound Call from Luke Skywalker"
+    def add_caller(self):
+        self.login()
+        luke = self.me.look_up("+16505551212")["contact"][0]
+        self.deal = luke["additionalInfo"]["deals"][0]["const"]
+        return luke
 
-    assert me.edit_call("404430540004", note="Second note")["successful"]
-    (record,) = _calls(sandbox, "404430540004", key)
-    assert record["body"].startswith("- Note: Second note\n")
-    assert record["started_at"].startswith("2026-05-04T16:31:07")
-    assert record["duration_seconds"] == 187
+    def add_others(self):
+        """Stored in other notations."""
+        for number in ("+16505550112", "+16505550123", "+442079460106"):
+            found = self.me.look_up(number)
+            assert not found["contact"][0].get("isNewContact"), (number, found)
+        return []
 
-    edited = me.edit_call(
-        "404430540004",
-        recordingLink="https://media.ringcentral.com/rec/10",
-        startTime="2026-05-04T16:31:07.000Z",
-        duration=190,
-        result="Call connected",
-        direction="Inbound",
-    )
-    assert edited["successful"]
-    (record,) = _calls(sandbox, "404430540004", key)
-    assert "- Call recording link: https://media.ringcentral.com/rec/10\n" in record["body"]
-    assert record["duration_seconds"] == 190
+    def call_of(self, contact):
+        (record,) = _calls(self.sandbox, SESSION, self.key)
+        return record
 
-    deal = luke["additionalInfo"]["deals"][0]["const"]
-    assert me.dispose("404430540004", deals=deal)["successful"]
-    (detail,) = me.logged("404430540004", details=True)
-    assert detail["logData"]["dispositions"]["deals"] == deal
+    def day_of(self, contact):
+        (day,) = _calls(self.sandbox, "conv1/2026-05-04", self.key)
+        return day
 
-    first = me.log_messages(conversation("conv1", luke, 3))
-    assert len(first["logIds"]) == 3
-    second = me.log_messages(conversation("conv1", luke, 5))
-    assert len(second["logIds"]) == 2
-    third = me.log_messages(conversation("conv1", luke, 5))
-    assert third == {"successful": True, "logIds": [], "returnMessage": None}
-    (day,) = [row for row in sandbox.activities(key) if row["external_id"] == "conv1/2026-05-04"]
-    assert "Conversation(5 messages)" in day["body"]
-    for index in range(5):
-        assert day["body"].count(f"text number {index} <i>&</i> ñ") == 1
+    def _actions(self):
+        """What the audit trail has of this CRM."""
+        events = f"AuditEvent.objects.filter(platform='{self.platform}')"
+        return set(self.server.rows(f"sorted(set({events}.values_list('action', flat=True)))"))
 
-    assert me.logout()["returnMessage"]["message"].startswith("Logged out of")
-    refused = me.send("GET", "/contact?phoneNumber=+16505551212")
-    assert (refused.status_code, refused.text) == (400, "Please go to Settings and authorize CRM platform")
+    def see_logout(self):
+        mine = f"CallLog.objects.filter(platform='{self.platform}', session_id='{SESSION}-1')"
+        (record,) = _calls(self.sandbox, f"{SESSION}-1", self.key)
+        assert self.server.rows(f"list({mine}.values_list('state', 'crm_log_id'))") == [["logged", record["id"]]]
+        assert self.server.rows(f"{mine}.get().user.is_connected") is False
+        assert {"session.connect", "call_log.create"} <= self._actions()
 
-    mine = f"CallLog.objects.filter(platform='{platform}', session_id='404430540004')"
-    assert server.rows(f"list({mine}.values_list('state', 'crm_log_id'))") == [["logged", logged["logId"]]]
-    texts = f"MessageLog.objects.filter(platform='{platform}', conversation__conversation_id='conv1')"
-    assert server.rows(f"{texts}.count()") == 5
-    assert server.rows(f"{mine}.get().user.is_connected") is False
-    actions = server.rows(
-        f"sorted(set(AuditEvent.objects.filter(platform='{platform}').values_list('action', flat=True)))"
-    )
-    assert {"session.connect", "call_log.create", "call_log.update", "message_log.write"} <= set(actions)
-    assert "rc-secret-token" not in (Path(server.environment["VAR_DIR"]) / "server.log").read_text()
+    def see_call(self, contact, record):
+        assert record["contact_id"] == contact["id"]
+        assert record["duration_seconds"] == 187
+        assert record["started_at"].startswith("2026-05-04T16:31:07")
+        assert record["body"].startswith("- Note: Wants a <b>quote</b> & café\n")
+
+    def see_edited_note(self, record):
+        assert record["body"].startswith("- Note: Second note\n")
+
+    def see_later(self, record):
+        assert f"- Call recording link: {RECORDING}\n" in record["body"]
+        assert record["duration_seconds"] == 190
+        assert "call_log.update" in self._actions()
+
+    def file(self, contact, record):
+        assert self.me.dispose(SESSION, deals=self.deal)["successful"]
+        (detail,) = self.me.logged(SESSION, details=True)
+        assert detail["logData"]["dispositions"]["deals"] == self.deal
+
+    def see_day(self, contact, day, count):
+        texts = f"MessageLog.objects.filter(platform='{self.platform}', conversation__crm_log_id='{day['id']}')"
+        assert self.server.rows(f"{texts}.count()") == count
+        assert "message_log.write" in self._actions()
+
+
+class TestSandboxSession(SandboxSession):
+    platform, display = "testCRM", "Test CRM"
+
+
+class TestSessionOfADefinition(SandboxSession):
+    """The same CRM with a definition and no code."""
+
+    platform, display = "exampleCRM", "Example CRM (no code)"
 
 
 def test_what_was_logged_survives_a_restart(server, sandbox):

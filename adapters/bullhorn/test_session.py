@@ -43,7 +43,7 @@ class TestSession(CrmSession):
     @pytest.fixture(autouse=True)
     def _in_an_empty_corporation(self, bullhorn, agent):
         bullhorn.vendor.call("empty")
-        self.bullhorn, self.vendor, self.switchboard, self.me = bullhorn, bullhorn.vendor, bullhorn.switchboard, agent
+        self.bullhorn, self.vendor, self.server, self.me = bullhorn, bullhorn.vendor, bullhorn.server, agent
         users = bullhorn.vendor.state()["users"].values()
         self.author = next(user["id"] for user in users if user["username"] == agent.username)
 

@@ -34,7 +34,7 @@ class TestSession(CrmSession):
     @pytest.fixture(autouse=True)
     def _in_canada(self, clio):
         """Where no other test has contacts."""
-        self.clio, self.switchboard = clio, clio.switchboard
+        self.clio, self.server = clio, clio.server
         clio.vendor.call("empty", CA)
         self.me, self.user = Extension(clio.server.url, "clio"), 0
 

@@ -31,7 +31,7 @@ class TestSession(CrmSession):
 
     @pytest.fixture(autouse=True)
     def _in_a_new_company(self, company):
-        self.company, self.vendor, self.switchboard = company, company.vendor, company.switchboard
+        self.company, self.vendor, self.server = company, company.vendor, company.server
         self.me = Extension(company.server.url, "pipedrive")
 
     def login(self):

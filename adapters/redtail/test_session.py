@@ -35,7 +35,7 @@ class TestSession(CrmSession):
 
     @pytest.fixture(autouse=True)
     def _in_a_new_database(self, redtail):
-        self.redtail, self.me, self.switchboard = redtail, redtail.me, redtail.switchboard
+        self.redtail, self.me, self.server = redtail, redtail.me, redtail.server
 
     def login(self):
         wrong = {"username": self.redtail.username, "password": "wrong-pass-word"}
@@ -94,8 +94,8 @@ class TestSession(CrmSession):
 
     def see_logout(self):
         mine = f"CrmUser.objects.filter(wire_id='{self.redtail.username}-redtail')"
-        assert self.switchboard.rows(f"list({mine}.values_list('access_token', 'secret_extra'))") == [["", ""]]
-        kept = self.switchboard.everything_stored()
+        assert self.server.rows(f"list({mine}.values_list('access_token', 'secret_extra'))") == [["", ""]]
+        kept = self.redtail.switchboard.everything_stored()
         for secret in (PASSWORD, PASSWORD.split(":")[0], "wrong-pass-word", USER_KEY, API_KEY, "rc-secret-token"):
             assert secret.encode() not in kept, secret
 
