@@ -158,7 +158,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     "an old change is forgotten": (f"{_DELIVERIES}policy.py", "next=Next.GIVE_UP", "next=Next.FORGET"),
     "renewed tokens are not kept": (
         f"{_SERVICES}crm_access.py",
-        "keep_trying(lambda: mine.update(**columns))",
+        "keep_trying(lambda: (mine | unchanged).update(**columns))",
         "keep_trying(lambda: mine.none().update(**columns))",
     ),
     "two processes renew a login at once": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from datetime import timedelta
 
 import jwt
@@ -332,6 +333,20 @@ def test_a_renewal_that_is_refused_since_the_user_went_to_another_account_ends_t
     with pytest.raises(opening.SessionEnded):
         opening.refresh_credentials(user, used="old")
     assert CrmUser.objects.get(pk=user.pk).credentials().refresh_token == "r9"
+
+
+@pytest.mark.django_db
+def test_tokens_of_a_renewal_that_took_longer_than_its_lease_are_stored_where_the_former_still_stand(monkeypatch):
+    user = _expired_user()
+
+    class Slow(_Refreshing):
+        def refresh(self, credentials, *, keep):
+            CrmUser.objects.filter(pk=user.pk).update(refresh_lease=uuid.uuid4())  # another process begins
+            return super().refresh(credentials, keep=keep)
+
+    monkeypatch.setattr(opening, "_adapter_of", lambda row: Slow(row, []))
+    opening.refresh_credentials(user, used="old")
+    assert CrmUser.objects.get(pk=user.pk).credentials().refresh_token == "r2"
 
 
 @pytest.mark.django_db

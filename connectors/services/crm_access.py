@@ -273,10 +273,13 @@ def _renewing(user: CrmUser, *, is_done: Callable[[], bool] = lambda: False) -> 
     def keep(credentials: Credentials) -> None:
         renewed = {"refreshed_at": timezone.now(), "refresh_error": ""}
         columns = {**user.set_credentials(credentials), **renewed}
-        keep_trying(lambda: mine.update(**columns))  # the CRM may have made the former tokens worthless
+        # The CRM may have made the former tokens worthless: whoever was too slow stores new ones if those still stand.
+        keep_trying(lambda: (mine | unchanged).update(**columns))
 
     try:
         user.refresh_from_db()
+        stood = {"connected_at": user.connected_at, "refreshed_at": user.refreshed_at}
+        unchanged = CrmUser.objects.filter(pk=user.pk, **stood).exclude(access_token="")
         yield None if is_done() else keep  # somebody may have finished between our read and the lease
     except CredentialsRejected as error:
         if not error.final:
