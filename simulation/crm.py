@@ -88,6 +88,8 @@ class Crm:
     #: How likely a request, or an answer, takes its time.
     slow_share: float = 0.0
     faults: tuple[str, ...] = ()
+    #: Those that reads meet, and none that logins do; None: all requests meet the same.
+    faults_of_reads: tuple[str, ...] | None = None
     outages: tuple[Outage, ...] = ()
     lags: bool = False
     #: Whether records can be searched for, and choices be set after a call; see ``adapter_variants``.
@@ -142,8 +144,9 @@ class Crm:
     def choose_fault(self, request: Request) -> str:
         """What goes wrong with a request; "": nothing."""
         fault = next((outage.fault for outage in self.outages if outage.begins <= world.now < outage.ends), "")
-        if not fault and self.rate and world.rng.random() < self.rate:
-            fault = world.rng.choice(self.faults)
+        faults = self._faults_of(request)
+        if not fault and self.rate and faults and world.rng.random() < self.rate:
+            fault = world.rng.choice(faults)
         if fault:
             world.count(f"CRM: {fault}")
             world.note(f"CRM: {fault}")
@@ -153,6 +156,13 @@ class Crm:
             spends_token = request.path == "/oauth/token" and fault not in _LEAVES_TOKENS
             self.has_ended_logins |= fault == "login refused" or spends_token
         return fault
+
+    def _faults_of(self, request: Request) -> tuple[str, ...]:
+        if self.faults_of_reads is None:
+            return self.faults
+        if not request.path.startswith("/api/activities") and not request.path.startswith("/api/contacts"):
+            return ()
+        return self.faults_of_reads if request.method == "GET" else self.faults
 
     def serve(self, request: Request) -> Answer:
         self.settle()
@@ -209,6 +219,13 @@ class Crm:
         with self.store._transaction() as db:
             found = db.execute("SELECT 1 FROM tokens WHERE hash = ?", (server_store._hash(refresh_token),)).fetchone()
         return found is not None
+
+    def has_login_of(self, name: str) -> bool:
+        """Whether it takes any token of a person."""
+        user = self.user_named(name)
+        with self.store._transaction() as db:
+            rows = db.execute("SELECT 1 FROM tokens WHERE user_id = ? AND kind = 'refresh'", (user.id,))
+            return rows.fetchone() is not None
 
     def end_logins(self, name: str) -> None:
         """Somebody revokes the OAuth logins of a person."""

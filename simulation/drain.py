@@ -132,9 +132,13 @@ def _judge_logins(expected: Expectation, people: list[Person]) -> None:
     """Whoever connected last, and whose login nobody ended, is connected, with tokens that the CRM knows."""
     if crm.has_ended_logins or expected.restored:
         return
+    is_revoked = not crm.judged and not Delivery.objects.filter(kind=Kind.REVOKE).exists()
     for person in people:
         changes = [told for told in expected.requests if told.kind in ("login", "logout", "move")]
         own = sorted((told for told in changes if told.subject == person.key), key=lambda told: told.began)
+        has_left = [(told.kind, told.accepted) for told in own] == [("logout", True)]
+        if has_left and is_revoked and person.is_oauth and crm.has_login_of(person.key):
+            expected.surprises.append(f"{person.key} has logged out, and the CRM still takes their tokens")
         is_certain = all(told.ended < own[-1].began for told in own[:-1])
         if own and not (is_certain and own[-1].accepted and own[-1].kind != "logout"):
             continue

@@ -92,10 +92,10 @@ BLIND: dict[str, tuple[str, str, str]] = {
         "    unreadable.update(state=State.WAITING, next_attempt_at=clock.now())",
         "    unreadable.update(next_attempt_at=clock.now())",
     ),
-    "a kept revocation ends the new login too": (
+    "a kept revocation is not sent": (
         "logins.py",
         "    if user.is_connected:\n        return\n",
-        "",
+        "    return\n",
     ),
     "after a restored back-up new calls are sent unlooked": (
         "restore.py",

@@ -109,13 +109,19 @@ class Plan:
         habits = {habit for habit, share in (("write", 0.25), ("delete", 0.12), ("end logins", 0.12)) if happens(share)}
         self.habits = habits
         self.window_pauses: Sequence[float] = PAUSES
-        #: How likely somebody connects once more after each of their requests.
-        self.logins_between = 0.0
+        #: What somebody does after each of their requests, and how likely.
+        self.between: Sequence[str] = ("login",)
+        self.between_share = 0.0
+        #: How likely somebody who has logged out comes back.
+        self.returns = 0.7
         #: What a change of the session may be.
         self.session_kinds: Sequence[str] = ("login", "logout", "logout", "move")
         self.support: Callable[[Expectation], Callable[[Actor], None]] = actors.support
         self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
-        self.habit_share, self.most_edits, self.most_texts = 0.01, 2, 3
+        self.habit_share, self.least_changes, self.most_edits, self.most_texts = 0.01, 0, 2, 3
+        #: Texts of the day; what changes of a log are.
+        self.numbers = 6
+        self.edit_kinds: Sequence[str] = ("edit", "edit", "dispose")
         #: How likely a window contains a login, a logout or a move to another company.
         self.session_changes = 0.2
         self.is_long = crm.too_long is not None or happens(0.03)
@@ -180,12 +186,12 @@ class Plan:
         requests = make[self.kind]()
         if happens(self.session_changes):
             self._add_logins(requests)
-        return [step for request in requests for step in (request, *self._login_between(request.person))]
+        return [step for request in requests for step in (request, *self._between(request.person))]
 
     def _calls(self) -> list[Request]:
         requests = [self._request("log", subject="call-1", text=_word("first"), is_long=self._is_long())]
-        for _ in range(world.rng.randint(0, self.most_edits)):
-            kind = world.rng.choice(("edit", "edit", "dispose"))
+        for _ in range(world.rng.randint(self.least_changes, self.most_edits)):
+            kind = world.rng.choice(self.edit_kinds)
             requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
         if self.theme in ("old", "support", "back-up") and happens(0.7):
             requests.append(self._request("log", subject="call-1", text=_word("again"), is_long=self._is_long()))
@@ -193,8 +199,8 @@ class Plan:
 
     def _texts(self) -> list[Request]:
         requests = []
-        for _ in range(world.rng.randint(1, self.most_texts)):
-            numbers = world.rng.sample(range(1, 7), world.rng.randint(1, 3))
+        for _ in range(world.rng.randint(max(self.least_changes, 1), self.most_texts)):
+            numbers = world.rng.sample(range(1, self.numbers + 1), world.rng.randint(1, min(self.numbers, 3)))
             requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers))))
         return requests
 
@@ -226,8 +232,9 @@ class Plan:
     def _is_long(self) -> bool:
         return self.is_long and happens(0.6)
 
-    def _login_between(self, person: Person) -> list[Request]:
-        return [Request(kind="login", person=person, subject=person.key)] if happens(self.logins_between) else []
+    def _between(self, person: Person) -> list[Request]:
+        kinds = self.between if happens(self.between_share) else ()
+        return [Request(kind=kind, person=person, subject=person.key) for kind in kinds]
 
     def _add_logins(self, requests: list[Request]) -> None:
         """A login, a logout or a move to another company among them; mostly with a login, or the way back, behind."""
@@ -241,7 +248,7 @@ class Plan:
                 requests.append(Request(kind="move", person=person, subject=person.key, company=person.company))
         elif kind == "logout":
             requests.insert(place, Request(kind="logout", person=person, subject=person.key))
-            if happens(0.7):
+            if happens(self.returns):
                 requests.append(Request(kind="login", person=person, subject=person.key))
         else:  # they connect once more, though they are connected
             requests.insert(place, Request(kind="login", person=person, subject=person.key))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: them is longer than the smaller limit.
 LIMITS = ((413, 40_000), (422, 40_000), (422, 40_000), (413, 20_000), (422, 20_000))
 _ANSWERS_OF_OTHERS = ("page with 403", "page with 404", "page with 200", "redirect")
+#: Pauses of a window that are no turns of a loop, which take longer now and then, see ``World.sleep``.
+_HURRY = (0.06, 0.1, 0.3)
 _LATE = ("carried out late", "carried out late", "504 after")
 
 
@@ -57,10 +59,52 @@ def _late_effects(plan: Plan) -> None:
 def _late_effects_and_logins(plan: Plan) -> None:
     """A login makes due at once what may yet take effect, and undo what is written then."""
     plan.kind = world.rng.choice(("calls", "texts"))
-    crm.rate, crm.lags, crm.faults = world.rng.choice((0.2, 0.2, 0.4)), False, ("carried out late",)
-    crm.can_be_asked, crm.too_long, plan.is_long, plan.most_edits, plan.most_texts = True, None, False, 3, 4
-    plan.people, plan.rounds, plan.pauses = [world.rng.choice((ANN, EVE, CLEO))], 12, (0.5, 2.0)
-    plan.session_changes, plan.logins_between, plan.window_pauses = 0.0, 0.6, (0.0, 0.0, 0.5)
+    _nothing_but_late_effects(plan)
+    crm.rate = 0.4
+    plan.least_changes, plan.most_edits, plan.most_texts, plan.edit_kinds = 3, 5, 5, ("edit",)
+    plan.people, plan.rounds, plan.pauses = [world.rng.choice((ANN, EVE))], 12, (0.5, 2.0)
+    plan.between, plan.between_share, plan.window_pauses = ("login",), 0.8, _HURRY
+    plan.windows = (1, 1, 2)
+
+
+def _late_contacts(plan: Plan) -> None:
+    """The same contact is asked for once more before a late effect shows."""
+    plan.kind = "contacts"
+    _nothing_but_late_effects(plan)
+    crm.rate, plan.windows, plan.window_pauses = 0.5, (1, 2), (0.1, 0.5, 2.0)
+
+
+def _late_effects_and_logouts(plan: Plan) -> None:
+    """A colleague's texts may pass those of whoever has logged out, which may yet take effect."""
+    plan.kind, plan.people = "texts", [ANN, BOB]
+    _nothing_but_late_effects(plan)
+    crm.rate, plan.least_changes, plan.most_texts = 0.4, 3, 5
+    plan.between, plan.between_share, plan.window_pauses = ("login", "logout"), 0.6, _HURRY
+    plan.windows, plan.rounds, plan.pauses = (2, 2, 3), 25, (0.2, 0.5)
+
+
+def _nothing_but_late_effects(plan: Plan) -> None:
+    crm.lags, crm.slow_share, crm.faults, crm.outages, crm.faults_of_reads = False, 0.0, _LATE[:1], (), ()
+    crm.can_be_asked, crm.stumbles, crm.too_long, plan.is_long = True, False, None, False
+    world.kills_left = world.jumps_left = world.suspensions_left = world.failing_statements_left = 0
+    plan.session_changes, plan.habits = 0.0, set()
+
+
+def _refused_looks(plan: Plan) -> None:
+    """Texts that may be there wait for support, or a login, since the look for them was refused, and come again."""
+    plan.kind, plan.numbers = "texts", 3
+    _nothing_but_late_effects(plan)
+    crm.rate, crm.faults, crm.faults_of_reads = 0.4, ("lost after it was carried out",), ("refused", "login refused")
+    plan.people, plan.windows = world.rng.choice(([EVE], [ANN, BOB], [ANN, BOB])), (1, 2)
+    plan.most_texts, plan.least_changes = 6, 3
+    plan.window_pauses, plan.rounds, plan.pauses = (0.5, 5.0, 8.0), 12, (1.0, 3.0)
+
+
+def _revocations(plan: Plan) -> None:
+    """Logouts while the CRM cannot be reached."""
+    plan.kind, plan.people, plan.session_changes, plan.session_kinds = "calls", [CLEO], 1.0, ("logout",)
+    crm.rate, crm.faults = 0.6, ("no connection", "500 before", "limit without a time")
+    plan.windows, plan.rounds, plan.returns = (1,), 4, 0.2
 
 
 def _long(plan: Plan) -> None:
@@ -163,6 +207,10 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "slow processes": (1, _slow_processes),
     "late effects": (2, _late_effects),
     "late effects and logins": (2, _late_effects_and_logins),
+    "late effects and logouts": (2, _late_effects_and_logouts),
+    "late contacts": (1, _late_contacts),
+    "refused looks": (2, _refused_looks),
+    "revocations": (1, _revocations),
     "long": (2, _long),
     "answers of others": (1, _answers_of_others),
     "credentials of the application": (1, _credentials_of_the_application),
