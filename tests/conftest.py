@@ -28,7 +28,7 @@ __all__ = ["acme", "broken"]
 pytest.register_assert_rewrite("tests.session_script")
 
 # The same examples on every CI run: a run there answers for the change, not for luck.
-hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("local", deadline=None, max_examples=50)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "local")
 

@@ -225,11 +225,11 @@ def test_who_has_only_the_last_digits_is_shown_where_nobody_has_all():
     assert [(drop.id, drop.reason) for drop in result.dropped] == [(0, "has only its last digits, and another hit all")]
 
 
-# --- 5,000 generated fields -----------------------------------------------------------------------
+# --- 10,000 generated fields -----------------------------------------------------------------------
 
 
 def test_a_number_is_found_among_whatever_stands_beside_it():
-    for seed in range(2000):
+    for seed in range(4000):
         target, others = two_numbers(made := random.Random(seed))
         stored = stored_text(made, [target, *others])
         found = match_number(parse(target.e164, home_region=HOME), stored)
@@ -239,7 +239,7 @@ def test_a_number_is_found_among_whatever_stands_beside_it():
 
 
 def test_nobody_is_found_by_the_numbers_of_others():
-    for seed in range(1500):
+    for seed in range(3000):
         target, others = two_numbers(made := random.Random(seed))
         # Read as numbers of the dialled country, the national digits of others may be the same ones.
         others = [other for other in others if target.national not in f"{other.country.trunk}{other.national}"]
@@ -248,7 +248,7 @@ def test_nobody_is_found_by_the_numbers_of_others():
 
 
 def test_digits_within_a_longer_number_are_not_the_number():
-    for seed in range(1000):
+    for seed in range(2000):
         target = number(made := random.Random(seed))
         whole = digits_of(parse_digits(notation(made, target).split("x")[0]))
         behind = f"{target.national}{made.randrange(10, 100_000)}"
@@ -257,7 +257,7 @@ def test_digits_within_a_longer_number_are_not_the_number():
 
 
 # The same examples on every run: a failure is the change's, not the run's.
-@settings(max_examples=500, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=60) | st.text(st.sampled_from("0123456789+() -./x;\n"), max_size=60), st.integers(0, 2**48))
 def test_no_text_whatever_is_more_than_what_it_says(stored, seed):
     phone = parse(number(random.Random(seed)).e164, home_region=HOME)
