@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -343,6 +343,50 @@ def test_a_write_is_not_sent_again_where_a_kept_connection_ends_without_an_answe
                 crm.client().post("/x", json={})
             assert caught.error.maybe_applied
             assert len(crm.requests) == 2
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_write_takes_no_kept_connection_that_has_ended(certificate, is_told):
+    """libcurl looks for those once a second only, and would send the write where nobody reads it."""
+    ended = threading.Event()
+
+    def end(handler):
+        reply(handler)
+        handler.close_connection = True
+        if is_told:
+            handler.connection.settimeout(0)
+            with suppress(OSError):
+                handler.connection.unwrap()
+        handler.connection.close()
+        ended.set()
+
+    with secure_crm(certificate) as (crm, host):
+        crm.answers = [end, answers(body=b"1")]
+        policy = replace(OPEN, ca_bundle=certificate, connect_timeout=20, read_timeout=30)
+        there = client(base_url=f"https://{host}", hosts=[host], policy=policy)
+        there.get("/x")
+        assert ended.wait(30)
+        assert there.post("/x", json={}) == 1
+        assert (len(crm.requests), len(crm.connections)) == (2, 2)
+
+
+def test_what_a_kept_connection_holds_before_anything_was_asked_is_no_answer(certificate):
+    heard, said = threading.Event(), threading.Event()
+
+    def say_too_much(handler):
+        reply(handler, body=b"1")
+        heard.wait(30)
+        reply(handler, body=b'"of somebody else"')
+        said.set()
+
+    with secure_crm(certificate) as (crm, host):
+        crm.answers = [say_too_much, answers(body=b"2")]
+        policy = replace(OPEN, ca_bundle=certificate, connect_timeout=20, read_timeout=30)
+        there = client(base_url=f"https://{host}", hosts=[host], policy=policy)
+        assert there.get("/x") == 1
+        heard.set()
+        assert said.wait(30)
+        assert there.post("/x", json={}) == 2
 
 
 # redirects, environment, cookies

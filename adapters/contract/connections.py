@@ -8,11 +8,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import pycurl
 
 from adapters.contract import waiting
-from adapters.contract.transfer import Answer, Question, Transfer
+from adapters.contract.transfer import Answer, Question, Stale, Transfer
 
 #: Idle connections that are kept, of all hosts together.
 _IDLE = 1024
@@ -24,6 +25,13 @@ def ask(question: Question) -> Answer:
     Raises ``NoAnswer`` and its kinds, ``AddressRefused``, and ``CrmUnavailable`` where the file of certificates cannot
     be read.
     """
+    try:
+        return _asked(question)
+    except Stale:
+        return _asked(replace(question, is_fresh=True))
+
+
+def _asked(question: Question) -> Answer:
     transfer, driver = Transfer(question), _driver()
     waiting.until_called(lambda done: driver.begin(transfer, done), driver.wake)
     return transfer.answer()

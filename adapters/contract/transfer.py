@@ -10,6 +10,7 @@ from typing import Any
 
 import pycurl
 
+from adapters.contract import kept
 from adapters.contract.errors import CrmUnavailable
 from adapters.contract.outbound_guard import AddressRefused, is_public
 
@@ -33,6 +34,10 @@ class NotSent(NoAnswer):
     """There was no connection, no tunnel or no trust in the certificate: nothing of the request left."""
 
 
+class Stale(NotSent):
+    """The kept connection had been closed, or held what nobody had asked for."""
+
+
 class TooLate(NoAnswer):
     """Nothing came in time."""
 
@@ -50,6 +55,7 @@ class Question:
     """A request as it leaves. Times are seconds: to connect, between two signs of life, and for all of it.
 
     ``tries``: how often it may leave; libcurl sends it again where a kept connection turns out to be closed.
+    ``is_fresh``: it takes no kept connection.
     """
 
     method: str
@@ -64,6 +70,7 @@ class Question:
     ca_bundle: str
     proxy: str
     only_public: bool
+    is_fresh: bool = False
 
 
 class Answer:
@@ -93,7 +100,8 @@ class Transfer:
     def __init__(self, question: Question) -> None:
         self._question = question
         self._sent = 0
-        self._is_refused = self._is_too_large = False
+        self._is_refused = self._is_too_large = self._is_stale = False
+        self._opened: list[int] = []
         self._lines: list[bytes] = []
         self._parts: list[bytes] = []
         self._size = 0
@@ -112,6 +120,7 @@ class Transfer:
         setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
         setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         setopt(pycurl.NOSIGNAL, 1)
+        setopt(pycurl.FRESH_CONNECT, int(question.is_fresh))
         setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(question.connect_timeout))
         setopt(pycurl.TIMEOUT_MS, _milliseconds(question.seconds))
         setopt(pycurl.HTTPHEADER, _header_lines(question.headers))
@@ -127,6 +136,7 @@ class Transfer:
                 setopt(pycurl.NOPROGRESS, 0)
                 setopt(pycurl.XFERINFOFUNCTION, self._on_its_way())
         setopt(pycurl.OPENSOCKETFUNCTION, self._open)
+        setopt(pycurl.SOCKOPTFUNCTION, self._has_opened)
         setopt(pycurl.PREREQFUNCTION, self._about_to_send)
         setopt(pycurl.HEADERFUNCTION, self._take_header)
         setopt(pycurl.WRITEFUNCTION, self._take)
@@ -140,15 +150,25 @@ class Transfer:
             opened.setsockopt(*option)
         return opened
 
+    def _has_opened(self, descriptor: int, _: int) -> int:
+        self._opened.append(descriptor)
+        return int(pycurl.SOCKOPT_OK)
+
     def _may_reach(self, address: str) -> bool:
         if self._question.only_public and not is_public(address):
             self._is_refused = True
             return False
         return True
 
-    def _about_to_send(self, address: str, *_: Any) -> int:
+    def _about_to_send(self, address: str, local_address: str, _: int, local_port: int) -> int:
         """Called when there is a connection, before the request leaves: each time that it would leave."""
         if not self._may_reach(address) or self._sent == self._question.tries:
+            return int(pycurl.PREREQFUNC_ABORT)
+        if self._opened:
+            kept.remember((local_address, local_port), self._opened)
+            self._opened = []
+        elif kept.has_spoken((local_address, local_port)):  # libcurl itself looks for those once a second only
+            self._is_stale = True
             return int(pycurl.PREREQFUNC_ABORT)
         self._sent += 1
         self._lives()
@@ -229,6 +249,8 @@ class Transfer:
             return Malformed() if code in _MALFORMED else NoAnswer()
         if self._is_refused:
             return AddressRefused()
+        if self._is_stale:
+            return Stale()
         if code == pycurl.E_SSL_CACERT_BADFILE:
             return CrmUnavailable(reason="the certificates to trust cannot be read")
         return NotSent()
