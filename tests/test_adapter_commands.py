@@ -111,7 +111,7 @@ def test_what_is_left_to_do_is_told_step_by_step_and_exists(tmp_path, capsys):
     ):
         assert step in told
     for path in (
-        "tests/extension.py",
+        "tests/session_script.py",
         "tests/fakes/vendor.py",
         "mkdocs.yml",
         "docs/connecting.md",
