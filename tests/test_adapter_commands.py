@@ -120,7 +120,14 @@ def test_what_is_left_to_do_is_told_step_by_step_and_exists(tmp_path, capsys):
         assert path in told
         assert (registry.FOLDER.parent / path).is_file()
     readme = (registry.FOLDER / "README.md").read_text()
-    for named in (".env.example", "tests/fakes", "tests/extension.py", "docs/<name>.md", "--record", "CHANGELOG.md"):
+    for named in (
+        ".env.example",
+        "tests/fakes",
+        "tests/session_script.py",
+        "docs/<name>.md",
+        "--record",
+        "CHANGELOG.md",
+    ):
         assert named in readme, f"the README does not name {named}"
     assert "pytest tests/test_conformance.py -k <name>" in readme
 
