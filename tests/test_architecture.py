@@ -41,12 +41,12 @@ MAY_IMPORT = {
 #: Single modules that speak for the contract to a library.
 EXCEPTIONS = {
     "adapters/contract/connections.py": {"pycurl"},
-    "adapters/contract/http.py": {"requests"},
+    "adapters/contract/http.py": {"requests", "urllib3"},
     "adapters/contract/preparing.py": {"requests"},
     "adapters/contract/oauth.py": {"authlib"},
     "adapters/contract/phone.py": {"phonenumbers"},
     "adapters/contract/phone_lines.py": {"phonenumbers"},
-    "adapters/contract/transfer.py": {"pycurl"},
+    "adapters/contract/transfer.py": {"pycurl", "urllib3"},
     "adapters/contract/transport.py": {"requests"},
     "adapters/contract/transport_errors.py": {"requests"},
     "adapters/contract/waiting.py": {"greenlet"},

@@ -9,6 +9,8 @@ import logging
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -780,6 +782,57 @@ def test_an_answer_larger_than_the_limit_is_refused_after_unpacking():
     with Crm(answers(body=bomb, Content_Encoding="gzip")) as crm, fails(UnexpectedResponse) as caught:
         crm.client().get("/x")
     assert "large" in caught.error.reason
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "binary", "aws-chunked"])
+def test_an_encoding_that_is_none_of_packing_leaves_the_body_as_it_came(encoding):
+    with Crm(answers(body=b'{"id": 1}', Content_Encoding=encoding)) as crm:
+        assert crm.client().post("/x", json={}) == {"id": 1}
+
+
+def test_packed_bodies_are_unpacked_whatever_follows_them():
+    first, second = gzip.compress(b'{"id":'), gzip.compress(b" 1}")
+    with Crm(answers(body=first + second + b"\0\0", Content_Encoding="gzip")) as crm:
+        assert crm.client().post("/x", json={}) == {"id": 1}
+
+
+def test_a_body_that_is_not_packed_as_it_says_may_follow_an_applied_write():
+    with Crm(answers(body=b"{}", Content_Encoding="gzip")) as crm, fails(CrmUnavailable) as caught:
+        crm.client().post("/x", json={})
+    assert caught.error.maybe_applied is True
+    assert len(crm.requests) == 1
+
+
+def test_headers_that_follow_the_body_are_not_the_answers():
+    body = b"2\r\n{}\r\n0\r\nRetry-After: 60\r\n\r\n"
+
+    def answer(handler):
+        handler.send_response(429)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with Crm(answer) as crm, fails(RateLimited) as caught:
+        crm.client().get("/x")
+    assert caught.error.retry_after is None
+
+
+def test_a_request_while_the_process_ends_is_answered():
+    program = """
+import atexit, sys
+from adapters.contract.http import HttpClient, OutboundPolicy
+
+here = f"127.0.0.1:{sys.argv[1]}"
+policy = OutboundPolicy(allow_plain_http=True, allow_private_addresses=True, connect_timeout=20, read_timeout=30)
+client = HttpClient(base_url=f"http://{here}", hosts=[here], policy=policy)
+atexit.register(lambda: print(client.get("/last")))
+client.get("/first")
+"""
+    with Crm(answers(body=b"7")) as crm:
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(crm.port)], capture_output=True, text=True, timeout=60, check=True
+        )
+    assert ended.stdout == "7\n"
 
 
 def test_the_adapter_is_asked_first_what_an_answer_means():

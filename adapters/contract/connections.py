@@ -62,6 +62,8 @@ class _Driver:
             transfer.begin(self._multi, done)
 
     def stop(self) -> None:
+        """At the process's exit; what is asked even later gets a thread of its own."""
+        _drivers.remove(self)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(1)
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
+from urllib3.exceptions import DecodeError
 
 from adapters.contract import call_count, exchange_tap, pacing, write_fence
 from adapters.contract.call_count import count_calls
@@ -271,7 +272,7 @@ class HttpClient:
         except TooLarge:
             kind = UnexpectedResponse if keep is None else RequestRejected
             error = kind(reason="the answer is too large", maybe_applied=not is_read)
-        except (NoAnswer, AddressRefused, requests.RequestException, OSError, ValueError) as failure:
+        except (NoAnswer, AddressRefused, DecodeError, requests.RequestException, OSError, ValueError) as failure:
             error = failure_of(failure, is_read=is_read, status=reply.status)
         line |= {
             "status": reply.status,
@@ -313,12 +314,12 @@ class HttpClient:
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:
-    body = b""
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+    raw, body = response.raw, bytearray()
+    while chunk := raw.read1(_CHUNK, decode_content=True):
         body += chunk
         if len(body) > max_bytes:
             raise TooLarge
-    return body
+    return bytes(body)
 
 
 def _with_body(reply: Reply, body: bytes) -> Reply:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pycurl
+from urllib3 import HTTPResponse
 
 from adapters.contract import kept
 from adapters.contract.errors import CrmUnavailable
@@ -74,17 +76,20 @@ class Question:
 
 
 class Answer:
-    """An answer as a whole, unpacked: what is used of ``requests.Response`` and of its ``raw``.
+    """An answer as a whole: what is used of ``requests.Response`` and of its ``raw``.
 
-    ``headers``: by their names in lower case. ``read1`` gives the body, once.
+    ``headers``: by their names in lower case. ``raw.read1`` gives the body, once, unpacked.
     """
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status_code, self.headers, self._body = status, headers, body
 
     @property
-    def raw(self) -> Answer:
-        return self
+    def raw(self) -> Answer | HTTPResponse:
+        if "content-encoding" not in self.headers:
+            return self
+        # libcurl refuses encodings that it does not know, and some CRMs name one of characters there
+        return HTTPResponse(io.BytesIO(self._body), self.headers, preload_content=False)
 
     def read1(self, size: int = -1, decode_content: bool = True) -> bytes:
         body, self._body = self._body, b""
@@ -103,8 +108,7 @@ class Transfer:
         self._is_refused = self._is_too_large = self._is_stale = False
         self._opened: list[int] = []
         self._lines: list[bytes] = []
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body = bytearray()
         self._failure: BaseException | None = None
         self._watch: asyncio.TimerHandle | None = None
         self.handle = self._prepared()
@@ -124,8 +128,6 @@ class Transfer:
         setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(question.connect_timeout))
         setopt(pycurl.TIMEOUT_MS, _milliseconds(question.seconds))
         setopt(pycurl.HTTPHEADER, _header_lines(question.headers))
-        if encodings := question.headers.get("Accept-Encoding"):
-            setopt(pycurl.ACCEPT_ENCODING, encodings)
         if question.method == "HEAD":
             setopt(pycurl.NOBODY, 1)
         elif question.method != "GET" or question.body:
@@ -206,11 +208,10 @@ class Transfer:
 
     def _take(self, part: bytes) -> int | None:
         self._lives()
-        self._size += len(part)
-        if self._size > self._question.max_bytes:
+        self._body += part
+        if len(self._body) > self._question.max_bytes:
             self._is_too_large = True
             return 0
-        self._parts.append(part)
         return None
 
     def begin(self, multi: pycurl.AsyncCurlMulti, done: Callable[[], None]) -> None:
@@ -237,7 +238,7 @@ class Transfer:
         self.handle.close()  # it and we hold each other: nothing is left for the garbage collector
         if self._failure is not None:
             raise self._meaning() from None
-        return Answer(status, _headers_of(self._lines), b"".join(self._parts))
+        return Answer(status, _headers_of(self._lines), bytes(self._body))
 
     def _meaning(self) -> Exception:
         code = self._failure.args[0] if isinstance(self._failure, pycurl.error) else None
@@ -267,15 +268,17 @@ def _header_lines(headers: Mapping[str, str]) -> list[bytes]:
     for name, value in headers.items():
         lower = name.lower()
         absent.discard(lower)
-        if lower not in ("accept-encoding", "content-length"):
+        if lower != "content-length":
             lines.append((f"{name}: {value}" if value else f"{name};").encode("latin-1"))
     return lines + [f"{name}:".encode() for name in absent]
 
 
 def _headers_of(lines: list[bytes]) -> dict[str, str]:
-    """By their names in lower case; values of the same name are joined."""
+    """By their names in lower case; values of the same name are joined. What follows the body is not among them."""
     found: dict[str, str] = {}
     for line in lines[1:]:
+        if not line.strip():
+            break
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
             name, value = name.strip().lower(), value.strip()
