@@ -1019,7 +1019,7 @@ def test_files_are_fetched_together():
 
 def test_more_requests_than_go_out_together_all_get_their_answer():
     with Crm(lambda handler: reply(handler, body=json.dumps(handler.path).encode())) as crm:
-        there = crm.client(policy=replace(OPEN, read_timeout=30))
+        there = crm.client(policy=replace(OPEN, connect_timeout=20, read_timeout=30))
         assert fan_out(lambda number: there.get(f"/{number}"), range(100)) == [f"/api/{n}" for n in range(100)]
         assert len(crm.connections) <= 32
 
