@@ -190,7 +190,10 @@ def test_a_proxy_passes_on_addresses_with_thousands_of_ids(proxy, behind):
 @pytest.mark.parametrize("length", [65_600, 90_000])
 def test_a_longer_address_is_refused_with_a_sentence(nginx, length):
     url, authority, _ = nginx
-    reply = requests.get(f"{url}/callLog?sessionIds={'1' * length}", verify=authority, timeout=20)
+    for _ in range(10):  # nginx closes before it has read all, which may cut off the answer, too
+        with contextlib.suppress(requests.ConnectionError):
+            reply = requests.get(f"{url}/callLog?sessionIds={'1' * length}", verify=authority, timeout=20)
+            break
     assert (reply.status_code, reply.text) == (414, "Invalid request: the address is too long.")
     assert reply.headers["Content-Type"].startswith("text/plain")
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
