@@ -10,38 +10,17 @@ import requests
 
 from tests.extension import Extension, call
 from tests.live_server import live_server, postgres_database
-from tests.sandbox import start_sandbox
+from tests.sandbox_server import processes, sandbox, server
 from tests.services import URL as POSTGRES
 from tests.services import postgres_is_there
 from tests.session_script import RECORDING, SESSION, CrmSession
+
+__all__ = ["processes", "sandbox", "server"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    """The sandbox CRM, and a server for all tests on SQLite: each has a login of its own."""
-    folder = tmp_path_factory.mktemp("processes")
-    sandbox = start_sandbox(folder)
-    try:
-        with live_server(folder, threads=32, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-            yield sandbox, server
-    finally:
-        sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(processes):
-    processes[0].reset()
-    return processes[0]
-
-
-@pytest.fixture
-def server(processes):
-    return processes[1]
 
 
 def _calls(sandbox, session_id, key):

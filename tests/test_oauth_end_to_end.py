@@ -11,34 +11,14 @@ import pytest
 from tests.extension import Extension, conversation
 from tests.live_server import live_server, postgres_database
 from tests.sandbox import start_sandbox
+from tests.sandbox_server import processes, sandbox, server
 from tests.services import URL as POSTGRES
 from tests.services import postgres_is_there
 
+__all__ = ["processes", "sandbox", "server"]
+
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
-
-
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory):
-    """The sandbox CRM and a server for the tests that order nothing else: each has a login of its own."""
-    folder = tmp_path_factory.mktemp("processes")
-    sandbox = start_sandbox(folder)
-    try:
-        with live_server(folder, threads=32, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-            yield sandbox, server
-    finally:
-        sandbox.stop()
-
-
-@pytest.fixture
-def sandbox(processes):
-    processes[0].reset()
-    return processes[0]
-
-
-@pytest.fixture
-def server(processes):
-    return processes[1]
 
 
 def _authorised(sandbox):
@@ -54,26 +34,36 @@ def _authorised(sandbox):
     return sandbox.request("POST", "/oauth/authorize", data=form)
 
 
+def _signed_in(server, sandbox):
+    reply = _authorised(sandbox)
+    assert reply.status_code in (302, 303), reply.text[:300]
+    code = parse_qs(urlsplit(reply.headers["Location"]).query)["code"][0]
+    me = Extension(server.url, "testCRM")
+    welcome = me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
+    assert welcome["returnMessage"]["messageType"] == "success"
+    assert me.token
+    return me
+
+
+def _names_found(server, me, count, ask):
+    """What so many windows of the user find at once."""
+
+    def find(_):
+        window = Extension(server.url, "testCRM")
+        window.token = me.token
+        return ask(window)["contact"][0]["name"]
+
+    with ThreadPoolExecutor(count) as pool:
+        return set(pool.map(find, range(count)))
+
+
 def test_an_oauth_login_refreshes_once_for_many_requests_and_ends_with_the_logout(tmp_path):
     sandbox = start_sandbox(tmp_path, arguments=("--token-seconds", "3"))
     try:
         with live_server(tmp_path, workers=2, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
-            reply = _authorised(sandbox)
-            assert reply.status_code in (302, 303), reply.text[:300]
-            code = parse_qs(urlsplit(reply.headers["Location"]).query)["code"][0]
-            me = Extension(server.url, "testCRM")
-            welcome = me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
-            assert welcome["returnMessage"]["messageType"] == "success"
-            assert me.token
+            me = _signed_in(server, sandbox)
             sandbox.reset()
-
-            def look_up(_):
-                one = Extension(server.url, "testCRM")
-                one.token = me.token
-                return one.look_up("+16505551212")["contact"][0]["name"]
-
-            with ThreadPoolExecutor(8) as pool:
-                assert set(pool.map(look_up, range(8))) == {"Luke Skywalker"}
+            assert _names_found(server, me, 8, lambda window: window.look_up("+16505551212")) == {"Luke Skywalker"}
             assert me.logout()["messageType"] == "success"
             assert me.send("GET", "/contact?phoneNumber=+16505551212").status_code == 400
     finally:
@@ -81,21 +71,12 @@ def test_an_oauth_login_refreshes_once_for_many_requests_and_ends_with_the_logou
 
 
 def _refreshes_of_many_at_once(server, sandbox):
-    code = parse_qs(urlsplit(_authorised(sandbox).headers["Location"]).query)["code"][0]
-    me = Extension(server.url, "testCRM")
-    me.login_with_code(f"{REDIRECT}?state=platform=testCRM&code={code}")
+    me = _signed_in(server, sandbox)
     ended = "CrmUser.objects.exclude(token_expires_at=None).update(token_expires_at='2026-01-01T00:00:00Z')"
     assert server.rows(ended) == 1
     sandbox.reset()
     sandbox.fail({"path_prefix": "/oauth/token", "delay_ms": 300, "times": None})
-
-    def search(_):
-        one = Extension(server.url, "testCRM")
-        one.token = me.token
-        return one.search("Luke")["contact"][0]["name"]
-
-    with ThreadPoolExecutor(32) as pool:
-        assert set(pool.map(search, range(32))) == {"Luke Skywalker"}
+    assert _names_found(server, me, 32, lambda window: window.search("Luke")) == {"Luke Skywalker"}
     return sandbox.requests_seen().count("POST /oauth/token")
 
 

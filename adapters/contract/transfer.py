@@ -29,7 +29,7 @@ _SOCKET_OPTIONS = (
 
 
 class NoAnswer(Exception):
-    """The request may have been carried out. Not an ``OSError``: requests would wrap it."""
+    """None came; if not ``NotSent``, the request may have been carried out. No ``OSError``: requests would wrap it."""
 
 
 class NotSent(NoAnswer):
