@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import models, transaction
@@ -10,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.fields import EncryptedTextField
-from audit.prepared import PreparedQuery
+from audit.prepared import PreparedQuery, PreparedUpdate
 from audit.states import LogState
 
 #: Part of a day whose record was deleted.
@@ -98,18 +100,19 @@ class OwnedLog(models.Model):
     def state_when_claimed(self) -> LogState:
         return LogState.UNCERTAIN if self.may_be_there else LogState.CLAIMED
 
-    def created(self, log_id: str | int, **held: Any) -> None:
+    def created(self, log_id: str | int, **held: uuid.UUID) -> None:
         """The record is in the CRM: its id is kept at once, whatever happens to steps that follow.
 
         ``held``: conditions under which the caller may still write, such as a lease that is its own.
         """
         if self.is_logged and self.crm_log_id == str(log_id) and not self.last_error:
             return
-        id_columns = {"crm_log_id": str(log_id), "crm_log_id_is_number": isinstance(log_id, int)}
-        values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}
-        self._store(values, **held)
-        for name, value in values.items():  # not before: whoever tries again after an error must not find it done
-            setattr(self, name, value)
+        is_number = isinstance(log_id, int)
+        keep_id = _id_keeper(type(self), is_number, tuple(held))
+        keep_id(self.pk, str(log_id), timezone.now(), *held.values())
+        # not before: whoever tries again after an error must not find it done
+        self.crm_log_id, self.crm_log_id_is_number = str(log_id), is_number
+        self.state, self.last_error = LogState.LOGGED, ""
 
     def forget_record(self) -> None:
         """The CRM no longer knows the record: it can be logged again."""
@@ -117,10 +120,20 @@ class OwnedLog(models.Model):
         self._save("crm_log_id", "state", "last_error")
 
     def _save(self, *columns: str, **held: Any) -> int:
-        return self._store({name: getattr(self, name) for name in columns}, **held)
-
-    def _store(self, values: dict[str, Any], **held: Any) -> int:
+        values = {name: getattr(self, name) for name in columns}
         return type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
+
+
+@cache
+def _id_keeper(model: type[OwnedLog], is_number: bool, conditions: tuple[str, ...]) -> PreparedUpdate:
+    """Keeps the id of a row's record in the CRM; called with the row's key, the id, the time and the conditions."""
+
+    def kept(pk: uuid.UUID, log_id: str, now: datetime, *held: uuid.UUID) -> tuple[Any, dict[str, Any]]:
+        rows = model._default_manager.filter(pk=pk, **dict(zip(conditions, held, strict=True)))
+        id_columns = {"crm_log_id": log_id, "crm_log_id_is_number": is_number}
+        return rows, {**id_columns, "state": LogState.LOGGED, "last_error": "", "updated_at": now}
+
+    return PreparedUpdate(kept)
 
 
 class CallLog(OwnedLog):

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
-from django.db.models.sql.subqueries import UpdateQuery
+from django.db import connection, connections, models
+from django.db.models.sql.subqueries import DeleteQuery, UpdateQuery
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -124,6 +124,22 @@ class PreparedQuery(Generic[Row]):
         return [made.row(item) for item in found]
 
 
+class PreparedDeletion:
+    """A deletion that differs in its parameters alone; returns how many rows it was.
+
+    ``make`` as that of a ``PreparedQuery``. Only of rows to which no others refer: those would stay.
+    """
+
+    def __init__(self, make: Callable[..., models.QuerySet[Any]]) -> None:
+        self._prepared = _Kept(make, _deletion)
+
+    def __call__(self, *given: Value) -> int:
+        statement, _ = self._prepared(given)
+        with connection.cursor() as cursor:
+            statement.execute(cursor, given)
+            return int(cursor.rowcount)
+
+
 class PreparedUpdate:
     """A change of rows that differs in its parameters alone; returns how many rows it was.
 
@@ -171,19 +187,38 @@ def _change(made: tuple[models.QuerySet[Any], Mapping[str, Any]]) -> tuple[str, 
     return *query.get_compiler(connection=connection).as_sql(), None
 
 
-def insert(row: models.Model) -> None:
-    """Stores a new row. A key that the database makes is not read back, and no signal is sent."""
-    sql, fields = insertion(type(row))
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
-    row._state.adding, row._state.db = False, connection.alias
+def _deletion(queryset: models.QuerySet[Any]) -> tuple[str, Any, None]:
+    return *queryset.query.chain(DeleteQuery).get_compiler(connection=connection).as_sql(), None
+
+
+def insert(row: models.Model, *, or_update: tuple[str, ...] = (), where: tuple[str, ...] = ()) -> None:
+    """Stores a new row. A key that the database makes is not read back, and no signal is sent.
+
+    Where there is one already that has the same values in the columns ``where``, which are unique together, the columns
+    ``or_update`` of that one are changed instead.
+    """
+    sql, fields = insertion(type(row), or_update, where)
+    database = connections[connection.alias]  # by itself: each look through the proxy takes its time
+    with database.cursor() as cursor:
+        cursor.execute(sql, [field.get_db_prep_save(field.pre_save(row, True), database) for field in fields])
+    row._state.adding, row._state.db = False, database.alias
 
 
 @cache
-def insertion(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]]]:
-    """The INSERT of one row with all columns, but for a key that the database makes, and their fields in its order."""
+def insertion(
+    model: type[models.Model], or_update: tuple[str, ...] = (), where: tuple[str, ...] = ()
+) -> tuple[str, list[models.Field[Any, Any]]]:
+    """The INSERT of one row with all columns, but for a key that the database makes, and their fields in its order.
+
+    ``or_update``, ``where``: as ``insert`` has them, by the names of their attributes.
+    """
     fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, models.AutoField)]
     table, *columns = map(connection.ops.quote_name, [model._meta.db_table, *(str(field.column) for field in fields)])
     places = ", ".join("%s" for _ in fields)
     sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608  # nosec - no values
+    if or_update:
+        by_name = {field.attname: column for field, column in zip(fields, columns, strict=True)}
+        unique = ", ".join(by_name[name] for name in where)
+        changes = ", ".join(f"{by_name[name]} = EXCLUDED.{by_name[name]}" for name in or_update)
+        sql += f" ON CONFLICT ({unique}) DO UPDATE SET {changes}"  # nosec - no values
     return sql, fields

@@ -63,8 +63,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "the id of a record is not kept": (
         "audit/models.py",
-        'values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}',
-        'values = {"state": LogState.LOGGED, "last_error": ""}',
+        'return rows, {**id_columns, "state": LogState.LOGGED, "last_error": "", "updated_at": now}',
+        'return rows, {"state": LogState.LOGGED, "last_error": "", "updated_at": now}',
     ),
     "a late effect is not waited for": (
         f"{_SERVICES}leases.py",

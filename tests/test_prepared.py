@@ -1,9 +1,9 @@
-"""Queries whose SQL is made once give the rows that the same querysets give."""
+"""Statements whose SQL is made once find, change and delete the rows that the same querysets do."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db.models.sql.compiler import SQLCompiler
@@ -11,10 +11,11 @@ from django.db.models.sql.compiler import SQLCompiler
 from adapters.contract import Credentials
 from audit import models
 from audit.models import CallLog, LogState, call_logs_for
+from audit.prepared import PreparedDeletion, insert
 from connectors.api import authentication
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import Kind
-from connectors.models import CrmUser
+from connectors.models import ContactMatch, CrmUser
 from tests.factories import CrmUserFactory
 
 
@@ -92,3 +93,41 @@ def test_a_delivery_is_taken_with_the_rows_that_it_refers_to(logs, django_assert
     assert [_columns(row) for row in found] == [_columns(row) for row in expected]
     assert Delivery.objects.take(kept.pk, "testCRM") is None
     assert Delivery.objects.take(UUID(int=1)) is None
+
+
+@pytest.mark.django_db
+def test_a_row_is_stored_or_changes_the_one_that_has_its_place():
+    user = CrmUserFactory()
+    rows = [
+        ContactMatch(user=user, key=key, result={"name": name}, fetched_at=datetime(2026, 1, day, tzinfo=UTC))
+        for key, name, day in [("a", "first", 1), ("b", "other", 2), ("a", "second", 3)]
+    ]
+    for row in rows:
+        insert(row, or_update=("result", "fetched_at"), where=("user_id", "key"))
+    found = ContactMatch.objects.order_by("key").values_list("key", "result", "fetched_at__day")
+    assert list(found) == [("a", {"name": "second"}, 3), ("b", {"name": "other"}, 2)]
+
+
+@pytest.mark.django_db
+def test_rows_are_deleted_by_the_parameters_of_the_call():
+    ended = PreparedDeletion(lambda platform, *ids: CallLog.objects.filter(platform=platform, session_id__in=ids))
+    for session in "12345":
+        CallLog.objects.create(platform="testCRM", owner="o", session_id=session)
+    assert [ended("testCRM", "1", "2"), ended("other", "3", "4"), ended("testCRM", "2", "3", "9")] == [2, 0, 1]
+    assert sorted(CallLog.objects.values_list("session_id", flat=True)) == ["4", "5"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("log_id", [17, "17"])
+def test_the_id_of_a_record_is_kept_by_the_holder_of_the_lease(log_id):
+    user, leases = CrmUserFactory(), [uuid4(), uuid4()]
+    log = CallLog.objects.create(platform="testCRM", owner="o", session_id="1", last_error="x")
+    Delivery.objects.create(
+        kind=Kind.CREATE, user=user, platform="testCRM", call_log=log, position=1, payload="{}", lease=leases[0]
+    )
+    log.created(log_id, deliveries__lease=leases[1])
+    log = CallLog.objects.get()
+    assert log.crm_log_id == ""
+    log.created(log_id, deliveries__lease=leases[0])
+    kept = CallLog.objects.get()
+    assert (kept.wire_log_id(), kept.state, kept.last_error) == (log_id, LogState.LOGGED, "")

@@ -38,9 +38,10 @@ from connectors.deliveries.changes import (
     from_json,
     without_long_sections,
 )
-from connectors.deliveries.models import Delivery, Restoration, SessionLock
+from connectors.deliveries.models import Delivery, Restoration
 from connectors.deliveries.outcome import NotNow
 from connectors.deliveries.policy import Event, Kind
+from connectors.deliveries.session_lock import SessionLock
 from connectors.log_body import CallDetails, compose_call, cut_title, holds, update_call
 from connectors.models import CrmUser
 from connectors.services.crm_access import refuses_before_acting

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,14 +15,16 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from adapters.contract import LogMarker, Message
-from audit.durability import keep_trying
+from audit.durability import keep_trying, unflushed
 from audit.fields import EncryptedTextField
 from audit.models import CallLog, ConversationLog, MessageLog
+from audit.prepared import PreparedDeletion
 from audit.states import LogState
 from connectors.deliveries import clock
 from connectors.deliveries.changes import stored
 from connectors.deliveries.policy import Decision, Kind, Known
 from connectors.deliveries.queue import DeliveryQuerySet, State
+from connectors.deliveries.session_lock import SessionLock  # noqa: F401 - Django looks for models here
 from connectors.models import CrmUser
 from connectors.services.leases import lease_of, settling_time
 
@@ -180,10 +183,14 @@ class Delivery(models.Model):
         return True
 
     def keeps_id(self, log_id: str | int) -> None:
-        """The record exists in the CRM: its id is kept at once, by the holder of the lease only."""
+        """The record exists in the CRM: its id is kept at once, by the holder of the lease only.
+
+        It does not wait for the disk, as the end of the attempt does: after a power cut before that the attempt is in
+        doubt, as if it had happened before the CRM's answer.
+        """
         record = self.record
-        if record is not None:
-            keep_trying(lambda: record.created(log_id, deliveries__lease=self.lease))
+        if record is not None and self.lease is not None:
+            keep_trying(partial(_keep_id, record, log_id, self.lease))
 
     def adds(self, messages: Sequence[Message]) -> None:
         """Its day's record has been read, and lacks these."""
@@ -195,7 +202,7 @@ class Delivery(models.Model):
         ``then`` is called in the same transaction.
         """
         with transaction.atomic():
-            if not self._mine().delete()[0]:
+            if not (_ended(self.pk, self.lease) if self.lease else self._mine().delete()[0]):
                 return False
             if log_id is not None and self.record is not None:
                 self.record.created(log_id)
@@ -252,7 +259,7 @@ class Delivery(models.Model):
     def drop(self, decision: Decision, *, error: str) -> bool:
         """Nothing of the change is kept. False when another process has taken it since."""
         with transaction.atomic():
-            if not self._mine().delete()[0]:
+            if not (_ended(self.pk, self.lease) if self.lease else self._mine().delete()[0]):
                 return False
             MessageLog.objects.filter(delivery_id=self.pk).delete()
             self._note(decision, error)
@@ -299,40 +306,25 @@ class Delivery(models.Model):
             record.move_to(decision.record, error=error)
 
     def _mine(self) -> DeliveryQuerySet:
-        return Delivery.objects.filter(pk=self.pk, lease=self.lease)
+        return _leased(self.pk, self.lease)
+
+
+def _keep_id(record: CallLog | ConversationLog, log_id: str | int, lease: uuid.UUID) -> None:
+    with unflushed():
+        record.created(log_id, deliveries__lease=lease)
+
+
+def _leased(pk: uuid.UUID, lease: uuid.UUID | None) -> DeliveryQuerySet:
+    return Delivery.objects.filter(pk=pk, lease=lease)
+
+
+_ended = PreparedDeletion(_leased)
 
 
 def backoff(attempts: int) -> float:
     """Seconds before the next attempt: doubled each time up to ten minutes, with jitter of one half."""
     longest = min(settings.DELIVERY_RETRY_SECONDS * 2 ** min(max(attempts - 1, 0), 20), _LONGEST_BACKOFF)
     return float(longest * random.uniform(0.5, 1))  # noqa: S311 - spreads load, hides nothing
-
-
-class SessionLock(models.Model):
-    """Serialises requests that log one RingCentral session of one owner, before any of them has a row."""
-
-    platform = models.CharField(max_length=64)
-    owner = models.CharField(max_length=255)
-    session_id = models.CharField(max_length=128)
-    taken_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["platform", "owner", "session_id"], name="one_lock_per_session")]
-        indexes = [models.Index(fields=["taken_at"], name="session_lock_by_age")]
-
-    def __str__(self) -> str:
-        return self.session_id
-
-    @classmethod
-    def take(cls, user: CrmUser, session_id: str) -> None:
-        """Waits for others in this session, and keeps them out until the transaction ends."""
-        lock = cls(platform=user.platform, owner=user.owner, session_id=session_id, taken_at=clock.now())
-        cls._default_manager.bulk_create(
-            [lock],
-            update_conflicts=True,
-            unique_fields=["platform", "owner", "session_id"],
-            update_fields=["taken_at"],
-        )
 
 
 class Circuit(models.Model):

@@ -17,10 +17,11 @@ from audit.middleware import on_behalf_of
 from audit.models import MessageLog
 from audit.sealing import seal_when_due
 from connectors.deliveries import circuit, clock, logins
-from connectors.deliveries.models import Delivery, SessionLock
+from connectors.deliveries.models import Delivery
 from connectors.deliveries.outcome import Outcome
 from connectors.deliveries.queue import State
 from connectors.deliveries.sending import attempt
+from connectors.deliveries.session_lock import SessionLock
 from connectors.models import RequestCount
 from connectors.observation import heartbeat
 

@@ -25,7 +25,7 @@ from adapters.contract import (
     natural_name,
 )
 from adapters.contract.write_fence import writes_until
-from audit.prepared import PreparedQuery
+from audit.prepared import PreparedQuery, insert
 from connectors.models import ContactMatch, CrmUser
 from connectors.services import contact_creations, placeholder_contacts
 from connectors.services.crm_access import is_login_refused, refuses_before_acting, with_adapter
@@ -91,12 +91,8 @@ def find_contacts(
             keep_trace(user=user, phone=phone, matches=matches)
             placeholder_contacts.forget_named(user, phone, matches)
             if matches.contacts and not matches.notice:
-                ContactMatch.objects.bulk_create(
-                    [ContactMatch(user=user, key=key, result=result, fetched_at=timezone.now())],
-                    update_conflicts=True,
-                    unique_fields=["user", "key"],
-                    update_fields=["result", "fetched_at"],
-                )
+                match = ContactMatch(user=user, key=key, result=result, fetched_at=timezone.now())
+                insert(match, or_update=("result", "fetched_at"), where=("user_id", "key"))
             elif kept:
                 kept.delete()
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+from django.db.models import QuerySet
+
 from adapters.contract import Contact, ContactDraft, ContactMatches, PhoneNumber
+from audit.prepared import PreparedQuery
 from connectors.models import CrmUser, PlaceholderContact
 from connectors.services.numbers import columns_of
 
@@ -37,8 +40,16 @@ def forget_named(user: CrmUser, phone: PhoneNumber, matches: ContactMatches) -> 
     number_hash = columns_of(phone)["number_hash"]
     named = [str(contact.id) for contact in matches.contacts if not is_named_after(contact.name, phone)]
     if named and number_hash:
-        rows = PlaceholderContact.objects.filter(number_hash=number_hash, platform=user.platform, owner=user.owner)
-        rows.filter(contact_id__in=named).delete()
+        noted = _noted_for(number_hash, user.platform, user.owner)
+        if over := [row.pk for row in noted if row.contact_id in named]:
+            PlaceholderContact.objects.filter(pk__in=over).delete()
+
+
+def _of_number(number_hash: str, platform: str, owner: str) -> QuerySet[PlaceholderContact]:
+    return PlaceholderContact.objects.filter(number_hash=number_hash, platform=platform, owner=owner)
+
+
+_noted_for = PreparedQuery(_of_number)
 
 
 def _digits(text: str) -> str:
