@@ -119,7 +119,7 @@ class Processes:
         self.environment = server_environment(
             folder, self.ports[0], database_url=database_url, **_ENVIRONMENT, **vendor.environment
         )
-        prepare_database(self.environment, folder)
+        prepare_database(self.environment)
         commands = [server_command(port, workers=processes) for port in self.ports]
         commands += [[sys.executable, "manage.py", "deliver", "--watch", "--threads", "4"]] * workers
         self.database_url = database_url
@@ -398,7 +398,7 @@ def _database() -> Iterator[str]:
     if not postgres_is_there():
         yield ""
         return
-    with postgres_database(POSTGRES) as url:
+    with postgres_database(POSTGRES, prepared=True) as url:
         yield url
 
 

@@ -21,6 +21,7 @@ from connectors.services.request_counts import forget_counts
 from tests.breaking import acme, broken
 from tests.emptying import Beginning
 from tests.extension import Extension
+from tests.made_once import shared_folder
 from tests.sandbox import start_sandbox
 
 __all__ = ["acme", "broken"]
@@ -134,6 +135,10 @@ def pytest_collection_modifyitems(config, items):
         (kept if touches or any(item.get_closest_marker(name) for name in _DATABASE_MARKS) else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = kept
+
+
+def pytest_configure():
+    shared_folder()  # made by this process, for all workers of this run
 
 
 def pytest_collection_finish():

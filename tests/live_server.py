@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import requests
 
 from connectors import web_server
 from tests.commands import Commands
+from tests.made_once import made_once
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,19 +54,23 @@ def postgres_database(server: str, *, prepared: bool = False) -> Iterator[str]:
         try:
             yield _on(server, name)
         finally:
-            _drop(connection, name)
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @cache
 def _prepared_database(server: str) -> str:
-    """The name of a database with all tables and without a row; this process makes it once and drops it at its end."""
-    name = _new_name()
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    atexit.register(_drop_on, server, name)
-    with tempfile.TemporaryDirectory() as folder:
-        _migrate(server_environment(Path(folder), free_port(), database_url=_on(server, name)))
-    return name
+    """The name of a database with all tables and without a row; made once in a run of tests, and dropped at its end."""
+
+    def make(path: Path) -> None:
+        name = _new_name()
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        with tempfile.TemporaryDirectory() as folder:
+            _migrate(server_environment(Path(folder), free_port(), database_url=_on(server, name)))
+        path.write_text(f"{server}\n{name}")
+
+    digest = sha256(server.encode()).hexdigest()[:12]
+    return made_once(f"{digest}.postgresql", make).read_text().splitlines()[1]
 
 
 def _new_name() -> str:
@@ -73,15 +79,6 @@ def _new_name() -> str:
 
 def _on(server: str, name: str) -> str:
     return f"{server.rsplit('/', 1)[0]}/{name}"
-
-
-def _drop_on(server: str, name: str) -> None:
-    with psycopg.connect(server, autocommit=True) as connection:
-        _drop(connection, name)
-
-
-def _drop(connection: psycopg.Connection[Any], name: str) -> None:
-    connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 class LiveServer:
@@ -184,10 +181,10 @@ def server_environment(
     }
 
 
-def prepare_database(variables: dict[str, str], folder: Path) -> None:
+def prepare_database(variables: dict[str, str]) -> None:
     """Makes the tables that are not there; those of a SQLite file are made once and copied, in a tenth of the time."""
-    url, own = variables["DATABASE_URL"], folder / "switchboard.sqlite3"
-    if url == f"sqlite:///{own}" and not own.exists():
+    url = variables["DATABASE_URL"]
+    if url.startswith("sqlite:///") and not (own := Path(url.removeprefix("sqlite:///"))).exists():
         shutil.copyfile(_empty_database(), own)
     elif url.startswith("sqlite") or not _has_tables(url):
         _migrate(variables)
@@ -199,12 +196,12 @@ def _has_tables(url: str) -> bool:
     return bool(found and found[0])
 
 
-@cache
 def _empty_database() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="switchboard-tests-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _migrate(server_environment(folder, free_port()))
-    return folder / "switchboard.sqlite3"
+    def make(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            _migrate(server_environment(Path(folder), free_port(), database_url=f"sqlite:///{path}"))
+
+    return made_once("empty.sqlite3", make)
 
 
 def _migrate(variables: dict[str, str]) -> None:
@@ -227,7 +224,7 @@ def start_server(
     """The same, for tests that stop and start it themselves."""
     port = free_port()
     variables = server_environment(folder, port, threads=threads, database_url=database_url, **environment)
-    prepare_database(variables, folder)
+    prepare_database(variables)
     log = (folder / "server.log").open("ab")
     command = server_command(port, workers=workers)
     process = subprocess.Popen(command, env=variables, cwd=ROOT, stdout=log, stderr=log)

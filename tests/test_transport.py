@@ -148,7 +148,7 @@ class Passage:
 @pytest.mark.enable_socket
 @pytest.mark.skipif(not postgres_is_there(), reason="no PostgreSQL")
 def test_without_postgresql_the_server_says_so_and_comes_back_with_it(tmp_path, sandbox):
-    with postgres_database(POSTGRES) as url:
+    with postgres_database(POSTGRES, prepared=True) as url:
         host = url.split("@")[1].split("/")[0]
         passage = Passage(int(host.split(":")[1]))
         passage.open()
