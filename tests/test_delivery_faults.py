@@ -555,6 +555,28 @@ def test_an_append_in_doubt_is_not_repeated_though_others_went_in_before_it_was_
     assert [body.count(f"text {number}.") for number in (1, 2, 3, 4)] == [1] * 4
 
 
+def test_texts_that_are_taken_up_again_are_told_without_those_that_are_logged(days, user, monkeypatch):
+    log_messages(user=user, conversation=day("c", 1))
+    monkeypatch.setattr(Adapter, "update_message_log", lambda *_: Crm.raising(CrmUnavailable(maybe_applied=True))())
+    log_messages(user=user, conversation=day("c", 2))
+    Delivery.objects.update(state=State.PERSON)
+    assert log_messages(user=user, conversation=day("c", 1, 2)).ids == ("c-2",)
+
+
+def test_a_refusal_told_to_whoever_asks_for_one_text_leaves_the_others_to_support(days, user, monkeypatch):
+    monkeypatch.setattr(Adapter, "create_message_log", lambda *_: Crm.raising(AccessDenied())())
+    row = ConversationLog.objects.create(
+        platform="testCRM", owner=user.owner, conversation_log_id="c/2026-05-04", user=user, contact_id="1"
+    )
+    kept = accept(kind="message_log.write", user=user, change=day("c", 1, 2), record=row)
+    names = {"platform": "testCRM", "owner": user.owner, "conversation": row, "delivery_id": kept.pk}
+    MessageLog.objects.bulk_create(MessageLog(message_id=f"c-{number}", **names) for number in (1, 2))
+    Delivery.objects.update(state=State.PERSON)
+    assert log_messages(user=user, conversation=day("c", 1)).ids == ("c-1",)
+    assert Delivery.objects.get().state == State.PERSON
+    assert MessageLog.objects.filter(delivery_id=kept.pk).count() == 2
+
+
 # --- nothing waits for ever ------------------------------------------------------------------------
 
 

@@ -158,6 +158,11 @@ def _taken_up_again(user: CrmUser, row: ConversationLog, conversation: Conversat
     return delivery
 
 
+def held_by(delivery: Delivery) -> set[str]:
+    """Ids of the messages that the delivery brings into the CRM."""
+    return set(MessageLog.objects.filter(delivery_id=delivery.pk).values_list("message_id", flat=True))
+
+
 def _new_messages(user: CrmUser, messages: Sequence[Message], *, or_stuck: bool = False) -> tuple[Message, ...]:
     holders = _holders(user, messages)
     held = {delivery_id for delivery_id in holders.values() if delivery_id} if or_stuck else set()

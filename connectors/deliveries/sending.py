@@ -58,15 +58,16 @@ WRITERS: dict[str, tuple[type[Any], Callable[..., Any]]] = {
 # --- whose turn it is ------------------------------------------------------------------------------
 
 
-def send_now(delivery: Delivery, change: Any) -> Outcome:
+def send_now(delivery: Delivery, change: Any, *, user_waits: bool = True) -> Outcome:
     """Sends a change just accepted, after those accepted before it for the same record.
 
     Waits a while for another process at work on that record. Raises the ``ConnectorError`` of a CRM that refused the
-    change, which is then forgotten: the user is told, and nobody would know what to do with it.
+    change, which is then forgotten: the user is told, and nobody would know what to do with it. Not so where the user
+    waits for a part of it only (not ``user_waits``): the rest is left to support.
     """
     mine = delivery if delivery.lease else _wait_for_turn(delivery)
     if mine is not None:
-        return attempt(mine, change, actor=delivery.user.actor, user_waits=True)
+        return attempt(mine, change, actor=delivery.user.actor, user_waits=user_waits)
     Delivery.objects.filter(pk=delivery.pk, attempts=0, lease=None).update(next_attempt_at=clock.now())
     if not Delivery.objects.filter(pk=delivery.pk).exists():
         return Outcome()

@@ -8,7 +8,7 @@ from adapters import registry
 from adapters.contract import LogResult, Notice, NoticeLevel
 from connectors.deliveries.changes import Conversation
 from connectors.deliveries.logged_elsewhere import are_elsewhere
-from connectors.deliveries.messages import accept_texts
+from connectors.deliveries.messages import accept_texts, held_by
 from connectors.deliveries.notices import kept_notice
 from connectors.deliveries.sending import send_now
 from connectors.models import CrmUser
@@ -39,8 +39,11 @@ def log_messages(*, user: CrmUser, conversation: Conversation) -> MessagesLogged
             return MessagesLogged(ids=ids, result=LogResult(log_id="", notice=_elsewhere(user, conversation)))
         return MessagesLogged(ids=(), result=None)
     delivery, change = accepted
-    ids = tuple(message.id for message in (change or conversation).messages)
-    outcome = send_now(delivery, change)
+    held = held_by(delivery) if change is None else {message.id for message in change.messages}
+    given = [message.id for message in conversation.messages]
+    ids = tuple(message_id for message_id in given if message_id in held)
+    # What is refused to whoever waits for the reply is forgotten: not texts that they have not asked for.
+    outcome = send_now(delivery, change, user_waits=held.issubset(given))
     if outcome.waits:
         return MessagesLogged(ids=ids, result=LogResult(log_id="", notice=kept_notice(user, "Messages", outcome)))
     return MessagesLogged(ids=ids, result=outcome.result or LogResult(log_id=""))
