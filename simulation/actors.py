@@ -18,6 +18,7 @@ from simulation.expectation import Expectation, Restored
 from simulation.people import Person
 from simulation.support import decide_next
 from simulation.threads import Actor, Killed
+from simulation.windows import subject_of
 from simulation.world import world
 
 _DELIVERIES = Delivery._meta.db_table
@@ -156,7 +157,7 @@ class PeopleAtTheCrm:
         else:
             world.count("a person deletes a record")
             world.note(f"a person deletes {row['id']}")
-            self.expected.deleted[tenant, subject_of(row)] = world.now
+            self.expected.deleted[tenant, subject_of(row["external_id"])] = world.now
             crm.delete_by_hand(row)
 
 
@@ -169,8 +170,3 @@ def write_by_hand(expected: Expectation, row: dict[str, Any]) -> None:
     expected.by_people.setdefault(row["id"], []).append(text)
     world.count("a person writes into a record")
     world.note(f"a person writes into {row['id']}")
-
-
-def subject_of(row: dict[str, Any]) -> str:
-    """Session, or conversation day, of a record."""
-    return str(row["external_id"]).partition(" (")[0]

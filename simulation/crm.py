@@ -88,6 +88,8 @@ class Crm:
     #: How likely a request, or an answer, takes its time.
     slow_share: float = 0.0
     faults: tuple[str, ...] = ()
+    #: So many requests meet one.
+    most_faults: int = 1_000_000
     #: Those that reads meet, and none that logins do; None: all requests meet the same.
     faults_of_reads: tuple[str, ...] | None = None
     outages: tuple[Outage, ...] = ()
@@ -145,7 +147,8 @@ class Crm:
         """What goes wrong with a request; "": nothing."""
         fault = next((outage.fault for outage in self.outages if outage.begins <= world.now < outage.ends), "")
         faults = self._faults_of(request)
-        if not fault and self.rate and faults and world.rng.random() < self.rate:
+        is_spared = self.delivered.total() >= self.most_faults
+        if not fault and self.rate and faults and not is_spared and world.rng.random() < self.rate:
             fault = world.rng.choice(faults)
         if fault:
             world.count(f"CRM: {fault}")

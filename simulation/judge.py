@@ -9,12 +9,11 @@ from typing import Any
 from audit.models import CallLog
 from connectors.deliveries.models import Delivery
 from connectors.models import CrmUser
-from simulation.actors import subject_of
 from simulation.adapter_variants import SECOND_STEP
 from simulation.crm import crm
 from simulation.expectation import Expectation, Told
 from simulation.people import EVERYBODY, PLATFORM
-from simulation.windows import text_of
+from simulation.windows import subject_of, text_of
 from simulation.world import world
 
 About = tuple[str, str]
@@ -41,12 +40,18 @@ def findings(expected: Expectation) -> list[str]:
 
 def _rows(about: About, kind: str) -> Rows:
     tenant, subject = about
-    return [row for row in crm.records(tenant) if row["kind"] == kind and subject_of(row) == subject]
+    return [row for row in crm.records(tenant) if row["kind"] == kind and subject_of(row["external_id"]) == subject]
 
 
 def _are_of_colleagues(expected: Expectation, rows: Rows) -> bool:
     """After a restored back-up nobody knows any more who has written a record since: it is looked for as one's own."""
     return expected.restored is not None and len({row["owner_id"] for row in rows}) > 1
+
+
+def _are_seen_by_nobody(expected: Expectation, rows: Rows) -> bool:
+    """After a restored back-up texts may stand under another date, or in a record that nobody can be asked for."""
+    dates = {row["external_id"].partition(" (")[0] for row in rows}
+    return expected.restored is not None and (len(dates) > 1 or not crm.can_be_asked)
 
 
 # --- calls -------------------------------------------------------------------------------------------------
@@ -149,7 +154,7 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
     records = _rows(about, "conversation")
     whole = "\n".join(row["body"] or "" for row in records)
     markers = Counter(row["external_id"] for row in records)
-    is_known = _are_of_colleagues(expected, records)
+    is_known = _are_of_colleagues(expected, records) or _are_seen_by_nobody(expected, records)
     if not is_known and (doubled := [marker for marker, count in markers.items() if count > 1]):
         yield f"records of {doubled} doubled"
     deleted = expected.deleted.get(about, 0.0)
@@ -182,7 +187,7 @@ def _contact(expected: Expectation, about: About) -> Iterator[str]:
     made = [write.at for write in crm.applied if write.path == "/api/contacts"]
     # The same contact asked for long after it was made is another one, unless nobody knows whether it was made.
     clicks = 1 + sum(
-        told.began > made[0] + _SAME_CLICK - 15
+        _when_read(told) > made[0] + _SAME_CLICK - 15
         and any(other.began < told.began and (other.accepted or other.was_killed) for other in asked)
         for told in asked
         if made
@@ -191,6 +196,11 @@ def _contact(expected: Expectation, about: About) -> Iterator[str]:
         yield f"{name} stands there {count} times, asked for {clicks} times"
     if done and not count:
         yield f"{name} lost"
+
+
+def _when_read(told: Told) -> float:
+    """By when a request was read at the latest: a machine may have slept before."""
+    return told.ended if world.counts["a process is suspended"] else told.began
 
 
 def _settings(expected: Expectation, about: About) -> Iterator[str]:
@@ -223,8 +233,8 @@ def _elsewhere(expected: Expectation) -> Iterator[str]:
     tenants = {user["tenant"] for user in crm.store.logins()} | {"acme", "beta"}
     for tenant in sorted(tenants):
         for row in crm.records(tenant):
-            if (tenant, subject_of(row)) not in asked:
-                yield f"{row['id']} stands in {tenant}, where nobody has logged {subject_of(row)}"
+            if (tenant, subject_of(row["external_id"])) not in asked:
+                yield f"{row['id']} stands in {tenant}, where nobody has logged {subject_of(row['external_id'])}"
             for text in {text for _, text in noted if text in (row["body"] or "")}:
                 if (tenant, text) not in noted:
                     yield f"{row['id']} of {tenant} holds {text}, which belongs to another company"

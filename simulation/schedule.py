@@ -116,12 +116,21 @@ class Plan:
         self.returns = 0.7
         #: What a change of the session may be.
         self.session_kinds: Sequence[str] = ("login", "logout", "logout", "move")
+        #: Who of ``others`` in ``carry_out`` is there for certain.
+        self.certain: set[str] = set()
         self.support: Callable[[Expectation], Callable[[Actor], None]] = actors.support
         self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
         self.habit_share, self.least_changes, self.most_edits, self.most_texts = 0.01, 0, 2, 3
-        #: Texts of the day; what changes of a log are.
+        #: How likely somebody logs a call once more.
+        self.logs_again = 0.0
+        #: Texts of the day, and how many come at once; what changes of a log are.
         self.numbers = 6
+        self.at_once: tuple[int, ...] = (1, 2, 3)
+        #: Dates that texts have by the clocks of the windows, where those are of several time zones.
+        self.dates: Sequence[str] = ("",)
         self.edit_kinds: Sequence[str] = ("edit", "edit", "dispose")
+        #: What each of two colleagues does at a desk; texts may come when their sender has just logged out.
+        self.turns: Sequence[Sequence[str]] = (("logout", "texts"), ("texts", "logout"))
         #: How likely a window contains a login, a logout or a move to another company.
         self.session_changes = 0.2
         self.is_long = crm.too_long is not None or happens(0.03)
@@ -172,7 +181,7 @@ class Plan:
             ("back-up", 0.12, self.back_up),
         )
         for name, share, make in others:
-            if self.theme == name or happens(share):
+            if name in self.certain or happens(share):
                 running.append(Actor(name, world.new_process(name), make(expected)))
         world.on_step = PeopleAtTheCrm(expected, self.people, self.habits, share=self.habit_share)
         world.run(running)
@@ -182,7 +191,13 @@ class Plan:
     # --- what windows ask for --------------------------------------------------------------------------
 
     def _requests(self) -> list[Request]:
-        make = {"calls": self._calls, "texts": self._texts, "contacts": self._contacts, "settings": self._settings}
+        make = {
+            "calls": self._calls,
+            "texts": self._texts,
+            "shifts": self._shifts,
+            "contacts": self._contacts,
+            "settings": self._settings,
+        }
         requests = make[self.kind]()
         if happens(self.session_changes):
             self._add_logins(requests)
@@ -193,16 +208,29 @@ class Plan:
         for _ in range(world.rng.randint(self.least_changes, self.most_edits)):
             kind = world.rng.choice(self.edit_kinds)
             requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
-        if self.theme in ("old", "support", "back-up") and happens(0.7):
+        if happens(self.logs_again):
             requests.append(self._request("log", subject="call-1", text=_word("again"), is_long=self._is_long()))
         return requests
 
     def _texts(self) -> list[Request]:
-        requests = []
-        for _ in range(world.rng.randint(max(self.least_changes, 1), self.most_texts)):
-            numbers = world.rng.sample(range(1, self.numbers + 1), world.rng.randint(1, min(self.numbers, 3)))
-            requests.append(self._request("texts", subject="day-1", numbers=tuple(sorted(numbers))))
-        return requests
+        date = world.rng.choice(self.dates)
+        count = world.rng.randint(max(self.least_changes, 1), self.most_texts)
+        return [self._request("texts", subject="day-1", numbers=self._some_texts(), date=date) for _ in range(count)]
+
+    def _some_texts(self) -> tuple[int, ...]:
+        return tuple(sorted(world.rng.sample(range(1, self.numbers + 1), world.rng.choice(self.at_once))))
+
+    def _shifts(self) -> list[Request]:
+        """Two colleagues take turns at one desk; whoever was there first comes back."""
+        pair = world.rng.sample(self.people, 2)
+        requests = [
+            Request(kind=kind, person=person, subject="day-1", numbers=self._some_texts())
+            if kind == "texts"
+            else Request(kind=kind, person=person, subject=person.key)
+            for person, turn in zip(pair, self.turns, strict=True)
+            for kind in turn
+        ]
+        return [*requests, Request(kind="login", person=pair[0], subject=pair[0].key)]
 
     def _contacts(self) -> list[Request]:
         asked = [self._request("contact", subject="Nia Quist", text="+16505557000")]
@@ -216,7 +244,14 @@ class Plan:
         ]
 
     def _request(
-        self, kind: str, *, subject: str, text: str = "", numbers: tuple[int, ...] = (), is_long: bool = False
+        self,
+        kind: str,
+        *,
+        subject: str,
+        text: str = "",
+        numbers: tuple[int, ...] = (),
+        date: str = "",
+        is_long: bool = False,
     ) -> Request:
         person = world.rng.choice(self.people)
         return Request(
@@ -225,6 +260,7 @@ class Plan:
             subject=subject,
             text=text,
             numbers=numbers,
+            date=date,
             long_numbers=self.long_numbers,
             is_long=is_long,
         )

@@ -18,7 +18,7 @@ from connectors.deliveries.queue import State
 from simulation.crm import crm
 from simulation.expectation import Expectation
 from simulation.people import tenant_of
-from simulation.windows import text_of
+from simulation.windows import subject_of, text_of
 from simulation.world import world
 
 #: Error of what support has given up.
@@ -91,7 +91,7 @@ def _records(delivery: Delivery) -> list[dict[str, Any]]:
 
 
 def _holds_all_texts(delivery: Delivery, row: dict[str, Any]) -> bool:
-    day = delivery.subject
+    day = subject_of(delivery.subject)
     ids = MessageLog.objects.filter(delivery_id=delivery.pk).values_list("message_id", flat=True)
     return all(text_of(day, int(message_id.rpartition("-")[2])) in row["body"] for message_id in ids)
 

@@ -59,7 +59,7 @@ def _late_effects(plan: Plan) -> None:
 def _late_effects_and_logins(plan: Plan) -> None:
     """A login makes due at once what may yet take effect, and undo what is written then."""
     plan.kind = world.rng.choice(("calls", "texts"))
-    _nothing_but_late_effects(plan)
+    _quiet(plan)
     crm.rate = 0.4
     plan.least_changes, plan.most_edits, plan.most_texts, plan.edit_kinds = 3, 5, 5, ("edit",)
     plan.people, plan.rounds, plan.pauses = [world.rng.choice((ANN, EVE))], 12, (0.5, 2.0)
@@ -67,23 +67,31 @@ def _late_effects_and_logins(plan: Plan) -> None:
     plan.windows = (1, 1, 2)
 
 
+def _late_edits(plan: Plan) -> None:
+    """The same with two edits, of which one is late: later ones would hide what was undone."""
+    _late_effects_and_logins(plan)
+    crm.most_faults = 1
+    plan.kind, plan.least_changes, plan.most_edits, plan.windows = "calls", 2, 2, (1,)
+
+
 def _late_contacts(plan: Plan) -> None:
     """The same contact is asked for once more before a late effect shows."""
     plan.kind = "contacts"
-    _nothing_but_late_effects(plan)
+    _quiet(plan)
     crm.rate, plan.windows, plan.window_pauses = 0.5, (1, 2), (0.1, 0.5, 2.0)
 
 
 def _late_effects_and_logouts(plan: Plan) -> None:
     """A colleague's texts may pass those of whoever has logged out, which may yet take effect."""
     plan.kind, plan.people = "texts", [ANN, BOB]
-    _nothing_but_late_effects(plan)
+    _quiet(plan)
     crm.rate, plan.least_changes, plan.most_texts = 0.4, 3, 5
     plan.between, plan.between_share, plan.window_pauses = ("login", "logout"), 0.6, _HURRY
     plan.windows, plan.rounds, plan.pauses = (2, 2, 3), 25, (0.2, 0.5)
 
 
-def _nothing_but_late_effects(plan: Plan) -> None:
+def _quiet(plan: Plan) -> None:
+    """Nothing happens but late effects, and what the theme adds."""
     crm.lags, crm.slow_share, crm.faults, crm.outages, crm.faults_of_reads = False, 0.0, _LATE[:1], (), ()
     crm.can_be_asked, crm.stumbles, crm.too_long, plan.is_long = True, False, None, False
     world.kills_left = world.jumps_left = world.suspensions_left = world.failing_statements_left = 0
@@ -93,7 +101,7 @@ def _nothing_but_late_effects(plan: Plan) -> None:
 def _refused_looks(plan: Plan) -> None:
     """Texts that may be there wait for support, or a login, since the look for them was refused, and come again."""
     plan.kind, plan.numbers = "texts", 3
-    _nothing_but_late_effects(plan)
+    _quiet(plan)
     crm.rate, crm.faults, crm.faults_of_reads = 0.4, ("lost after it was carried out",), ("refused", "login refused")
     plan.people, plan.windows = world.rng.choice(([EVE], [ANN, BOB], [ANN, BOB])), (1, 2)
     plan.most_texts, plan.least_changes = 6, 3
@@ -160,12 +168,45 @@ def _colleagues(plan: Plan) -> None:
     plan.habits.add("end logins")
 
 
+def _shifts(plan: Plan) -> None:
+    """Texts of one colleague wait for a login, while those of another, who leaves, may have made the day's record."""
+    plan.kind, plan.people = "shifts", [ANN, BOB]
+    _quiet(plan)
+    crm.rate, crm.faults = 0.8, ("lost after it was carried out",)
+    plan.windows, plan.window_pauses, plan.pauses = (1,), (0.1, 0.5, 2.0), (1.0, 3.0)
+
+
+def _late_shifts(plan: Plan) -> None:
+    """Somebody logs out while their texts may yet take effect, and a colleague adds others to the same record."""
+    _shifts(plan)
+    crm.rate, crm.faults, crm.most_faults = 0.5, _LATE[:1], 1
+    plan.turns, plan.window_pauses = (("texts", "texts", "login", "logout"), ("texts",)), _HURRY
+
+
+def _time_zones(plan: Plan) -> None:
+    """Windows in two time zones have the same texts, about midnight, under two dates."""
+    plan.kind, plan.dates, plan.windows = "texts", ("2027-01-14", "2027-01-15"), (2, 3)
+    plan.numbers = 3
+
+
 def _support(plan: Plan) -> None:
     """Much waits for support, which may give a call up that is then logged again."""
     plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
     crm.can_be_asked, crm.rate = happens(0.6), world.rng.choice((0.5, 0.8))
     crm.faults = (*(() if happens(0.5) else crm.faults), "refused", "lost after it was carried out")
     plan.windows, plan.support = (2, 3), partial(support, rounds=6, pauses=(1.0, 4.0, 8.0))
+    plan.certain, plan.logs_again = {"support"}, 0.7
+
+
+def _handed_back(plan: Plan) -> None:
+    """Support hands back calls that may be in the CRM, since the look for them was refused; they are logged anew."""
+    plan.kind = "calls"
+    _quiet(plan)
+    crm.rate, crm.faults, crm.faults_of_reads = 0.6, ("lost after it was carried out",), ("refused",)
+    plan.most_edits, plan.logs_again, plan.windows, plan.window_pauses = 1, 1.0, (1, 2), (5.0, 20.0)
+    plan.rounds, plan.pauses = 12, (1.0, 3.0)
+    plan.support = partial(support, rounds=12, pauses=(1.0, 4.0))
+    plan.certain = {"support"}
 
 
 def _refusals(plan: Plan) -> None:
@@ -191,12 +232,40 @@ def _back_up(plan: Plan) -> None:
         ends = START + world.rng.choice((3.0, 12.0, 30.0))
         crm.rate, crm.outages = 0.0, (Outage(begins=START + 0.3, ends=ends, fault="no connection"),)
         plan.windows, plan.rounds, plan.pauses = (2, 3), 8, (1.0, 3.0, 8.0)
+    plan.certain, plan.logs_again = {"back-up"}, 0.7
+
+
+def _back_up_of_texts(plan: Plan) -> None:
+    """A day begins after the database was saved; texts that stand there come with new ones once that is restored."""
+    plan.kind, plan.numbers, plan.at_once = "texts", 3, (2,)
+    _quiet(plan)
+    crm.rate = 0.0
+    plan.least_changes, plan.most_texts, plan.windows, plan.window_pauses = 2, 3, (1,), (2.0, 5.0)
+    plan.back_up = partial(BackUp, saves_after=(0.0,), restores_after=(1.0, 2.0, 3.0))
+    plan.certain = {"back-up"}
+
+
+def _back_up_of_edits(plan: Plan) -> None:
+    """An edit that waits when the database is saved is sent, and another after it, before that is restored."""
+    plan.kind, plan.edit_kinds, plan.windows = "calls", ("edit",), (1,)
+    plan.least_changes, plan.most_edits = 2, 3
+    _quiet(plan)
+    begins, ends = START + world.rng.choice((0.5, 1.0, 2.0)), START + world.rng.choice((5.0, 8.0))
+    crm.rate, crm.outages = 0.0, (Outage(begins=begins, ends=ends, fault="no connection"),)
+    plan.window_pauses, plan.rounds, plan.pauses = (1.0, 3.0), 12, (1.0, 3.0)
+    plan.back_up = partial(BackUp, saves_after=(3.0, 5.0), restores_after=(20.0, 40.0))
+    plan.certain = {"back-up"}
+
+
+def _operator(plan: Plan) -> None:
+    plan.certain = {"operator"}
 
 
 def _old(plan: Plan) -> None:
     plan.kind, plan.rounds = world.rng.choice(("calls", "calls", "texts")), 6
     crm.rate, world.jumps_left = 0.8, 8
     world.allow_long_leaps()
+    plan.logs_again = 0.7
 
 
 #: Name -> how often it comes beside the others, and what it changes in a plan, and in the CRM.
@@ -208,6 +277,7 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "late effects": (2, _late_effects),
     "late effects and logins": (2, _late_effects_and_logins),
     "late effects and logouts": (2, _late_effects_and_logouts),
+    "late edits": (2, _late_edits),
     "late contacts": (1, _late_contacts),
     "refused looks": (2, _refused_looks),
     "revocations": (1, _revocations),
@@ -219,11 +289,17 @@ THEMES: Mapping[str, tuple[int, Callable[[Plan], None]]] = {
     "moves": (2, _moves),
     "colleagues": (2, _colleagues),
     "support": (2, _support),
+    "handed back": (1, _handed_back),
     "refusals": (2, _refusals),
     "deletions": (1, _deletions),
     "old": (1, _old),
-    "operator": (1, _anything),
+    "operator": (1, _operator),
     "back-up": (2, _back_up),
+    "back-up of texts": (1, _back_up_of_texts),
+    "back-up of edits": (1, _back_up_of_edits),
+    "shifts": (1, _shifts),
+    "late shifts": (1, _late_shifts),
+    "time zones": (1, _time_zones),
 }
 
 

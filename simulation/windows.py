@@ -46,13 +46,18 @@ _LONG_TEXT = "And so on. " * 2300
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request of a window. ``long_numbers``: long texts; ``company``: where the person goes, for a move."""
+    """One request of a window.
+
+    ``date``: of texts, by the window's clock, where those of several time zones are at work; ``long_numbers``: long
+    texts; ``company``: where the person goes, for a move.
+    """
 
     kind: str
     person: Person
     subject: str = ""
     text: str = ""
     numbers: tuple[int, ...] = ()
+    date: str = ""
     long_numbers: frozenset[int] = frozenset()
     is_long: bool = False
     company: str | None = None
@@ -152,6 +157,11 @@ def _dispose(user: CrmUser, request: Request) -> None:
     call_logs.set_disposition(user=user, identity=_identity(request), disposition=disposition)
 
 
+def subject_of(marker: str) -> str:
+    """The session, or the day of texts whatever its date and part, by which the CRM knows a record."""
+    return marker.partition(" (")[0].partition("/")[0]
+
+
 def text_of(day: str, number: int) -> str:
     return f"Text {number} of {day}."
 
@@ -171,7 +181,7 @@ def _texts(user: CrmUser, request: Request) -> str:
     )
     conversation = Conversation(
         conversation_id=f"conversation-{request.subject}",
-        conversation_log_id=request.subject,
+        conversation_log_id=f"{request.subject}/{request.date}" if request.date else request.subject,
         contact=LUKE,
         messages=messages,
         started_at=messages[0].sent_at,
