@@ -98,6 +98,14 @@ class LiveServer:
         """Evaluates a Python expression against the server's database, with the models at hand."""
         return rows_of(self.environment["DATABASE_URL"], expression)
 
+    def tokens(self, platform: str, count: int = 1) -> list[str]:
+        """Of so many users who are connected to the CRM, made here."""
+        users = f"[CrmUserFactory(platform={platform!r}, crm_user_id=str(n)) for n in range({count})]"
+        imports = "from connectors.api.authentication import issue_token\nfrom tests.factories import CrmUserFactory\n"
+        tokens = f"[issue_token(user) for user in {users}]"
+        found: list[str] = rows_of(self.environment["DATABASE_URL"], tokens, imports)
+        return found
+
     def log(self) -> str:
         """What its processes have printed."""
         return (Path(self.environment["VAR_DIR"]) / "server.log").read_text()
@@ -125,11 +133,14 @@ class LiveServer:
         raise RuntimeError(f"{self.url} does not answer")
 
 
-def rows_of(database_url: str, expression: str) -> Any:
-    """Evaluates a Python expression against a database with the keys of ``server_environment``."""
+def rows_of(database_url: str, expression: str, imports: str = "") -> Any:
+    """Evaluates a Python expression against a database with the keys of ``server_environment``.
+
+    It knows the models, and what ``imports`` brings.
+    """
     code = (
         "import json\nfrom audit.models import *\nfrom connectors.deliveries.models import *\n"
-        "from connectors.models import *\n"
+        f"from connectors.models import *\n{imports}"
         f"print('=>' + json.dumps({expression}, default=str))"
     )
     if database_url.startswith("sqlite:///"):

@@ -73,17 +73,6 @@ def two_crms(tmp_path: Path, **environment: str):
         sandbox.stop()
 
 
-def connect(server, platform: str, count: int = 1) -> list[str]:
-    """Tokens of connected users."""
-    code = (
-        "import json\nfrom tests.factories import CrmUserFactory\n"
-        "from connectors.api.authentication import issue_token\n"
-        f"users = [CrmUserFactory(platform='{platform}', crm_user_id=str(n)) for n in range({count})]\n"
-        "print('=>' + json.dumps([issue_token(user) for user in users]))"
-    )
-    return json.loads(server.manage("shell", "--no-imports", "-c", code).split("=>", 1)[1])
-
-
 def look_up(server, token: str, number: int = 0) -> dict:
     target = f"{server.url}/contact?phoneNumber=+1415555{number:04d}&overridingFormat=&isExtension=false"
     reply = requests.get(f"{target}&jwtToken={token}", timeout=120)
@@ -101,7 +90,7 @@ def test_a_crm_that_hangs_holds_up_nobody_else(tmp_path, store):
             more["REDIS_URL"] = stack.enter_context(redis_database())
         settings = {"WEB_WORKERS": "2", "WEB_THREADS": "8", "OUTBOUND_READ_TIMEOUT": "300", "WEB_QUEUE_SECONDS": "1"}
         server, hanging = stack.enter_context(two_crms(tmp_path, workers=2, **settings, **more))
-        hung, sound = connect(server, "secondCRM", 64), connect(server, "testCRM")
+        hung, sound = server.tokens("secondCRM", 64), server.tokens("testCRM")
         pool = stack.enter_context(ThreadPoolExecutor(64))
         stack.callback(hanging.close)
         answers = [pool.submit(look_up, server, token, number) for number, token in enumerate(hung)]
@@ -123,7 +112,7 @@ def test_a_crm_that_hangs_holds_up_nobody_else(tmp_path, store):
 def test_a_crm_whose_reads_stay_unanswered_is_left_alone(tmp_path):
     settings = {"OUTBOUND_READ_TIMEOUT": "0.3", "DELIVERY_RETRY_SECONDS": "3600"}
     with two_crms(tmp_path, workers=2, WEB_WORKERS="2", **settings) as (server, hanging):
-        token = connect(server, "secondCRM")[0]
+        token = server.tokens("secondCRM")[0]
         for number in range(3):
             assert not look_up(server, token, number)["successful"]
         assert hanging.count == 3  # and none was repeated

@@ -331,10 +331,11 @@ def test_what_goes_into_the_image_suffices_and_needs_no_file_of_its_own_folder(t
         else:
             (app / name).parent.mkdir(exist_ok=True)
             shutil.copy(source, app / name)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(app)], check=True)
     before = set(app.rglob("*"))
     port = free_port()
     variables = {
-        **SOUND, "PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"),
+        **SOUND, "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1",
         "VAR_DIR": str(tmp_path / "var"), "METRICS_DIR": str(tmp_path / "metrics"), "PORT": str(port),
         "WEB_WORKERS": "1",
     }  # fmt: skip

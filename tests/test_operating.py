@@ -112,7 +112,7 @@ def sqlite(tmp_path, filled_folder, installation):
 def postgres(tmp_path, installation):
     if not postgres_is_there() or not shutil.which("pg_dump"):
         pytest.skip("no PostgreSQL server, or no pg_dump")
-    with postgres_database(URL) as url:
+    with postgres_database(URL, prepared=True) as url:
         yield installation(tmp_path / "old", url).filled()
 
 
