@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simulation import databases
 from simulation.planting import FAULTS, plant
 from simulation.reaching import changed_lines, mark
 
@@ -21,6 +22,15 @@ NEVER_ENOUGH = "import simulation.__main__; simulation.__main__._ENOUGH = 1"
 MAIN = "import sys, simulation.__main__; sys.exit(simulation.__main__.main())"
 
 
+@pytest.fixture(scope="module")
+def tables():
+    """The processes that the tests start copy their tables, as those do that ``--jobs`` starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(databases._KEPT, "")  # set below, and gone after the tests
+        databases.keep_tables("sqlite")
+        yield
+
+
 def start(*options, before="", hash_seed="0"):
     """``python -m simulation`` in a process of its own, after the statements ``before``."""
     command = [sys.executable, "-c", f"{before}\n{MAIN}", *options]
@@ -29,6 +39,7 @@ def start(*options, before="", hash_seed="0"):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tables")
 def test_a_number_replays_its_schedule_in_another_process():
     processes = [start(*ONE_SCHEDULE, "--trace", hash_seed=hash_seed) for hash_seed in ("1", "2")]
     first, second = (process.communicate()[0].splitlines() for process in processes)
@@ -41,6 +52,7 @@ def test_a_number_replays_its_schedule_in_another_process():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize(
     ("before", "said"),
     [(PLANTED, "FINDINGS in schedules ["), (NEVER_ENOUGH, "    never  ")],
