@@ -54,7 +54,6 @@ class Front:
         when_stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
-        self._patience = patience
         self._when_stopped = when_stopped
         self._lanes = Lanes(threads=threads, patience=patience)
 
@@ -81,7 +80,7 @@ class Front:
 
         lane = lane_of(environ)
         if not self._lanes.put(lane, work):
-            loop.call_later(self._patience, self._lanes.look_after, lane)
+            loop.call_later(self._lanes.patience_of(lane), self._lanes.look_after, lane)
         await answered
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
