@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django.db import models, transaction
@@ -12,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.fields import EncryptedTextField
-from audit.prepared import PreparedQuery, PreparedUpdate
+from audit.prepared import PreparedQuery, change
 from audit.states import LogState
 
 #: Part of a day whose record was deleted.
@@ -107,33 +105,22 @@ class OwnedLog(models.Model):
         """
         if self.is_logged and self.crm_log_id == str(log_id) and not self.last_error:
             return
-        is_number = isinstance(log_id, int)
-        keep_id = _id_keeper(type(self), is_number, tuple(held))
-        keep_id(self.pk, str(log_id), timezone.now(), *held.values())
-        # not before: whoever tries again after an error must not find it done
-        self.crm_log_id, self.crm_log_id_is_number = str(log_id), is_number
-        self.state, self.last_error = LogState.LOGGED, ""
+        id_columns = {"crm_log_id": str(log_id), "crm_log_id_is_number": isinstance(log_id, int)}
+        values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}
+        self._store(values, **held)
+        for name, value in values.items():  # not before: whoever tries again after an error must not find it done
+            setattr(self, name, value)
 
     def forget_record(self) -> None:
         """The CRM no longer knows the record: it can be logged again."""
         self.crm_log_id, self.state, self.last_error = "", LogState.FAILED, GONE
         self._save("crm_log_id", "state", "last_error")
 
-    def _save(self, *columns: str, **held: Any) -> int:
-        values = {name: getattr(self, name) for name in columns}
-        return type(self)._default_manager.filter(pk=self.pk, **held).update(**values, updated_at=timezone.now())
+    def _save(self, *columns: str) -> None:
+        self._store({name: getattr(self, name) for name in columns})
 
-
-@cache
-def _id_keeper(model: type[OwnedLog], is_number: bool, conditions: tuple[str, ...]) -> PreparedUpdate:
-    """Keeps the id of a row's record in the CRM; called with the row's key, the id, the time and the conditions."""
-
-    def kept(pk: uuid.UUID, log_id: str, now: datetime, *held: uuid.UUID) -> tuple[Any, dict[str, Any]]:
-        rows = model._default_manager.filter(pk=pk, **dict(zip(conditions, held, strict=True)))
-        id_columns = {"crm_log_id": log_id, "crm_log_id_is_number": is_number}
-        return rows, {**id_columns, "state": LogState.LOGGED, "last_error": "", "updated_at": now}
-
-    return PreparedUpdate(kept)
+    def _store(self, values: dict[str, Any], **held: Any) -> None:
+        change(type(self), {"pk": self.pk, **held}, {**values, "updated_at": timezone.now()})
 
 
 class CallLog(OwnedLog):
@@ -254,8 +241,9 @@ class ConversationLog(OwnedLog):
         """The day goes on in a new record: the present one is full (``next_part``), or was deleted in the CRM."""
         self.earlier_ids, self.crm_log_id = [*self.earlier_ids, self.crm_log_id], ""
         self.part += next_part
+        columns = {"earlier_ids": self.earlier_ids, "crm_log_id": "", "part": self.part, "updated_at": timezone.now()}
         with transaction.atomic():
-            if self._save("earlier_ids", "crm_log_id", "part", **held) and not next_part:
+            if ConversationLog.objects.filter(pk=self.pk, **held).update(**columns) and not next_part:
                 self.messages.filter(delivery_id=None, part=self.part).update(part=_DELETED)
 
     def reopen(self) -> None:

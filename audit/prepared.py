@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -20,7 +21,9 @@ _STAND_INS: dict[type, Callable[[int], Any]] = {
     UUID: lambda position: UUID(int=1_000_000 + position),
     datetime: lambda position: datetime(1001, 1, 1, tzinfo=UTC) + timedelta(days=position),
 }
-Value = str | int | UUID | datetime
+Value = str | int | UUID | datetime | Enum | None
+#: These are part of a statement: none of them stands in the place of another.
+_CONSTANTS = (type(None), bool, Enum)
 
 
 def _as_stored(value: Any) -> Any:
@@ -86,21 +89,27 @@ class _Rows:
 
 
 class _Kept:
-    """What was prepared for each combination of types that a statement was called with."""
+    """What was prepared for each combination of types, and of constants, that a statement was called with."""
 
     def __init__(self, make: Callable[..., Any], prepare: Callable[[Any], Any]) -> None:
         self._make, self._prepare = make, prepare
-        self._prepared: dict[tuple[type, ...], tuple[_Statement, Any]] = {}
+        self._prepared: dict[tuple[Any, ...], tuple[_Statement, Any]] = {}
 
     def __call__(self, given: tuple[Value, ...]) -> tuple[_Statement, Any]:
-        kinds = tuple(type(value) for value in given)
+        kinds = tuple(value if isinstance(value, _CONSTANTS) else type(value) for value in given)
         found = self._prepared.get(kinds)
         if found is None:
             if len(self._prepared) >= _KEPT:
                 self._prepared.clear()
-            stand_ins = [_STAND_INS[kind](position) for position, kind in enumerate(kinds)]
+            stand_ins = [
+                _STAND_INS[kind](position) if isinstance(kind, type) else kind for position, kind in enumerate(kinds)
+            ]
             sql, parameters, rows = self._prepare(self._make(*stand_ins))
-            positions = {_as_stored(stand_in): position for position, stand_in in enumerate(stand_ins)}
+            positions = {
+                _as_stored(stand_in): position
+                for position, stand_in in enumerate(stand_ins)
+                if isinstance(kinds[position], type)
+            }
             statement = _Statement(sql=sql, parameters=tuple(parameters), positions=positions)
             found = self._prepared[kinds] = statement, rows
         return found
@@ -110,7 +119,8 @@ class PreparedQuery(Generic[Row]):
     """A query of rows that differs from time to time in its parameters alone.
 
     ``make`` gets as many parameters as the call, and puts each into the queryset unseen: where the SQL is made, others
-    stand in for them. They are texts, numbers within the range of their columns, UUIDs, and moments.
+    stand in for them. They are texts, numbers within the range of their columns, UUIDs, and moments. None, truth values
+    and members of enumerations have statements of their own.
     """
 
     def __init__(self, make: Callable[..., models.QuerySet[Row]]) -> None:
@@ -189,6 +199,33 @@ def _change(made: tuple[models.QuerySet[Any], Mapping[str, Any]]) -> tuple[str, 
 
 def _deletion(queryset: models.QuerySet[Any]) -> tuple[str, Any, None]:
     return *queryset.query.chain(DeleteQuery).get_compiler(connection=connection).as_sql(), None
+
+
+def change(model: type[models.Model], which: Mapping[str, Any], columns: Mapping[str, Any]) -> int:
+    """Changes columns of the rows that the lookups ``which`` find; returns how many rows it was.
+
+    As a ``PreparedUpdate``, made once for each combination of names.
+    """
+    return _change_of(model, tuple(which), tuple(columns))(*which.values(), *columns.values())
+
+
+@cache
+def _change_of(model: type[models.Model], which: tuple[str, ...], columns: tuple[str, ...]) -> PreparedUpdate:
+    def make(*values: Value) -> tuple[models.QuerySet[Any], Mapping[str, Any]]:
+        wanted = dict(zip(which, values, strict=False))
+        return model._default_manager.filter(**wanted), dict(zip(columns, values[len(which) :], strict=True))
+
+    return PreparedUpdate(make)
+
+
+def delete(model: type[models.Model], which: Mapping[str, Any]) -> int:
+    """Deletes the rows that the lookups ``which`` find, as a ``PreparedDeletion``; returns how many it was."""
+    return _deletion_of(model, tuple(which))(*which.values())
+
+
+@cache
+def _deletion_of(model: type[models.Model], which: tuple[str, ...]) -> PreparedDeletion:
+    return PreparedDeletion(lambda *values: model._default_manager.filter(**dict(zip(which, values, strict=True))))
 
 
 def insert(row: models.Model, *, or_update: tuple[str, ...] = (), where: tuple[str, ...] = ()) -> None:

@@ -103,7 +103,10 @@ def restore() -> None:
 
 
 def has_rows(table: str) -> bool:
-    """Whether anything is committed there, for the simulation's own decisions: no switch, and no fault."""
+    """Whether anything is committed there, for the simulation's own decisions: no switch, and no fault.
+
+    ``table``: with a condition behind it, if need be.
+    """
     from django.db import connection
 
     connection.ensure_connection()

@@ -43,7 +43,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "an attempt begins without a mark": (
         f"{_DELIVERIES}models.py",
-        "if not self._mine().filter(lease_until__gt=clock.now()).update(settles_at=settles_at):",
+        'if not change(Delivery, {**self._held(), "lease_until__gt": clock.now()}, {"settles_at": settles_at}):',
         "if not self._mine().filter(lease_until__gt=clock.now()).exists():",
     ),
     "texts of an earlier attempt are written again": (
@@ -63,8 +63,8 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "the id of a record is not kept": (
         "audit/models.py",
-        'return rows, {**id_columns, "state": LogState.LOGGED, "last_error": "", "updated_at": now}',
-        'return rows, {"state": LogState.LOGGED, "last_error": "", "updated_at": now}',
+        'values = {**id_columns, "state": LogState.LOGGED, "last_error": ""}',
+        'values = {"state": LogState.LOGGED, "last_error": ""}',
     ),
     "a late effect is not waited for": (
         f"{_SERVICES}leases.py",

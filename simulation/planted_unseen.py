@@ -8,8 +8,8 @@ from __future__ import annotations
 BLIND: dict[str, tuple[str, str, str]] = {
     "any process ends a delivery, whoever holds the lease": (
         "models.py",
-        "return Delivery.objects.filter(pk=pk, lease=lease)",
-        "return Delivery.objects.filter(pk=pk)",
+        'return {"pk": self.pk, "lease": self.lease}',
+        'return {"pk": self.pk}',
     ),
     "every doubt counts as settled at once": (
         "models.py",

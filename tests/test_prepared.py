@@ -11,7 +11,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from adapters.contract import Credentials
 from audit import models
 from audit.models import CallLog, LogState, call_logs_for
-from audit.prepared import PreparedDeletion, insert
+from audit.prepared import PreparedDeletion, change, insert
 from connectors.api import authentication
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import Kind
@@ -78,6 +78,23 @@ def test_sql_is_made_once_for_each_number_of_sessions(logs, monkeypatch):
     for ids in (["1"], ["2"], ["x", "1"], ["3"], ["1", "2"]):
         call_logs_for(platform="testCRM", owner="o", session_ids=ids, extension="me")
     assert len(made) == 2
+
+
+@pytest.mark.django_db
+def test_columns_are_changed_where_the_lookups_fit_also_to_none(logs, django_assert_num_queries):
+    mine, moment, found = logs["mine"], datetime(2026, 5, 4, tzinfo=UTC), CallLog.objects.filter(pk=logs["mine"].pk)
+    cases = [
+        ({"started_at__lt": moment}, {"started_at": moment, "state": LogState.FAILED}, 1),
+        ({"started_at__lt": moment}, {"started_at": None, "state": LogState.QUEUED}, 0),
+        ({"started_at": moment}, {"started_at": None, "state": LogState.QUEUED, "contact_id_is_number": True}, 1),
+        ({"started_at": None}, {"started_at": moment, "last_error": "x"}, 1),
+        ({"started_at": None}, {"started_at": moment, "last_error": "y"}, 0),
+    ]
+    for which, columns, expected in cases:
+        with django_assert_num_queries(1):
+            assert change(CallLog, {"pk": mine.pk, **which}, columns) == expected
+        assert found.filter(**columns).exists() == bool(expected)
+    assert not CallLog.objects.exclude(pk=mine.pk).filter(state__in=(LogState.FAILED, LogState.QUEUED)).exists()
 
 
 @pytest.mark.django_db

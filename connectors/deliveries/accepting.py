@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from django.db.models import F, QuerySet
 
 from audit.middleware import current_request_id
 from audit.models import CallLog, ConversationLog
-from audit.prepared import insert
+from audit.prepared import PreparedUpdate, insert
 from connectors.deliveries import clock
 from connectors.deliveries.changes import stored
 from connectors.deliveries.models import Delivery
@@ -79,6 +80,11 @@ def lock(record: ConversationLog) -> int:
 
 
 def _counted_up(record: CallLog | ConversationLog) -> QuerySet[Any]:
-    rows = type(record)._default_manager.filter(pk=record.pk)
-    rows.update(last_position=F("last_position") + 1)
-    return rows
+    _count_up(type(record))(record.pk)
+    return type(record)._default_manager.filter(pk=record.pk)
+
+
+@functools.cache
+def _count_up(model: type[CallLog | ConversationLog]) -> PreparedUpdate:
+    further = {"last_position": F("last_position") + 1}
+    return PreparedUpdate(lambda pk: (model._default_manager.filter(pk=pk), further))

@@ -27,7 +27,7 @@ from adapters.contract import (
 )
 from audit.fields import Undecipherable
 from audit.models import CallLog, OwnedLog, call_logs_for
-from audit.prepared import insert
+from audit.prepared import PreparedQuery, insert
 from connectors.deliveries.accepting import accept, next_position
 from connectors.deliveries.changes import (
     CallEdit,
@@ -348,7 +348,7 @@ def _logged(delivery: Delivery) -> CallLog:
     Raises ``RecordNotFound`` when it will not come.
     """
     log = _log_of(delivery)
-    is_coming = Delivery.objects.of(log).filter(kind=Kind.CREATE).exists()  # asked before the state
+    is_coming = bool(_creations(log.pk))  # asked before the state
     if not log.is_logged:
         log.refresh_from_db()
     if log.is_logged:
@@ -356,3 +356,6 @@ def _logged(delivery: Delivery) -> CallLog:
     if not is_coming:
         raise RecordNotFound("The log that this changes could not be written.")
     raise NotNow(Event.EARLIER_FIRST)
+
+
+_creations = PreparedQuery(lambda log: Delivery.objects.filter(call_log=log, kind=Kind.CREATE).only("pk"))

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from adapters.contract import Credentials, CredentialsRejected, UnsupportedOperation
+from audit.prepared import PreparedQuery, delete
 from connectors.deliveries import clock
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.policy import Kind
@@ -43,7 +44,7 @@ def revoke(delivery: Delivery, credentials: Credentials, **_: Any) -> None:
 
 def drop_revocations(user: CrmUser) -> None:
     """The user has connected again: a revocation kept from before would end the new login."""
-    Delivery.objects.filter(user=user, kind=Kind.REVOKE).delete()
+    delete(Delivery, {"user": user.pk, "kind": Kind.REVOKE})
 
 
 def wake(user: CrmUser) -> int:
@@ -59,9 +60,16 @@ def wake(user: CrmUser) -> int:
 
 def given_up(user: CrmUser) -> int:
     """How many changes of the user could not be sent, and wait for support."""
-    return (
-        Delivery.objects.filter(user=user, state__in=(State.GIVEN_UP, State.PERSON)).exclude(kind=Kind.REVOKE).count()
+    return len(_given_up(user.pk))
+
+
+_given_up = PreparedQuery(
+    lambda user: (
+        Delivery.objects.filter(user=user, state__in=(State.GIVEN_UP, State.PERSON))
+        .exclude(kind=Kind.REVOKE)
+        .only("pk")
     )
+)
 
 
 def retry_logins() -> None:

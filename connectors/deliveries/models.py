@@ -18,7 +18,7 @@ from adapters.contract import LogMarker, Message
 from audit.durability import keep_trying, unflushed
 from audit.fields import EncryptedTextField
 from audit.models import CallLog, ConversationLog, MessageLog
-from audit.prepared import PreparedDeletion
+from audit.prepared import PreparedQuery, change, delete
 from audit.states import LogState
 from connectors.deliveries import clock
 from connectors.deliveries.changes import stored
@@ -175,7 +175,7 @@ class Delivery(models.Model):
         if self.lease_until is None:
             return False
         settles_at = self.lease_until + settling_time(self.platform)
-        if not self._mine().filter(lease_until__gt=clock.now()).update(settles_at=settles_at):
+        if not change(Delivery, {**self._held(), "lease_until__gt": clock.now()}, {"settles_at": settles_at}):
             return False
         # What a look has not found is settled; whether an edit or an append got through, only its success tells.
         self.doubt_before = None if self.rewrites else self.settles_at
@@ -202,15 +202,13 @@ class Delivery(models.Model):
         ``then`` is called in the same transaction.
         """
         with transaction.atomic():
-            if not (_ended(self.pk, self.lease) if self.lease else self._mine().delete()[0]):
+            if not delete(Delivery, self._held()):
                 return False
             if log_id is not None and self.record is not None:
                 self.record.created(log_id)
             if self.conversation is not None:
-                held = MessageLog.objects.filter(delivery_id=self.pk)
-                held.update(delivery_id=None, part=self.conversation.part)
-                others = Delivery.objects.of(self.conversation).filter(kind=Kind.TEXTS, settles_at__isnull=False)
-                if others.exists():  # texts of another change may be in the record, or not
+                change(MessageLog, {"delivery_id": self.pk}, {"delivery_id": None, "part": self.conversation.part})
+                if _texts_in_doubt(self.conversation.pk):  # they may be in the record, or not
                     self.conversation.move_to(LogState.UNCERTAIN)
             then()
         return True
@@ -218,15 +216,9 @@ class Delivery(models.Model):
     def release(self, decision: Decision, *, error: str, **columns: Any) -> bool:
         """Puts the change back, as decided. False when the lease was lost meanwhile."""
         with transaction.atomic():
-            released = self._mine().update(
-                lease=None,
-                lease_until=None,
-                settles_at=self.settles_at,
-                odd_answers=self.odd_answers,
-                last_error=error[:64],
-                reason=decision.support[:200],
-                **columns,
-            )
+            columns |= {"lease": None, "lease_until": None, "settles_at": self.settles_at, "last_error": error[:64]}
+            columns |= {"odd_answers": self.odd_answers, "reason": decision.support[:200]}
+            released = change(Delivery, self._held(), columns)
             if released:
                 self._note(decision, error)
         return bool(released)
@@ -259,7 +251,7 @@ class Delivery(models.Model):
     def drop(self, decision: Decision, *, error: str) -> bool:
         """Nothing of the change is kept. False when another process has taken it since."""
         with transaction.atomic():
-            if not (_ended(self.pk, self.lease) if self.lease else self._mine().delete()[0]):
+            if not delete(Delivery, self._held()):
                 return False
             MessageLog.objects.filter(delivery_id=self.pk).delete()
             self._note(decision, error)
@@ -306,19 +298,16 @@ class Delivery(models.Model):
             record.move_to(decision.record, error=error)
 
     def _mine(self) -> DeliveryQuerySet:
-        return _leased(self.pk, self.lease)
+        return Delivery.objects.filter(**self._held())
+
+    def _held(self) -> dict[str, Any]:
+        """Which row it is, while the holder of the lease has it."""
+        return {"pk": self.pk, "lease": self.lease}
 
 
 def _keep_id(record: CallLog | ConversationLog, log_id: str | int, lease: uuid.UUID) -> None:
     with unflushed():
         record.created(log_id, deliveries__lease=lease)
-
-
-def _leased(pk: uuid.UUID, lease: uuid.UUID | None) -> DeliveryQuerySet:
-    return Delivery.objects.filter(pk=pk, lease=lease)
-
-
-_ended = PreparedDeletion(_leased)
 
 
 def backoff(attempts: int) -> float:
@@ -373,7 +362,7 @@ class Restoration(models.Model):
         """
         now = time.monotonic()
         if cls._read_at is None or now - cls._read_at > _RESTORATION_READ_EVERY:
-            cls._last = cls._default_manager.aggregate(last=models.Max("restored_at"))["last"]
+            cls._last = next((restored.restored_at for restored in _last_restoration()), None)
             cls._read_at = now
         return cls._last is not None and (moment is None or moment <= cls._last)
 
@@ -386,3 +375,9 @@ class Restoration(models.Model):
         if not cls.covers(moment) or cls._last is None:
             return None
         return cls._last + lease_of(platform) + settling_time(platform)
+
+
+_texts_in_doubt = PreparedQuery(
+    lambda day: Delivery.objects.filter(conversation=day, kind=Kind.TEXTS, settles_at__isnull=False).only("pk")[:1]
+)
+_last_restoration = PreparedQuery(lambda: Restoration.objects.order_by("-restored_at")[:1])

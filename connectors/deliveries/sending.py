@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from adapters.contract import (
     ConnectorError,
@@ -22,6 +23,9 @@ from adapters.contract import (
 from adapters.contract.http import count_calls
 from adapters.contract.write_fence import writes_until
 from audit.fields import Undecipherable
+from audit.models import CallLog
+from audit.prepared import PreparedQuery
+from audit.prepared import change as change_rows
 from audit.reasons import keep_reason
 from audit.recorder import Recording
 from connectors.deliveries import calls, circuit, clock, logins, messages, second_looks
@@ -68,7 +72,7 @@ def send_now(delivery: Delivery, change: Any, *, user_waits: bool = True) -> Out
     mine = delivery if delivery.lease else _wait_for_turn(delivery)
     if mine is not None:
         return attempt(mine, change, actor=delivery.user.actor, user_waits=user_waits)
-    Delivery.objects.filter(pk=delivery.pk, attempts=0, lease=None).update(next_attempt_at=clock.now())
+    change_rows(Delivery, {"pk": delivery.pk, "attempts": 0, "lease": None}, {"next_attempt_at": clock.now()})
     if not Delivery.objects.filter(pk=delivery.pk).exists():
         return Outcome()
     decision = decide(_situation(delivery, Event.EARLIER_FIRST, user_waits=True))
@@ -100,15 +104,31 @@ def _first_in_line(delivery: Delivery) -> Delivery | None:
     record = delivery.record
     if record is None:
         return None
-    waiting = Delivery.objects.of(record).exclude(kind=Kind.LOOK_AGAIN).exclude(passed_over(delivery.user))
-    line = list(waiting.order_by("position"))
+    line = (_line_of_call if isinstance(record, CallLog) else _line_of_day)(record.pk, delivery.user_id)
     return line[0] if any(item.pk == delivery.pk for item in line) else None
+
+
+def _line(user_id: Any, **record: Any) -> QuerySet[Delivery]:
+    waiting = Delivery.objects.filter(**record).exclude(kind=Kind.LOOK_AGAIN).exclude(passed_over(user_id))
+    return waiting.order_by("position")
+
+
+_line_of_call = PreparedQuery(lambda pk, user_id: _line(user_id, call_log=pk))
+_line_of_day = PreparedQuery(lambda pk, user_id: _line(user_id, conversation=pk))
 
 
 def _is_edit_of_colleague(delivery: Delivery, user: CrmUser) -> bool:
     """An edit that waits for the login of somebody else: whoever edits the log now sends it first."""
-    edits = Delivery.objects.filter(kind__in=(Kind.EDIT, Kind.DISPOSITION), state=State.LOGIN).exclude(user=user)
-    return edits.filter(pk=delivery.pk).exists()
+    return bool(_edit_of_colleague(delivery.pk, user.pk))
+
+
+_edit_of_colleague = PreparedQuery(
+    lambda pk, user: (
+        Delivery.objects.filter(pk=pk, kind__in=(Kind.EDIT, Kind.DISPOSITION), state=State.LOGIN)
+        .exclude(user=user)
+        .only("pk")
+    )
+)
 
 
 def _is_free(delivery: Delivery) -> bool:
@@ -116,7 +136,10 @@ def _is_free(delivery: Delivery) -> bool:
 
 
 def _is_due(delivery: Delivery) -> bool:
-    return Delivery.objects.due().filter(pk=delivery.pk).exists()
+    return bool(_due(delivery.pk, clock.now()))
+
+
+_due = PreparedQuery(lambda pk, now: Delivery.objects.due(at=now).filter(pk=pk).only("pk"))
 
 
 # --- one attempt -----------------------------------------------------------------------------------
