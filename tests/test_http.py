@@ -870,9 +870,14 @@ def test_headers_can_be_taken_away_for_one_request():
     assert "Authorization" not in second
 
 
-def test_a_header_with_a_line_break_is_not_sent():
-    with fails(RequestRejected):
-        client(headers={"X-App": "a\r\nX-Admin: yes"}).get("x")
+@pytest.mark.parametrize("value", ["a\r\nX-Admin: yes", "Bearer \u201ctoken\u201d", "Łukasz"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_header_that_http_has_no_form_for_is_not_sent(value, method):
+    with Crm() as crm:
+        with fails(RequestRejected) as caught:
+            crm.client(headers={"X-App": value}).send(method, "x")
+        assert not caught.value.maybe_applied
+        assert crm.requests == []
 
 
 # files

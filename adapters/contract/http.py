@@ -303,6 +303,7 @@ class HttpClient:
         if not reason:
             try:
                 prepared = without_cookies(request)
+                "".join(prepared.headers.values()).encode("latin-1")  # else it fails when it is about to leave
             except (requests.RequestException, ValueError):
                 reason = "the request cannot be sent"
             else:  # requests reads the address with a parser of its own: what it made of it is what counts
