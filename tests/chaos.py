@@ -181,7 +181,7 @@ def _end(process: subprocess.Popen[bytes], number: int) -> None:
     """Ends the process group we started, children included."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    process.wait(30)
+    process.wait(60)
 
 
 class Client:

@@ -113,7 +113,7 @@ class LiveServer:
     def stop(self) -> None:
         self._commands.close()
         self.process.terminate()
-        self.process.wait(15)
+        self.process.wait(60)
 
     def again(self) -> LiveServer:
         """The same, started anew after ``stop``."""

@@ -36,7 +36,7 @@ class Sandbox:
             headers["Authorization"] = "Basic " + b64encode(f"{key}:".encode()).decode()
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        options = {"timeout": 15, "allow_redirects": False, **options}
+        options = {"timeout": 60, "allow_redirects": False, **options}
         return self._session.request(method, self.url + path, headers=headers, **options)
 
     def activities(self, key: str = "demo-key", **filters: str) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ class Sandbox:
         self._session.close()
         if self._process.poll() is None:
             self._process.send_signal(sign)
-        return self._process.wait(timeout=15)
+        return self._process.wait(timeout=60)
 
 
 def start_sandbox(tmp_path: Path, *, faults: bool = True, port: int = 0, arguments: tuple[str, ...] = ()) -> Sandbox:

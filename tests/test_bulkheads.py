@@ -139,8 +139,8 @@ def test_bodies_without_end_and_idle_connections_keep_nobody_out(tmp_path):
 
 def test_one_process_can_do_the_workers_work_too_and_ends_when_it_is_told(tmp_path):
     with live_server(tmp_path, SANDBOX="on", WEB_DELIVERS="on") as server:
-        give_up = time.monotonic() + 60
-        while requests.get(f"{server.url}/readyz", timeout=10).json()["checks"]["worker"] != "ok":
+        give_up = time.monotonic() + 120
+        while requests.get(f"{server.url}/readyz", timeout=60).json()["checks"]["worker"] != "ok":
             assert time.monotonic() < give_up
             time.sleep(0.2)
         server.process.terminate()

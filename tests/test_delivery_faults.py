@@ -191,7 +191,7 @@ def test_two_requests_for_an_uncertain_log_without_a_delivery_write_one_record(c
 
     def claim(_):
         try:
-            together.wait(5)
+            together.wait(30)
             results.append(calls.accept_call(user, submission("s1")))
         finally:
             connections.close_all()

@@ -149,7 +149,7 @@ def test_a_write_whose_answer_was_lost_is_not_repeated(server, sandbox, platform
     me.login_with_key(key)
     luke = me.look_up("+16505551212")["contact"][0]
     rule = {"method": "POST", "path_prefix": "/api/activities", "drop": "after_commit", "times": 1}
-    requests.post(f"{sandbox.url}/__faults__", json={"rules": [rule]}, timeout=5).raise_for_status()
+    requests.post(f"{sandbox.url}/__faults__", json={"rules": [rule]}, timeout=60).raise_for_status()
     kept = me.log_call(call("1002", luke))
     assert kept["successful"] is True
     assert kept["returnMessage"]["message"].startswith("Call log saved. It will be sent when ")

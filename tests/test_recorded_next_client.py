@@ -80,7 +80,7 @@ def test_a_recorded_session_of_the_next_client(server, ringcentral):
             server.url + line["target"],
             data=json.dumps(line["json"]).encode() if "json" in line else None,
             headers={**line["headers"], "Origin": ORIGIN},
-            timeout=30,
+            timeout=60,
             allow_redirects=False,
         )
         assert reply.status_code == 200, (step, reply.text[:300])

@@ -59,14 +59,14 @@ def _send(server, recorded, known):
             "Access-Control-Request-Method": recorded["method"],
             "Access-Control-Request-Headers": ",".join(sorted(recorded["headers"])),
         },
-        timeout=10,
+        timeout=60,
         allow_redirects=False,
     )
     assert preflight.status_code in (200, 204)
     allowed = preflight.headers["Access-Control-Allow-Headers"]
     assert all(name in allowed for name in recorded["headers"])
     data = json.dumps(_filled(recorded["json"], known)).encode() if "json" in recorded else None
-    return requests.request(recorded["method"], url, data=data, headers=headers, timeout=30, allow_redirects=False)
+    return requests.request(recorded["method"], url, data=data, headers=headers, timeout=60, allow_redirects=False)
 
 
 def test_a_recorded_session_runs_from_login_to_logout(server, sandbox):
@@ -206,7 +206,7 @@ def _as_nobody(me):
 
 def test_a_login_that_is_refused_is_no_2xx_and_says_why(server):
     body = {"platform": "testCRM", "apiKey": "bad-key", "hostname": "", "additionalInfo": {}}
-    reply = requests.post(f"{server.url}/apiKeyLogin", json=body, headers={"Origin": ORIGIN}, timeout=10)
+    reply = requests.post(f"{server.url}/apiKeyLogin", json=body, headers={"Origin": ORIGIN}, timeout=60)
     assert reply.status_code == 400
     assert assert_readable("POST", "/apiKeyLogin", reply)["returnMessage"]["messageType"] == "warning"
 

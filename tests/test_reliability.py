@@ -250,7 +250,7 @@ def test_one_session_with_and_without_an_extension_is_one_log(crm, user, second)
     def log(extension):
         try:
             one = submission("s1")
-            together.wait(10)
+            together.wait(30)
             call_logs.create_call_log(
                 user=CrmUser.objects.get(pk=user.pk),
                 submission=replace(one, identity=replace(one.identity, extension=extension)),

@@ -239,7 +239,7 @@ def test_two_workers_of_a_live_server_refuse_together(tmp_path):
     with live_server(tmp_path, workers=2, REDIS_URL=REDIS, THROTTLE_LOGIN="10/h") as server:
         statuses = []
         for _ in range(16):  # a connection each, so that both workers answer
-            reply = requests.post(f"{server.url}/apiKeyLogin", json={"platform": "nowhere"}, timeout=10)
+            reply = requests.post(f"{server.url}/apiKeyLogin", json={"platform": "nowhere"}, timeout=60)
             statuses.append(reply.status_code)
     assert statuses == [400] * 10 + [429] * 6
     assert reply.headers["Retry-After"]

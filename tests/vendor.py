@@ -24,7 +24,7 @@ class Vendor:
         self._http.trust_env = False
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        reply = self._http.request(method, self.url + path, json=body, timeout=15)
+        reply = self._http.request(method, self.url + path, json=body, timeout=60)
         reply.raise_for_status()
         return reply.json() if reply.content else None
 
@@ -89,7 +89,7 @@ def running_vendors(fakes: Sequence[str], folder: Path) -> Iterator[list[Vendor]
         for vendor in vendors:
             vendor.close()
         process.terminate()
-        process.wait(15)
+        process.wait(60)
         process.stdout.close()
 
 
