@@ -876,7 +876,7 @@ def test_a_header_that_http_has_no_form_for_is_not_sent(value, method):
     with Crm() as crm:
         with fails(RequestRejected) as caught:
             crm.client(headers={"X-App": value}).send(method, "x")
-        assert not caught.value.maybe_applied
+        assert not caught.error.maybe_applied
         assert crm.requests == []
 
 
