@@ -58,23 +58,31 @@ def _records(sandbox) -> list[str]:
     return sorted(row["external_id"] for row in sandbox.activities())
 
 
-def test_a_worker_that_is_stopped_finishes_what_it_is_sending(tmp_path):
-    port = free_port()
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory):
+    """A server on SQLite, and the port at which it expects the sandbox CRM."""
+    folder, port = tmp_path_factory.mktemp("sqlite"), free_port()
+    with live_server(folder, TEST_CRM_URL=f"http://127.0.0.1:{port}", **FAST) as server:
+        yield server, port
+
+
+def test_a_worker_that_is_stopped_finishes_what_it_is_sending(tmp_path, on_sqlite):
+    server, port = on_sqlite
     sandbox = start_sandbox(tmp_path, port=port)
     try:
-        with live_server(tmp_path, TEST_CRM_URL=sandbox.url, **FAST) as server:
-            me, luke = _user(server, sandbox)
-            sandbox.fail({"method": "POST", "status": 429, "retry_after": 1, "times": 1})
-            me.log_call(call("1", luke))
-            sandbox.fail({"method": "POST", "delay_ms": 1500, "times": 1})
-            sandbox.requests_seen()
-            with worker(server) as process:
-                wait_for(lambda: sandbox.requests_seen().count("POST /api/activities") == 2)
-                process.send_signal(signal.SIGTERM)
-                said, _ = process.communicate(timeout=60)
-            assert (process.returncode, said) == (0, "1 sent, 0 still wait.\n")
-            assert _records(sandbox) == ["1"]
-            assert server.rows("list(CallLog.objects.values_list('state', flat=True))") == ["logged"]
+        me, luke = _user(server, sandbox)
+        sandbox.fail({"method": "POST", "status": 429, "retry_after": 1, "times": 1})
+        me.log_call(call("stopped", luke))
+        sandbox.fail({"method": "POST", "delay_ms": 1500, "times": 1})
+        sandbox.requests_seen()
+        with worker(server) as process:
+            wait_for(lambda: sandbox.requests_seen().count("POST /api/activities") == 2)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+        assert (process.returncode, said) == (0, "1 sent, 0 still wait.\n")
+        assert _records(sandbox) == ["stopped"]
+        states = "list(CallLog.objects.filter(session_id='stopped').values_list('state', flat=True))"
+        assert server.rows(states) == ["logged"]
     finally:
         sandbox.stop()
 
@@ -126,10 +134,8 @@ def _kept_while_down_then_drained(tmp_path, server, port, *workers):
         sandbox.stop()
 
 
-def test_kept_changes_are_sent_once_by_two_workers_on_sqlite(tmp_path):
-    port = free_port()
-    with live_server(tmp_path, TEST_CRM_URL=f"http://127.0.0.1:{port}", **FAST) as server:
-        _kept_while_down_then_drained(tmp_path, server, port, (), ())
+def test_kept_changes_are_sent_once_by_two_workers_on_sqlite(tmp_path, on_sqlite):
+    _kept_while_down_then_drained(tmp_path, *on_sqlite, (), ())
 
 
 @needs_postgres

@@ -13,18 +13,38 @@ import requests
 from tests.extension import Extension, call, conversation
 from tests.live_server import live_server, postgres_database
 from tests.sandbox import start_sandbox
-from tests.sandbox_server import processes, sandbox, server
 from tests.services import URL as POSTGRES
 from tests.services import postgres_is_there
 from tests.session_script import RECORDING, SESSION, CrmSession
-
-__all__ = ["processes", "sandbox", "server"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.enable_socket]
 needs_postgres = pytest.mark.skipif(not postgres_is_there(), reason="no PostgreSQL")
 REDIRECT = "https://ringcentral.github.io/ringcentral-embeddable/redirect.html"
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """The sandbox CRM, a server on SQLite, and what that said as it started; each test has a login of its own."""
+    folder = tmp_path_factory.mktemp("processes")
+    sandbox = start_sandbox(folder)
+    try:
+        with live_server(folder, threads=32, SANDBOX="on", TEST_CRM_URL=sandbox.url) as server:
+            yield sandbox, server, server.log()
+    finally:
+        sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(processes):
+    processes[0].reset()
+    return processes[0]
+
+
+@pytest.fixture
+def server(processes):
+    return processes[1]
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +150,10 @@ class TestSessionOfADefinition(SandboxSession):
     """The same CRM with a definition and no code."""
 
     platform, display = "exampleCRM", "Example CRM (no code)"
+
+
+def test_the_server_starts_without_a_warning_however_many_threads_it_has(processes):
+    assert "[WARNING]" not in processes[2]
 
 
 def test_what_was_logged_survives_a_restart(server, sandbox):

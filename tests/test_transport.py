@@ -167,14 +167,6 @@ def test_without_postgresql_the_server_says_so_and_comes_back_with_it(tmp_path, 
         passage.close()
 
 
-@pytest.mark.slow
-@pytest.mark.enable_socket
-def test_the_server_starts_without_a_warning_however_many_threads_it_has(tmp_path):
-    with live_server(tmp_path, threads=32):
-        said = (tmp_path / "server.log").read_text()  # not how it ends, which may take long on a busy machine
-    assert "[WARNING]" not in said
-
-
 @pytest.mark.django_db
 def test_a_lost_database_in_a_plain_view_or_middleware_is_told_the_same_way(client, monkeypatch):
     client.raise_request_exception = False
