@@ -121,6 +121,8 @@ class Plan:
         self.support: Callable[[Expectation], Callable[[Actor], None]] = actors.support
         self.back_up: Callable[[Expectation], Callable[[Actor], None]] = BackUp
         self.habit_share, self.least_changes, self.most_edits, self.most_texts = 0.01, 0, 2, 3
+        #: Which call each window is about.
+        self.calls: Sequence[str] = ("call-1",)
         #: How likely somebody logs a call once more.
         self.logs_again = 0.0
         #: Texts of the day, and how many come at once; what changes of a log are.
@@ -204,12 +206,13 @@ class Plan:
         return [step for request in requests for step in (request, *self._between(request.person))]
 
     def _calls(self) -> list[Request]:
-        requests = [self._request("log", subject="call-1", text=_word("first"), is_long=self._is_long())]
+        call = world.rng.choice(self.calls)
+        requests = [self._request("log", subject=call, text=_word("first"), is_long=self._is_long())]
         for _ in range(world.rng.randint(self.least_changes, self.most_edits)):
             kind = world.rng.choice(self.edit_kinds)
-            requests.append(self._request(kind, subject="call-1", text=_word(kind), is_long=self._is_long()))
+            requests.append(self._request(kind, subject=call, text=_word(kind), is_long=self._is_long()))
         if happens(self.logs_again):
-            requests.append(self._request("log", subject="call-1", text=_word("again"), is_long=self._is_long()))
+            requests.append(self._request("log", subject=call, text=_word("again"), is_long=self._is_long()))
         return requests
 
     def _texts(self) -> list[Request]:

@@ -143,12 +143,15 @@ def _logins(plan: Plan) -> None:
 
 def _renewals(plan: Plan) -> None:
     """Several processes find that a token has expired."""
-    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    plan.kind, plan.calls = world.rng.choice(("calls", "calls", "texts", "contacts")), ("call-1", "call-2", "call-3")
     plan.people, plan.is_token_old, plan.windows = [world.rng.choice((CLEO, DORA))], True, (2, 3)
     crm.rate, crm.faults = world.rng.choice((0.0, 0.3)), ("no connection", "limit without a time", "500 before")
-    crm.slow_share = 0.5
-    if happens(0.3):
+    if happens(0.5):
+        _quiet(plan)
+        crm.rate = 0.0
+    elif happens(0.3):
         world.allow_long_leaps()
+    crm.slow_share = 0.5
 
 
 def _moves(plan: Plan) -> None:
