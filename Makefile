@@ -33,8 +33,8 @@ run: base-environment ## server, delivery worker and sandbox CRM; HOST, PORT and
 dev: environment ## the same with DEBUG, starting anew when a file changes
 	@DEBUG=on LOG_FORMAT=console exec $(BIN)/python -m config.launch --reload
 
-# On two cores that nothing else uses, make test AT_ONCE=4 is a third faster: half of the time a test waits.
-AT_ONCE ?= 2
+# Processes of tests: more than most machines have cores, for a test waits half of its time.
+AT_ONCE ?= 4
 TEST = $(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 test: environment ## the whole suite on SQLite, but for the pages in Chromium (make test-browser)
 	@$(TEST) -m "not browser"
