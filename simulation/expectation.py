@@ -24,7 +24,7 @@ class Told:
     accepted: bool = False
     #: Told that it is there already: somebody else's, or the user's own before.
     was_known: bool = False
-    #: The CRM refused it, and the user was told: the class of the error.
+    #: The CRM refused it, and the user was told, with the class of the error, or got an error of the server instead.
     refused: bool = False
     error: str = ""
     #: The process that was at it was killed.

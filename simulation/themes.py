@@ -213,10 +213,14 @@ def _handed_back(plan: Plan) -> None:
 
 
 def _refusals(plan: Plan) -> None:
-    plan.kind = world.rng.choice(("calls", "texts", "contacts"))
+    plan.kind = world.rng.choice(("calls", "texts", "texts", "contacts"))
     crm.rate, crm.faults = 0.5, (*crm.faults, "refused", world.rng.choice(("forbidden", "too long", "login refused")))
     crm.has_second_step = happens(0.5)
     plan.rounds = 6
+    if plan.kind == "texts" and happens(0.7):  # what is added after a lost request, some of it long
+        crm.faults, crm.outages, crm.too_long = ("lost before it was carried out", "refused"), (), None
+        plan.is_long, plan.least_changes, plan.most_texts = happens(0.8), 3, 6
+        plan.rounds, plan.pauses = 10, (8.0, 40.0)
 
 
 def _deletions(plan: Plan) -> None:

@@ -108,6 +108,8 @@ class Window:
             world.count("told: NotLogged")
         except Exception as error:
             connection.close()
+            if told is not None:  # what the CRM said before a statement failed
+                told.refused = request.subject in crm.judged
             if not (isinstance(error, OperationalError) and world.failing_statements_left < failing):
                 self.expected.surprises.append(f"{request.kind}: {error!r}")
         finally:
