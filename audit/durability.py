@@ -10,13 +10,16 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 
 @contextmanager
-def unflushed() -> Iterator[None]:
+def unflushed(*, is_single: bool = False) -> Iterator[None]:
     """One transaction whose commit does not wait for the disk: after a power cut, and only then, it may be missing.
 
     For what nobody was told is saved: traces of reads, caches, counters. Everything else is flushed by the commit, and
     takes what was committed here before along. Within a transaction it has no effect: that one's end decides.
+
+    ``is_single``: there is one statement in it. PostgreSQL, which flushes the commits of many connections together,
+    flushes that: to tell it otherwise would take further statements.
     """
-    if connection.in_atomic_block:
+    if connection.in_atomic_block or (is_single and connection.vendor == "postgresql"):
         yield
     elif connection.vendor == "sqlite":  # where the setting cannot be changed within a transaction
         connection.ensure_connection()

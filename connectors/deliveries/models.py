@@ -306,7 +306,7 @@ class Delivery(models.Model):
 
 
 def _keep_id(record: CallLog | ConversationLog, log_id: str | int, lease: uuid.UUID) -> None:
-    with unflushed():
+    with unflushed(is_single=True):
         record.created(log_id, deliveries__lease=lease)
 
 
