@@ -186,6 +186,19 @@ def test_a_kept_revocation_ends_no_later_login(user, monkeypatch):  # noqa: F811
     assert not Delivery.objects.filter(kind="session.revoke").exists()
 
 
+def test_a_kept_revocation_that_cannot_be_read_is_sent_when_the_keys_are_there(user, monkeypatch, settings):  # noqa: F811
+    monkeypatch.setattr(Adapter, "revoke", lambda adapter: Crm.raising(CrmUnavailable())())
+    disconnect(user=user, actor="test")
+    revoked, keys = [], settings.CREDENTIAL_KEYS
+    monkeypatch.setattr(Adapter, "revoke", lambda adapter: revoked.append(1))
+    settings.CREDENTIAL_KEYS = {"other": bytes(32)}
+    send(after=60)
+    assert (revoked, Delivery.objects.get().state) == ([], State.PERSON)
+    settings.CREDENTIAL_KEYS = keys
+    send(after=120)
+    assert (revoked, Delivery.objects.count()) == ([1], 0)
+
+
 # --- ages and absences -----------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ _TRIED = (Event.LIMIT, Event.DOWN, Event.IN_DOUBT, Event.NOT_UNDERSTOOD, Event.O
 RULES: tuple[Rule, ...] = (
     Rule(events=(Event.DONE,), next=Next.DONE, told=Told.LOGGED, support="In the CRM."),
     Rule(
-        events=(*_VERDICTS, Event.LOGIN_OVER, Event.UNREADABLE),
+        events=(*_VERDICTS, Event.LOGIN_OVER),
         kinds=_FOR_NOBODY,
         next=Next.FORGET,
         told=Told.REASON,
