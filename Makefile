@@ -64,7 +64,7 @@ check-adapters:
 docs docs-serve: export DEBUG=on
 MKDOCS := NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
 docs: docs-environment ## the documentation as a site, into var/docs; fails on a broken link or a page that is not whole
-	@$(BIN)/mypy -p docs.site
+	@$(BIN)/mypy --cache-dir .mypy_cache/docs -p docs.site
 	@$(MKDOCS) build --strict && echo "Open var/docs/index.html; make docs-serve shows it with the search."
 
 docs-serve: docs-environment ## the same at http://127.0.0.1:8001 (DOCS_PORT), built anew when a page changes
