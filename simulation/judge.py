@@ -118,6 +118,13 @@ def _versions(about: About, member: str) -> list[str]:
     return [str(write.body.get(member) or "") for write in crm.applied if _is_of(write.record, about)]
 
 
+def _came_after_the_back_up(expected: Expectation, last: list[Told]) -> bool:
+    """Whether changes may have been on their way when the database was replaced by one that does not know them."""
+    restored = expected.restored
+    is_late = bool(crm.delivered["carried out late"])
+    return restored is not None and is_late and any(told.began < restored.restored for told in last)
+
+
 def _changes(expected: Expectation, about: About, kind: str, final: str, member: str) -> Iterator[str]:
     """Each accepted change was carried out, and none was undone by one that was accepted before it."""
     session = about[1]
@@ -139,7 +146,8 @@ def _changes(expected: Expectation, about: About, kind: str, final: str, member:
         return
     # Also one that only the back-up knows nothing of: it was carried out.
     done = [told for told in changes if told.accepted and any(told.text in version for version in versions)]
-    if last and all(any(_before(told, later) for later in (*accepted, *done)) for told in last):
+    is_undone = last and all(any(_before(told, later) for later in (*accepted, *done)) for told in last)
+    if is_undone and not _came_after_the_back_up(expected, last):
         yield f"{kind} of {session}: {last[0].text} undid what came after it"
 
 
@@ -193,7 +201,7 @@ def _contact(expected: Expectation, about: About) -> Iterator[str]:
     # The same contact asked for long after it was made is another one, unless nobody knows whether it was made.
     clicks = 1 + sum(
         _when_read(told) > made[0] + _SAME_CLICK - 15
-        and any(other.began < told.began and (other.accepted or other.was_killed) for other in asked)
+        and any(_may_have_made_it(other, told) for other in asked if other is not told)
         for told in asked
         if made
     )
@@ -201,6 +209,10 @@ def _contact(expected: Expectation, about: About) -> Iterator[str]:
         yield f"{name} stands there {count} times, asked for {clicks} times"
     if done and not count:
         yield f"{name} lost"
+
+
+def _may_have_made_it(other: Told, told: Told) -> bool:
+    return other.began < _when_read(told) and (other.accepted or other.was_killed)
 
 
 def _when_read(told: Told) -> float:
