@@ -33,7 +33,7 @@ from adapters.contract.write_fence import may_write, writes_until
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
 from connectors.deliveries import calls, clock, logins, messages, restore, second_looks, support
-from connectors.deliveries.changes import CallEdit, CallIdentity, without_long_sections
+from connectors.deliveries.changes import CallEdit, CallIdentity, from_json, without_long_sections
 from connectors.deliveries.models import Delivery
 from connectors.deliveries.queue import State
 from connectors.log_body import CallDetails
@@ -197,6 +197,16 @@ def test_a_kept_revocation_that_cannot_be_read_is_sent_when_the_keys_are_there(u
     settings.CREDENTIAL_KEYS = keys
     send(after=120)
     assert (revoked, Delivery.objects.count()) == ([1], 0)
+
+
+def test_a_newer_note_is_kept_though_the_version_before_cannot_be_read(crm, user, settings):  # noqa: F811
+    crm.on_create = Crm.raising(CrmUnavailable(maybe_applied=True))
+    log_call(user, note="first")
+    settings.CREDENTIAL_KEYS = {"other": bytes(32)}
+    log_call(user, note="second")
+    kept = Delivery.objects.order_by("position")
+    assert [delivery.kind for delivery in kept] == ["call_log.create", "call_log.edit"]
+    assert from_json(kept[1].payload, CallEdit).change.note == "second"
 
 
 # --- ages and absences -----------------------------------------------------------------------------

@@ -151,7 +151,8 @@ def _claim_again(user: CrmUser, log: CallLog, submission: CallSubmission) -> Del
 def newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | None:
     """The edit that adds a note which the version that may be in the CRM does not have.
 
-    Where that version is not kept any more (support handed the call back, or gave it up), it may have any note.
+    Where that version is not kept any more (support handed the call back, or gave it up), or cannot be read, it may
+    have any note.
     """
     note = submission.entry.note
     if not note or (delivery.attempts == 1 and delivery.has_begun):
@@ -161,7 +162,7 @@ def newer_note(delivery: Delivery, submission: CallSubmission) -> CallEdit | Non
     try:
         kept = from_json(delivery.payload, CallSubmission)
     except (Undecipherable, UnreadableChange):
-        return None
+        return _note_edit(submission)
     return None if note == kept.entry.note else _note_edit(submission)
 
 
