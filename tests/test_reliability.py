@@ -205,7 +205,7 @@ def test_a_newer_note_is_kept_though_the_version_before_cannot_be_read(crm, user
     settings.CREDENTIAL_KEYS = {"other": bytes(32)}
     log_call(user, note="second")
     kept = Delivery.objects.order_by("position")
-    assert [delivery.kind for delivery in kept] == ["call_log.create", "call_log.edit"]
+    assert [delivery.kind for delivery in kept] == ["call_log.create", "call_log.update"]
     assert from_json(kept[1].payload, CallEdit).change.note == "second"
 
 
