@@ -97,8 +97,9 @@ def test_an_adapter_that_cannot_be_loaded_is_told_and_a_log_waits_for_it(client)
 
 
 @pytest.mark.django_db
-def test_a_login_that_cannot_be_read_is_told_as_that_and_can_be_ended(client):
-    user = _unreadable()
+@pytest.mark.parametrize("expires_in", [None, timedelta(seconds=-60)], ids=["for good", "about to be renewed"])
+def test_a_login_that_cannot_be_read_is_told_as_that_and_can_be_ended(client, expires_in):
+    user = _unreadable(token_expires_at=expires_in and timezone.now() + expires_in)
     told = _send(client, user, "get", "/contact?phoneNumber=+16505551212").json()
     assert told["returnMessage"]["message"] == "Your login at Test CRM cannot be read on this server."
     logged = _send(client, user, "post", "/callLog", call("1", CONTACT)).json()["returnMessage"]

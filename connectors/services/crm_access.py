@@ -105,12 +105,19 @@ def build_adapter(
     )
 
 
-def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
+@contextmanager
+def _read_with_our_keys(platform: str) -> Iterator[None]:
+    """Raises ``LoginUnreadable`` where a stored login was encrypted with a key that this process does not have."""
     try:
-        credentials = user.credentials()
+        yield
     except Undecipherable:
-        log.error("a login cannot be read with CREDENTIAL_KEYS", extra={"platform": user.platform})
-        raise LoginUnreadable(user.platform) from None
+        log.error("a login cannot be read with CREDENTIAL_KEYS", extra={"platform": platform})
+        raise LoginUnreadable(platform) from None
+
+
+def _adapter_of(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
+    with _read_with_our_keys(user.platform):
+        credentials = user.credentials()
     return build_adapter(
         platform=user.platform,
         user=user.profile(),
@@ -131,7 +138,9 @@ def pace_key_of(user: CrmUser) -> str:
 def open_adapter(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
     """The user's adapter, its credentials refreshed when they are about to expire."""
     if user.needs_refresh(timezone.now()):
-        refresh_credentials(user, used=user.access_token)
+        with _read_with_our_keys(user.platform):
+            used = user.access_token
+        refresh_credentials(user, used=used)
     return _adapter_of(user, read_anew=read_anew)
 
 
@@ -195,11 +204,14 @@ def refresh_credentials(user: CrmUser, *, used: str) -> None:
 
     One process holds the lease and asks the CRM, the others wait and take what it stored. No transaction is open
     meanwhile. Raises ``SessionEnded`` where the CRM says that the login is over, or the user has connected to another
-    account of the CRM since, ``ServerMisconfigured``, ``RateLimited``, and ``CrmUnavailable`` for everything else that
-    the CRM may answer.
+    account of the CRM since, ``LoginUnreadable``, ``ServerMisconfigured``, ``RateLimited``, and ``CrmUnavailable`` for
+    everything else that the CRM may answer.
     """
     owner = user.owner
-    with _renewing(user, is_done=lambda: user.access_token != used) as keep:
+    with (
+        _read_with_our_keys(user.platform),
+        _renewing(user, is_done=lambda: user.access_token != used) as keep,
+    ):
         if keep and user.owner == owner:
             adapter = _adapter_of(user)
             with _counted(user), precondition():
