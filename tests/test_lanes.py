@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from connectors.front import lanes
 from connectors.front.lanes import LOCAL, Lanes
 
 
@@ -49,31 +48,36 @@ def requests():
         one.end()
 
 
-def test_an_eighth_of_the_threads_answers_from_the_database_at_once(requests, monkeypatch):
-    monkeypatch.setattr(lanes, "_LOCAL_PATIENCE", 3600)
-    lines = Lanes(threads=24, patience=3600)
-    asked = requests(lines)
-    asked.put(LOCAL, 8)
-    asked.wait_for(3)
-    lines.look_after(LOCAL)
-    assert len(asked.threads) == 3
-    asked.end()
-    asked.wait_for(5)
-
-
-def test_more_of_them_begin_where_none_ends(requests, monkeypatch):
-    monkeypatch.setattr(lanes, "_LOCAL_PATIENCE", 0)
+def test_what_asks_no_crm_waits_for_nobody(requests):
     lines = Lanes(threads=16, patience=3600)
+    asked = requests(lines)
+    asked.put(LOCAL, 16)
+    asked.wait_for(16)
+
+
+def test_a_line_is_looked_after_until_there_is_none(requests):
+    lines = Lanes(threads=16, patience=0.05)
+    asked = requests(lines)
+    asked.put("crm a", 12)
+    asked.wait_for(10)
+    _until(lambda: not lines.look_after("crm a"))
+    asked.wait_for(2)
+
+
+def test_a_thread_outlives_whatever_a_request_raises(requests):
+    lines = Lanes(threads=2, patience=3600)
+
+    def ends():
+        raise SystemExit
+
+    for _ in range(5):
+        lines.put(LOCAL, ends)
     asked = requests(lines)
     asked.put(LOCAL, 2)
     asked.wait_for(2)
-    asked.put(LOCAL, 3)
-    lines.look_after(LOCAL)
-    asked.wait_for(3)
 
 
-def test_requests_of_crms_leave_threads_to_the_others(requests, monkeypatch):
-    monkeypatch.setattr(lanes, "_LOCAL_PATIENCE", 3600)
+def test_requests_of_crms_leave_threads_to_the_others(requests):
     lines = Lanes(threads=16, patience=3600)
     of_crms, others = requests(lines), requests(lines)
     of_crms.put("crm a", 20)

@@ -54,8 +54,11 @@ class Front:
         when_stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
+        self._patience = patience
         self._when_stopped = when_stopped
         self._lanes = Lanes(threads=threads, patience=patience)
+        #: Lines that will be looked after; of the event loop.
+        self._looked_after: set[str] = set()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """``/healthz`` waits for nothing: neither for a thread nor for the database."""
@@ -80,8 +83,20 @@ class Front:
 
         lane = lane_of(environ)
         if not self._lanes.put(lane, work):
-            loop.call_later(self._lanes.patience_of(lane), self._lanes.look_after, lane)
+            self._look_later(loop, lane)
         await answered
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop, lane: str) -> None:
+        """Looks after a line as long as there is one: it may have moved just before a look, and never again."""
+
+        def look() -> None:
+            self._looked_after.discard(lane)
+            if self._lanes.look_after(lane):
+                self._look_later(loop, lane)
+
+        if lane not in self._looked_after:
+            self._looked_after.add(lane)
+            loop.call_later(self._patience, look)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """The process ends; requests have been answered."""

@@ -1,4 +1,4 @@
-"""Whose turn it is: requests that may ask a CRM stand in the line of that CRM, all others in one of their own."""
+"""Whose turn it is: requests that may ask a CRM stand in the line of that CRM, all others in one that never waits."""
 
 from __future__ import annotations
 
@@ -16,24 +16,18 @@ Work = Callable[[], None]
 _Hand = SimpleQueue[tuple[str, Work]]
 #: The line of requests that ask no CRM.
 LOCAL = ""
-#: Seconds after which more of them begin, where none of those at work has ended: one may wait for a lock.
-_LOCAL_PATIENCE = 0.05
 
 
 class Lanes:
     """Threads, and lines of requests before them.
 
-    Requests of one CRM take five eighths of the threads, those of all CRMs seven eighths. A line that has not moved for
-    ``patience`` seconds is let in, as far as there are threads: ``services.shares`` then tells those requests at once
-    that the CRM is busy.
-
-    The other eighth is for what the database alone answers. No more of that begin at once, though there may be threads:
-    only one thread of a process runs Python at a time, and where many want to, handing on this right costs a quarter of
-    the CPU.
+    Requests of one CRM take five eighths of the threads, those of all CRMs seven eighths; the rest is for what the
+    database alone answers. A line that has not moved for ``patience`` seconds is let in, as far as there are threads:
+    ``services.shares`` then tells those requests at once that the CRM is busy.
     """
 
     def __init__(self, *, threads: int, patience: float) -> None:
-        self._most = {"one": max(1, threads * 5 // 8), "all": max(1, threads * 7 // 8), "local": max(2, threads // 8)}
+        self._most = {"one": max(1, threads * 5 // 8), "all": max(1, threads * 7 // 8)}
         self._patience = patience
         self._guard = threading.Lock()
         self._lines: dict[str, deque[Work]] = {}
@@ -55,14 +49,14 @@ class Lanes:
             self._lines.setdefault(lane, deque()).append(work)
             return self._let_in(lane)
 
-    def patience_of(self, lane: str) -> float:
-        """Seconds after which a line that has not moved is let in."""
-        return _LOCAL_PATIENCE if lane == LOCAL else self._patience
+    def look_after(self, lane: str) -> bool:
+        """To be called after each patience while there is a line: lets in one that does not move.
 
-    def look_after(self, lane: str) -> None:
-        """To be called when a request has stood in line for the patience: lets in a line that does not move."""
+        Whether there is a line still.
+        """
         with self._guard:
             self._let_in(lane)
+            return lane in self._lines
 
     def _serve(self) -> None:
         mine: _Hand = SimpleQueue()
@@ -72,7 +66,7 @@ class Lanes:
             lane, work = mine.get()
             try:
                 work()
-            except Exception:
+            except BaseException:  # a thread that ends would be missing for good
                 log.exception("a request was not answered")
             del work
             with self._guard:
@@ -110,12 +104,12 @@ class Lanes:
 
     def _admits(self, lane: str) -> bool:
         if lane == LOCAL:
-            return self._at_work[LOCAL] < self._most["local"]
+            return True
         crms = self._at_work.total() - self._at_work[LOCAL]
         return self._at_work[lane] < self._most["one"] and crms < self._most["all"]
 
     def _let_in(self, lane: str) -> bool:
-        if lane not in self._lines or time.monotonic() - self._moved_at.get(lane, 0) < self.patience_of(lane):
+        if lane not in self._lines or time.monotonic() - self._moved_at.get(lane, 0) < self._patience:
             return False
         moved = self._moved_at.get(lane)
         for work in self._lines.pop(lane):
