@@ -24,7 +24,8 @@ def unflushed(*, is_single: bool = False) -> Iterator[None]:
     elif connection.vendor == "sqlite":  # where the setting cannot be changed within a transaction
         connection.ensure_connection()
         handle = connection.connection
-        handle.execute("PRAGMA synchronous = NORMAL")
+        with connection.wrap_database_errors:
+            handle.execute("PRAGMA synchronous = NORMAL")
         try:
             with transaction.atomic():
                 yield

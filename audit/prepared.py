@@ -110,6 +110,7 @@ class _Kept:
                 for position, stand_in in enumerate(stand_ins)
                 if isinstance(kinds[position], type)
             }
+            assert positions.keys() <= set(parameters), "a parameter does not stand in the SQL as it was given"
             statement = _Statement(sql=sql, parameters=tuple(parameters), positions=positions)
             found = self._prepared[kinds] = statement, rows
         return found
