@@ -135,7 +135,19 @@ class PreparedQuery(Generic[Row]):
         return [made.row(item) for item in found]
 
 
-class PreparedDeletion:
+class _PreparedChange:
+    """A statement that changes rows; returns how many it was."""
+
+    _prepared: _Kept
+
+    def __call__(self, *given: Value) -> int:
+        statement, _ = self._prepared(given)
+        with connection.cursor() as cursor:
+            statement.execute(cursor, given)
+            return int(cursor.rowcount)
+
+
+class PreparedDeletion(_PreparedChange):
     """A deletion that differs in its parameters alone; returns how many rows it was.
 
     ``make`` as that of a ``PreparedQuery``. Only of rows to which no others refer: those would stay.
@@ -144,14 +156,8 @@ class PreparedDeletion:
     def __init__(self, make: Callable[..., models.QuerySet[Any]]) -> None:
         self._prepared = _Kept(make, _deletion)
 
-    def __call__(self, *given: Value) -> int:
-        statement, _ = self._prepared(given)
-        with connection.cursor() as cursor:
-            statement.execute(cursor, given)
-            return int(cursor.rowcount)
 
-
-class PreparedUpdate:
+class PreparedUpdate(_PreparedChange):
     """A change of rows that differs in its parameters alone; returns how many rows it was.
 
     ``make`` gets them as that of a ``PreparedQuery`` does, and returns the rows and the values of their columns.
@@ -159,12 +165,6 @@ class PreparedUpdate:
 
     def __init__(self, make: Callable[..., tuple[models.QuerySet[Any], Mapping[str, Any]]]) -> None:
         self._prepared = _Kept(make, _change)
-
-    def __call__(self, *given: Value) -> int:
-        statement, _ = self._prepared(given)
-        with connection.cursor() as cursor:
-            statement.execute(cursor, given)
-            return int(cursor.rowcount)
 
 
 def _selection(queryset: models.QuerySet[Any]) -> tuple[str, Any, _Rows]:
