@@ -15,6 +15,7 @@ from audit.models import AuditEvent, CallLog
 from connectors.api.authentication import issue_token
 from connectors.deliveries.models import Delivery
 from connectors.models import CrmUser
+from connectors.services.crm_access import LoginUnreadable, refresh_credentials
 from tests.extension import call, conversation
 from tests.factories import CrmUserFactory
 
@@ -97,15 +98,23 @@ def test_an_adapter_that_cannot_be_loaded_is_told_and_a_log_waits_for_it(client)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("expires_in", [None, timedelta(seconds=-60)], ids=["for good", "about to be renewed"])
-def test_a_login_that_cannot_be_read_is_told_as_that_and_can_be_ended(client, expires_in):
-    user = _unreadable(token_expires_at=expires_in and timezone.now() + expires_in)
+def test_a_login_that_cannot_be_read_is_told_as_that_and_can_be_ended(client):
+    user = _unreadable()
     told = _send(client, user, "get", "/contact?phoneNumber=+16505551212").json()
     assert told["returnMessage"]["message"] == "Your login at Test CRM cannot be read on this server."
     logged = _send(client, user, "post", "/callLog", call("1", CONTACT)).json()["returnMessage"]
     assert "connect" in str(logged["details"]).lower()
     assert _send(client, user, "post", "/unAuthorize").json()["message"] == "Logged out of Test CRM"
     assert not CrmUser.objects.get(pk=user.pk).is_connected
+
+
+@pytest.mark.django_db
+def test_a_login_that_was_renewed_meanwhile_with_a_key_not_listed_here_is_told_as_that():
+    user, other = CrmUserFactory(), CrmUserFactory()
+    used = str(user.access_token)
+    CrmUser.objects.filter(pk=user.pk).update(access_token=other.__dict__["access_token"])
+    with pytest.raises(LoginUnreadable):
+        refresh_credentials(user, used=used)
 
 
 @pytest.mark.django_db

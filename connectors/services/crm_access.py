@@ -139,8 +139,7 @@ def open_adapter(user: CrmUser, *, read_anew: bool = False) -> CrmAdapter:
     """The user's adapter, its credentials refreshed when they are about to expire."""
     if user.needs_refresh(timezone.now()):
         with _read_with_our_keys(user.platform):
-            used = user.access_token
-        refresh_credentials(user, used=used)
+            refresh_credentials(user, used=user.access_token)
     return _adapter_of(user, read_anew=read_anew)
 
 
