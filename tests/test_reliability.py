@@ -21,6 +21,7 @@ from adapters.contract import (
     Credentials,
     CredentialsRejected,
     CrmUnavailable,
+    Disposition,
     LoggedCall,
     LogMarker,
     LogResult,
@@ -32,10 +33,13 @@ from adapters.contract import (
 from adapters.contract.write_fence import may_write, writes_until
 from adapters.testcrm.adapter import Adapter
 from audit.models import AuditEvent, CallLog, ConversationLog, LogState, MessageLog
-from connectors.deliveries import calls, clock, logins, messages, restore, second_looks, support
-from connectors.deliveries.changes import CallEdit, CallIdentity, from_json, without_long_sections
+from connectors.deliveries import calls, clock, logins, messages, restore, second_looks, support, worker
+from connectors.deliveries.accepting import accept
+from connectors.deliveries.changes import CallEdit, CallIdentity, UnreadableChange, from_json, without_long_sections
 from connectors.deliveries.models import Delivery
+from connectors.deliveries.policy import Kind, Told
 from connectors.deliveries.queue import State
+from connectors.deliveries.sending import send_now
 from connectors.log_body import CallDetails
 from connectors.models import CrmUser
 from connectors.services import call_logs
@@ -167,6 +171,36 @@ def test_nothing_is_written_over_an_edit_that_may_still_land(crm, user, monkeypa
     bodies.append("first, landed late")
     send(after=60)
     assert bodies == ["theirs", "first, landed late", "first", "second"]
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite carries out one writing transaction at a time")
+def test_two_workers_do_not_send_two_changes_of_one_record_at_once(user):  # noqa: F811
+    row = ConversationLog.objects.create(platform="testCRM", owner=user.owner, conversation_log_id="c/1", user=user)
+    for number in (1, 2):
+        accept(kind=Kind.TEXTS, user=user, change=day("c", number), record=row)
+    in_doubt = {"settles_at": clock.now(), "next_attempt_at": clock.now(), "attempts": 1}
+    Delivery.objects.update(**in_doubt)
+    both_have_lent = threading.Barrier(2)
+
+    def take(_):
+        waited = []
+
+        def wait(execute, sql, *further):
+            result = execute(sql, *further)
+            if sql.startswith("UPDATE") and not waited:
+                waited.append(both_have_lent.wait(30))
+            return result
+
+        with connection.execute_wrapper(wait):
+            taken = worker.take_due(limit=1)
+        connections.close_all()
+        return taken
+
+    with ThreadPoolExecutor(2) as pool:
+        taken = [delivery for found in pool.map(take, range(2)) for delivery in found]
+    assert len(taken) <= 1
+    assert Delivery.objects.filter(lease=None, lease_until=None, attempts=1).count() == 2 - len(taken)
+    assert len(taken + worker.take_due(limit=2)) == 1
 
 
 # --- logins ----------------------------------------------------------------------------------------
@@ -545,6 +579,61 @@ def test_what_could_not_be_read_is_tried_again_with_other_keys(crm, user, settin
     assert crm.records == ["s1"]
 
 
+@pytest.mark.parametrize("kind", [Kind.EDIT, Kind.DISPOSITION])
+def test_a_change_that_could_not_be_read_does_not_undo_a_newer_one(crm, user, monkeypatch, settings, kind):  # noqa: F811
+    log_call(user)
+    written, identity = [], CallIdentity(session_id="s1")
+
+    def write(adapter, ref, change):
+        written.append(change.note if kind is Kind.EDIT else change.fields["status"])
+        return LogResult(log_id=ref.log_id)
+
+    monkeypatch.setattr(Adapter, "get_call_log", lambda adapter, ref: LoggedCall(body=""))
+    monkeypatch.setattr(Adapter, "update_call_log", write)
+    monkeypatch.setattr(Adapter, "set_disposition", write)
+
+    def ask(value):
+        edit = CallEdit(identity=identity, change=CallLogChange(note=value), details=CallDetails(note=value))
+        change = edit if kind is Kind.EDIT else Disposition(fields={"status": value})
+        return calls.accept_change(user, identity, kind, change)[1]
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr("connectors.deliveries.sending.from_json", lambda *_: Crm.raising(UnreadableChange())())
+        unreadable.setattr("connectors.deliveries.logins.keys_and_version", lambda: "another version")
+        first = send_now(ask("first"), None)
+    assert (first.told, send_now(ask("second"), None).waits) == (Told.OWN_FAULT, False)
+    send(after=120)
+    kept = Delivery.objects.get()
+    assert (written, kept.state, kept.last_error) == (["second"], State.PERSON, "overtaken")
+    send(after=240)
+    assert written == ["second"]
+    support.send_again(Delivery.objects.all())
+    send(after=360)
+    assert written == ["second", "first"]
+
+
+def test_a_change_that_could_not_be_read_goes_before_a_newer_one_that_waits(crm, user, monkeypatch):  # noqa: F811
+    log_call(user)
+    written, identity = [], CallIdentity(session_id="s1")
+
+    def write(adapter, ref, change):
+        written.append(change.fields["status"])
+
+    monkeypatch.setattr(Adapter, "set_disposition", write)
+
+    def ask(value):
+        change = Disposition(fields={"status": value})
+        return calls.accept_change(user, identity, Kind.DISPOSITION, change)[1]
+
+    first = ask("first")
+    Delivery.objects.filter(pk=first.pk).update(
+        state=State.PERSON, unreadable_with="another version", lease=None, lease_until=None
+    )
+    ask("second")
+    send(after=120)
+    assert (written, Delivery.objects.count()) == (["first", "second"], 0)
+
+
 # --- records that are gone or full -----------------------------------------------------------------
 
 
@@ -767,8 +856,8 @@ def test_what_is_no_verdict_costs_nothing(crm, user, refusal):  # noqa: F811
 def test_an_answer_of_a_proxy_that_does_not_end_is_shown_to_a_person_and_not_dropped(crm, user):  # noqa: F811
     crm.on_create = Crm.raising(UnexpectedResponse(status=403))
     log_call(user)
-    for attempt in range(1, 8):
-        send(after=attempt * 1500)
+    for number in range(1, 8):
+        send(after=number * 1500)
     assert Delivery.objects.get().state == State.PERSON
     assert CallLog.objects.get().state == LogState.QUEUED
 

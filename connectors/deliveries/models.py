@@ -157,6 +157,15 @@ class Delivery(models.Model):
         return record is None or (self.user.is_connected and record.owner == self.user.owner)
 
     @property
+    def is_overtaken(self) -> bool:
+        """Whether it could not be read for a while, and a newer change of its log, which it may undo, was sent."""
+        if not self.unreadable_with or self.kind not in (Kind.EDIT, Kind.DISPOSITION) or self.call_log is None:
+            return False
+        newer = {"position__gt": self.position, "position__lte": self.call_log.last_position}
+        unsent = Delivery.objects.of(self.call_log).filter(**newer, settles_at=None).count()
+        return unsent < self.call_log.last_position - self.position
+
+    @property
     def seconds_on_hold(self) -> float:
         return max(0.0, (self.hold_until - clock.now()).total_seconds())
 

@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, OuterRef, Q
 
 from audit.models import CallLog, ConversationLog
-from audit.prepared import PreparedQuery, PreparedUpdate
+from audit.prepared import PreparedQuery, PreparedUpdate, change
 from connectors.deliveries import clock
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.prepared import Now, PreparedExists
@@ -64,26 +64,64 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         platform = platform or self.filter(pk=delivery_id).values_list("platform", flat=True).first() or ""
         if not platform:
             return None
-        lease, now = uuid.uuid4(), clock.now()
-        lend, read = _taking(self.model)
-        if not lend[if_due](delivery_id, lease, now, now + lease_of(platform)):
-            return None
-        return next(iter(read(delivery_id, lease)), None)
+        delivery = self._lent(delivery_id, platform, if_due=if_due)
+        return delivery if delivery and self._is_alone(delivery) else None
 
     def take_due(self, *, limit: int, not_to: Collection[str] = (), one_to: Collection[str] = ()) -> list[Delivery]:
         """Takes what is due. ``one_to``: CRMs that are to be probed with a single one."""
         if not connection.features.has_select_for_update_skip_locked:
             return self._taken(limit, not_to, one_to)
         with transaction.atomic():  # workers on other machines pass over the rows locked here
-            return self._taken(limit, not_to, one_to)
+            taken = self._taken(limit, not_to, one_to)
+        return [delivery for delivery in taken if self._is_alone(delivery)]
+
+    def _lent(self, delivery_id: uuid.UUID, platform: str, *, if_due: bool) -> Delivery | None:
+        lease, now = uuid.uuid4(), clock.now()
+        lend, read = _taking(self.model)
+        if not lend[if_due](delivery_id, lease, now, now + lease_of(platform)):
+            return None
+        return next(iter(read(delivery_id, lease)), None)
+
+    def _is_alone(self, delivery: Delivery) -> bool:
+        """Whether nobody else is at work on the record, now that the lease is committed; else it is given back.
+
+        Two processes may have taken two changes of one record at the same moment, since neither saw the other's lease
+        before its commit. On SQLite one writes after the other.
+        """
+        is_atomic = not connection.features.has_select_for_update
+        if is_atomic or delivery.record is None or delivery.kind in _BESIDE_OTHERS:
+            return True
+        if not _at_work(self.model)(delivery.call_log_id, delivery.conversation_id, delivery.pk, clock.now()):
+            return True
+        columns = {"lease": None, "lease_until": None, "attempts": delivery.attempts - 1}
+        change(self.model, {"pk": delivery.pk, "lease": delivery.lease}, columns)
+        return False
 
     def _taken(self, limit: int, not_to: Collection[str], one_to: Collection[str]) -> list[Delivery]:
         taken: list[Delivery] = []
         for found in _due(self.model, limit)(clock.now(), *sorted(not_to)):
             is_probed = found.crm in one_to and any(delivery.crm == found.crm for delivery in taken)
-            if not is_probed and (delivery := self.take(found.pk, found.platform, if_due=True)):
+            if not is_probed and (delivery := self._lent(found.pk, found.platform, if_due=True)):
                 taken.append(delivery)
         return taken
+
+
+#: A new log, and a second look for it, are sent whoever else is at work on the record.
+_BESIDE_OTHERS = (Kind.CREATE, Kind.LOOK_AGAIN)
+
+
+@functools.cache
+def _at_work(model: type[Delivery]) -> PreparedQuery[Delivery]:
+    """Other changes of a record, call or conversation, that somebody is sending."""
+
+    def at_work(
+        call_log: int | None, conversation: int | None, pk: uuid.UUID, now: datetime
+    ) -> models.QuerySet[Delivery]:
+        same_record = Q(conversation=conversation) if call_log is None else Q(call_log=call_log)
+        others = model.objects.filter(same_record, lease_until__gte=now).exclude(pk=pk).exclude(kind=Kind.LOOK_AGAIN)
+        return others.only("pk")
+
+    return PreparedQuery(at_work)
 
 
 @functools.cache
@@ -137,7 +175,7 @@ def _in_turn_at(model: type[Delivery], now: Any) -> DeliveryQuerySet:
     others = model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
     goes_first = Q(kind=Kind.TEXTS, settles_at__isnull=False) & ~PreparedExists(others.filter(is_at_work))
     before = others.filter(is_earlier | is_at_work | hides_record)
-    starts = Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN))
+    starts = Q(kind__in=_BESIDE_OTHERS)
     return model.objects.filter(starts | goes_first | ~PreparedExists(before))
 
 

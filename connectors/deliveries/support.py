@@ -52,7 +52,8 @@ def send_again(deliveries: QuerySet[Delivery]) -> int:
             rows = model._default_manager.filter(deliveries__in=looked_for, state=LogState.UNCERTAIN, crm_log_id="")
             rows.update(state=LogState.QUEUED, updated_at=timezone.now())
         looked_for.update(settles_at=None)
-        return free.update(state=State.WAITING, next_attempt_at=now, hold_until=now, odd_answers=0)
+        columns = {"next_attempt_at": now, "hold_until": now, "odd_answers": 0, "unreadable_with": ""}
+        return free.update(state=State.WAITING, **columns)
 
 
 def mark_as_logged(delivery: Delivery, crm_id: str) -> bool:

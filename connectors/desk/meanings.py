@@ -100,6 +100,10 @@ _MEANINGS = {
         "Look in {crm}, and decide by hand.",
         passes=True,
     ),
+    "overtaken": Meaning(
+        "a newer change of the same log was sent while this one could not be read",
+        "Look in {crm}: where this one is still wanted, send it; else give it up.",
+    ),
     "session ended": Meaning("the login of {agent} at {crm} has ended", _CONNECT),
 }
 
