@@ -172,12 +172,12 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
     if not is_known and (doubled := [marker for marker, count in markers.items() if count > 1]):
         yield f"records of {doubled} doubled"
     deleted = expected.deleted.get(about, 0.0)
-    refused = [told for told in expected.of("texts", about) if told.refused]
+    others = list(expected.of("texts", about))
     accepted = {
         number
         for told in expected.accepted("texts", about)
         for number in (told.new if deleted else told.text).split()  # what was known before may have been deleted
-        if told.began > deleted and not any(_was_refused(number, told, other) for other in refused)
+        if told.began > deleted and not any(_was_refused(number, told, other) for other in others)
     }
     for number in sorted({number for told in expected.of("texts", about) for number in told.text.split()}):
         count = whole.count(text_of(day, int(number)))
@@ -188,9 +188,14 @@ def _day(expected: Expectation, about: About) -> Iterator[str]:
 
 
 def _was_refused(number: str, told: Told, other: Told) -> bool:
-    """Whether somebody else was told that this text is refused: one that was theirs may be so while ``told`` waits."""
-    since = told.ended if number in told.new.split() else told.began
-    return number in other.text.split() and other.ended >= since
+    """Whether somebody else was told that this text is refused: one that was theirs may be so while ``told`` waits.
+
+    They were to be told by a process that was killed, perhaps.
+    """
+    is_own = number in told.new.split()
+    since = told.ended if is_own else told.began
+    is_refused = other.refused or (other.was_killed and not is_own and other.subject in crm.judged)
+    return is_refused and number in other.text.split() and other.ended >= since
 
 
 def _contact(expected: Expectation, about: About) -> Iterator[str]:
