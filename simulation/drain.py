@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from audit.prepared import PreparedQuery
 from connectors.deliveries import worker
-from connectors.deliveries.models import Circuit, Delivery
+from connectors.deliveries.models import OVERTAKEN, Circuit, Delivery
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.queue import State
 from simulation import databases, support
@@ -157,8 +157,11 @@ def _judge_states(expected: Expectation, healed: float) -> None:
     for delivery in Delivery.objects.select_related("user", "call_log", "conversation"):
         refusable = bool(crm.judged) or crm.too_long is not None
         cause = {
-            State.PERSON: not delivery.unreadable_with  # it was made due again, and can be read by now
-            and (refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted)),
+            State.PERSON: (
+                not delivery.unreadable_with  # it was made due again, and can be read by now
+                and (refusable or not crm.can_be_asked or expected.restored is not None or bool(expected.deleted))
+            )
+            or (delivery.last_error == OVERTAKEN and world.counts["a release is installed"] > 0),
             State.LOGIN: crm.has_ended_logins or logged_out,
             State.WAITING: _waits_for_another(delivery),
             State.GIVEN_UP: delivery.last_error == support.GIVEN_UP

@@ -83,7 +83,7 @@ def test_a_change_is_given_up_only_when_it_is_old_and_was_tried():
 
 
 def test_what_waits_for_a_login_or_a_person_does_not_grow_old():
-    for situation in where(event=(Event.LOGIN_OVER, Event.UNREADABLE, Event.OVERTAKEN), kind=CHANGES):
+    for situation in where(event=(Event.LOGIN_OVER, Event.UNREADABLE), kind=CHANGES):
         assert decide(situation).next in (Next.LOGIN, Next.PERSON)
 
 

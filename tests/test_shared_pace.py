@@ -1,14 +1,16 @@
-"""A vendor's limit is kept by all processes together. Two limiters of one key stand for two processes."""
+"""A vendor's limits are kept by all processes together. Limiters of one key stand for processes."""
 
 from __future__ import annotations
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from adapters.contract import RateLimited, pacing
 from adapters.contract.manifest import Pace
@@ -16,6 +18,7 @@ from adapters.contract.pacing import Limiter
 from connectors.deliveries import clock
 from connectors.models import RequestCount
 from connectors.services.vendor_limits import SharedLimits
+from tests.test_throttling import REDIS, redis_is_there
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -134,3 +137,97 @@ def test_a_machine_whose_clock_is_fast_lengthens_no_pause_and_counts_in_the_same
     assert fast.granted("a user", 5, PACE) == (5, 2)
     monkeypatch.setattr(time, "time", lambda: NOW)
     assert right.granted("a user", 5, PACE) == (3, 2)
+
+
+IN_FLIGHT = Pace(in_flight=3)
+#: When what is lent at NOW has run out.
+LATER = datetime.fromtimestamp(NOW + pacing.PLACE_LENT_FOR + 1, UTC)
+
+
+def in_flight_together(limiters, requests, *, pace=IN_FLIGHT, seconds=0.02):
+    """The most requests that are in flight at once, where each limiter has so many."""
+    running, most, lock = 0, 0, threading.Lock()
+
+    def ask(limiter):
+        nonlocal running, most
+        with limiter.turn(pace):
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(seconds)
+            with lock:
+                running -= 1
+        connections.close_all()
+
+    with ThreadPoolExecutor(len(limiters) * requests) as pool:
+        list(pool.map(ask, [limiter for _ in range(requests) for limiter in limiters]))
+    return most
+
+
+def test_processes_have_no_more_in_flight_together_than_one_may():
+    limiters = [Limiter("a user") for _ in range(3)]
+    assert in_flight_together(limiters, 6) == 3
+    assert not RequestCount.objects.exists()  # every place is left again
+
+
+def test_one_process_has_all_places_while_the_others_have_nothing_to_ask():
+    first, second = Limiter("a user"), Limiter("a user")
+    assert [in_flight_together([limiter], 6) for limiter in (first, second)] == [3, 3]
+
+
+def test_the_places_of_a_process_that_died_are_lent_again_when_they_run_out(monkeypatch):
+    died, other = Limiter("a user"), Limiter("a user")
+    monkeypatch.setattr(pacing, "LONGEST_WAIT", 0.2)
+    with died.turn(IN_FLIGHT):
+        with other.turn(IN_FLIGHT), other.turn(IN_FLIGHT), pytest.raises(RateLimited), other.turn(IN_FLIGHT):
+            pytest.fail("a fourth place")
+        monkeypatch.setattr(clock, "now", lambda: LATER)
+        with other.turn(IN_FLIGHT), other.turn(IN_FLIGHT), other.turn(IN_FLIGHT):
+            pass
+
+
+def test_a_place_that_has_run_out_is_not_given_back(monkeypatch):
+    slow, other, at = Limiter("a user"), Limiter("a user"), time.monotonic()
+    with ExitStack() as requests:
+        slow_one = requests.enter_context(ExitStack())
+        slow_one.enter_context(slow.turn(Pace(in_flight=1)))
+        monkeypatch.setattr(time, "monotonic", lambda: at + pacing.PLACE_LENT_FOR + 1)
+        monkeypatch.setattr(clock, "now", lambda: LATER)
+        requests.enter_context(other.turn(Pace(in_flight=1)))
+        slow_one.close()
+        assert RequestCount.objects.count() == 1
+    assert not RequestCount.objects.exists()
+
+
+def test_a_long_request_keeps_no_place_but_its_own(monkeypatch):
+    first, second, at = Limiter("a user"), Limiter("a user"), time.monotonic()
+    with first.turn(IN_FLIGHT):
+        with first.turn(IN_FLIGHT):
+            monkeypatch.setattr(time, "monotonic", lambda: at + 2)
+        assert RequestCount.objects.count() == 1
+        with second.turn(IN_FLIGHT), second.turn(IN_FLIGHT):
+            pass
+    assert not RequestCount.objects.exists()
+
+
+def test_without_a_store_each_process_keeps_to_its_own_requests_in_flight(monkeypatch):
+    def refuse(*args, **named):
+        raise OperationalError
+
+    monkeypatch.setattr("connectors.services.vendor_places.lend", refuse)
+    monkeypatch.setattr("connectors.services.vendor_places.give_back", refuse)
+    assert in_flight_together([Limiter("a user")], 6) == 3
+
+
+@pytest.mark.services
+@pytest.mark.enable_socket
+@pytest.mark.skipif(not redis_is_there(), reason=f"no Redis at {REDIS}")
+def test_places_are_shared_through_redis_where_it_is_there(settings):
+    settings.REDIS_URL = REDIS
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS}}
+    name = f"a user {uuid4()}"
+    assert in_flight_together([Limiter(name) for _ in range(3)], 6) == 3
+    assert not RequestCount.objects.exists()
+    with Limiter(name).turn(IN_FLIGHT):
+        assert in_flight_together([Limiter(name)], 6) == 2
+    assert in_flight_together([Limiter(name)], 6) == 3

@@ -200,7 +200,7 @@ def test_a_store_out_of_reach_stops_nobody_but_the_own_count_holds(limits, setti
     assert [seconds_to_wait("login", "a") is None for _ in range(3)] == [True, True, False]
 
 
-def _redis_is_there():
+def redis_is_there():
     try:
         return redis.Redis.from_url(REDIS, socket_connect_timeout=1).ping()
     except redis.RedisError:
@@ -208,7 +208,7 @@ def _redis_is_there():
 
 
 @pytest.mark.services
-@pytest.mark.skipif(not _redis_is_there(), reason=f"no Redis at {REDIS}")
+@pytest.mark.skipif(not redis_is_there(), reason=f"no Redis at {REDIS}")
 def test_two_processes_share_one_limit_through_redis(tmp_path):
     connection = redis.Redis.from_url(REDIS)
     connection.flushdb()
@@ -232,7 +232,7 @@ def test_two_processes_share_one_limit_through_redis(tmp_path):
 
 
 @pytest.mark.services
-@pytest.mark.skipif(not _redis_is_there(), reason=f"no Redis at {REDIS}")
+@pytest.mark.skipif(not redis_is_there(), reason=f"no Redis at {REDIS}")
 def test_two_workers_of_a_live_server_refuse_together(tmp_path):
     connection = redis.Redis.from_url(REDIS)
     connection.flushdb()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,14 @@ LONGEST_WAIT = 8.0
 #: Seconds after which a vendor is asked again, whatever wait it asked for: it may have erred, and nobody at the phone
 #: is kept out for hours by it. What waits in the background keeps to what the vendor asked for.
 LONGEST_CLOSED = 900.0
+#: Seconds for which a place is lent: a process that dies keeps the others from it for as long.
+PLACE_LENT_FOR = 30.0
 _KEPT_LIMITERS = 4096
+#: Seconds after which a place that is not in use is left, though requests of this process are in flight; and though
+#: others wait for one here, so that it is lent anew before it runs out.
+_KEPT_UNUSED, _KEPT_WANTED = 1.0, 10.0
+#: Seconds between two requests for a place while other processes have them all.
+_ASKS_EVERY = 0.1
 
 
 class Share(Protocol):
@@ -33,6 +40,15 @@ class Share(Protocol):
         And the seconds for which the vendor wants a pause, 0 for none.
         """
 
+    def lend(self, key: str, wanted: int, pace: Pace, /) -> list[str]:
+        """At most ``wanted`` of the ``pace.in_flight`` places for requests in flight: those that nobody has.
+
+        Each is lent for ``PLACE_LENT_FOR``.
+        """
+
+    def give_back(self, places: Sequence[str], /) -> None:
+        """Places that are not in use any more."""
+
     def close(self, key: str, seconds: float, /) -> None:
         """The vendor wants a pause: tells the others."""
 
@@ -41,7 +57,7 @@ _shares: list[Share] = []
 
 
 def share_through(share: Share) -> None:
-    """From now on all processes that have the same ``share`` keep to a vendor's starts and pauses together."""
+    """From now on all processes that have the same ``share`` keep to a vendor's limits and pauses together."""
     _shares[:] = [share]
 
 
@@ -49,7 +65,7 @@ class Limiter:
     """One connected user's share of a vendor's limit.
 
     Starts are counted over all processes, see ``share_through``: a few are asked for at a time. Whoever asks learns of
-    a pause that the vendor wants, too. How many requests are in flight this process knows of itself only.
+    a pause that the vendor wants, too. For requests in flight places are lent, and left when they are not in use.
     """
 
     def __init__(self, key: str = "") -> None:
@@ -59,14 +75,20 @@ class Limiter:
         self._starts: deque[float] = deque()
         self._closed_until = 0.0
         self._window, self._granted = -1, 0
-        #: Whether a thread is asking for starts. The others wait for its answer: together they would reserve all.
+        #: Places that are lent, and when; oldest first. And when to ask again after there were none.
+        self._places: deque[tuple[str, float]] = deque()
+        self._ask_again_at = 0.0
+        self._waiting = 0
+        #: Whether a thread is asking for starts or places. The others wait for its answer: together they would reserve
+        #: all.
         self._is_asking = False
         self._changes = 0
 
     @property
     def is_idle(self) -> bool:
         with self._condition:
-            return not self._running and time.monotonic() >= self._closed_until
+            is_unused = not self._running and not self._places
+            return is_unused and time.monotonic() >= self._closed_until
 
     @contextmanager
     def turn(self, pace: Pace | None) -> Iterator[None]:
@@ -74,14 +96,44 @@ class Limiter:
 
         While closed that is so for every wait longer than the pace's ``patience``.
         """
-        self._enter(pace)
+        with self._condition:
+            self._waiting += 1
+        try:
+            self._enter(pace)
+        finally:
+            self._leave(waiting=1)
         try:
             yield
         finally:
-            with self._condition:
-                self._running -= 1
-                self._changes += 1
-                self._condition.notify()
+            self._leave(running=1)
+
+    def _leave(self, *, waiting: int = 0, running: int = 0) -> None:
+        """One waits, or runs, no more."""
+        with self._condition:
+            self._waiting -= waiting
+            self._running -= running
+            self._changes += running
+            self._condition.notify(running)
+            spare = self._spare_places()
+        if spare:
+            _shares[0].give_back(spare)
+
+    def _spare_places(self) -> list[str]:
+        """Places to be left to other processes. Those that have run out are not given back: others may have them."""
+        now, spare = self._without_lapsed_places(), []
+        while len(self._places) > self._running:
+            kept = _KEPT_WANTED if self._waiting else _KEPT_UNUSED if self._running else 0.0
+            if now - self._places[0][1] < kept:
+                break
+            spare.append(self._places.popleft()[0])
+        return spare
+
+    def _without_lapsed_places(self) -> float:
+        """The present time, after which no place is counted that is not lent any more."""
+        now = time.monotonic()
+        while self._places and now - self._places[0][1] >= PLACE_LENT_FOR:
+            self._places.popleft()
+        return now
 
     def close_for(self, seconds: float) -> None:
         """The vendor accepts nothing for so many seconds: requests until then fail or wait here.
@@ -103,13 +155,13 @@ class Limiter:
         give_up = time.monotonic() + LONGEST_WAIT
         while True:
             with self._condition:
-                seconds, seen = self._enters(pace, give_up=give_up), self._changes
-            if seconds is None:
+                step, seen = self._next_step(pace, give_up=give_up), self._changes
+            if step is None:
                 return
-            if seconds > 0:
-                waiting.in_thread(partial(self._wait, seconds, seen))
+            if isinstance(step, float):
+                waiting.in_thread(partial(self._wait, step, seen))
             elif pace is not None:
-                self._ask(pace)
+                step(pace)
 
     def _wait(self, seconds: float, seen: int) -> None:
         """Until another one ends, or for so many seconds; not at all where one has ended since ``seen``."""
@@ -117,7 +169,7 @@ class Limiter:
             if self._changes == seen:
                 self._condition.wait(seconds)
 
-    def _ask(self, pace: Pace) -> None:
+    def _ask_for_starts(self, pace: Pace) -> None:
         """Asks all processes' share for a few starts; without the lock, since others go on meanwhile."""
         window, left = _window_of(pace), 0
         try:
@@ -131,38 +183,61 @@ class Limiter:
                 self._changes += 1
                 self._condition.notify_all()
 
-    def _enters(self, pace: Pace | None, *, give_up: float) -> float | None:
-        """None: it is this request's turn. Else seconds after which to ask again, or as soon as another one ends.
+    def _ask_for_places(self, pace: Pace) -> None:
+        """Asks for as many places as requests wait here; without the lock."""
+        lent: Sequence[str] = ()
+        try:
+            lent = _shares[0].lend(self._key, max(1, min(self._waiting, pace.in_flight - len(self._places))), pace)
+        finally:
+            with self._condition:
+                now = time.monotonic()
+                self._places.extend((place, now) for place in lent)
+                self._ask_again_at = 0.0 if lent else now + _ASKS_EVERY
+                self._is_asking = False
+                self._changes += 1
+                self._condition.notify_all()
 
-        0: starts have to be asked for.
+    def _next_step(self, pace: Pace | None, *, give_up: float) -> Callable[[Pace], None] | float | None:
+        """None: it is this request's turn. Else what has to be asked for, or seconds after which to look again.
+
+        Or as soon as another one ends.
         """
-        now = time.monotonic()
+        now = self._without_lapsed_places()
         closed = self._closed_until - now
         if closed > (pace.patience if pace else 0):
             raise RateLimited(retry_after=closed, status=0)
         wait = max(self._seconds_to_next_start(pace, now), closed)
         is_full = pace is not None and 0 < pace.in_flight <= self._running
-        if not is_full and wait <= 0:
-            if pace is not None and pace.starts and _shares and self._key:
+        is_shared = bool(_shares and self._key)
+        if not is_full and wait <= 0 and pace is not None and is_shared:
+            if pace.in_flight and self._running >= len(self._places):
+                wait = self._ask_again_at - now
+                if wait <= 0:
+                    return self._asks(self._ask_for_places)
+            elif pace.starts:
                 window = _window_of(pace)
                 if window == self._window and self._granted < 0:  # the others have had them all
                     wait = (window + 1) * pace.seconds - time.time() + 0.001
-                elif self._is_asking:
-                    return 1.0
                 elif window != self._window or not self._granted:
-                    self._is_asking = True
-                    return 0.0
+                    return self._asks(self._ask_for_starts)
                 else:
                     self._granted -= 1
-            if wait <= 0:
-                self._running += 1
-                if pace is not None and pace.starts:
-                    self._starts.append(now)
-                return None
+        if not is_full and wait <= 0:
+            self._running += 1
+            if pace is not None and pace.starts:
+                self._starts.append(now)
+            return None
         remaining = give_up - now
         if remaining <= 0 or wait > remaining:
             raise RateLimited(retry_after=max(wait, 1.0), status=0)
         return remaining if is_full else wait
+
+    def _asks(self, ask: Callable[[Pace], None]) -> Callable[[Pace], None] | float:
+        """``ask``, or a second to wait while another thread asks for something."""
+        if self._is_asking:
+            return 1.0
+        self._is_asking = True
+        return ask
 
     def _seconds_to_next_start(self, pace: Pace | None, now: float) -> float:
         if pace is None or not pace.starts:

@@ -333,9 +333,9 @@ def test_a_call_of_a_used_up_day_is_kept_and_logged_afterwards(me, vendor, insig
 
 
 def test_lookups_at_once_stay_within_the_vendors_limits(insightly, tmp_path):
-    """Of one process, for each knows of its own requests in flight only."""
+    """Of two processes, which the three clients meet in turns."""
     people = [insightly.person(f"P{index}", phone=f"+1650555015{index}") for index in range(3)]
-    with live_server(tmp_path, **insightly.vendor.environment) as server:
+    with live_server(tmp_path, workers=2, **insightly.vendor.environment) as server:
         me = Extension(server.url, "insightly")
         me.login_with_key(insightly.key, hostname=PAGES, apiUrl=API_URL)
         insightly.vendor.fail({"delay": 0.05})

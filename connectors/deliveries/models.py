@@ -18,7 +18,7 @@ from adapters.contract import LogMarker, Message
 from audit.durability import keep_trying, unflushed
 from audit.fields import EncryptedTextField
 from audit.models import CallLog, ConversationLog, MessageLog
-from audit.prepared import PreparedQuery, change, delete
+from audit.prepared import PreparedQuery, PreparedUpdate, change, delete
 from audit.states import LogState
 from connectors.deliveries import clock
 from connectors.deliveries.changes import stored
@@ -157,15 +157,6 @@ class Delivery(models.Model):
         return record is None or (self.user.is_connected and record.owner == self.user.owner)
 
     @property
-    def is_overtaken(self) -> bool:
-        """Whether it could not be read for a while, and a newer change of its log, which it may undo, was sent."""
-        if not self.unreadable_with or self.kind not in (Kind.EDIT, Kind.DISPOSITION) or self.call_log is None:
-            return False
-        newer = {"position__gt": self.position, "position__lte": self.call_log.last_position}
-        unsent = Delivery.objects.of(self.call_log).filter(**newer, settles_at=None).count()
-        return unsent < self.call_log.last_position - self.position
-
-    @property
     def seconds_on_hold(self) -> float:
         return max(0.0, (self.hold_until - clock.now()).total_seconds())
 
@@ -215,6 +206,8 @@ class Delivery(models.Model):
                 return False
             if log_id is not None and self.record is not None:
                 self.record.created(log_id)
+            if self.kind in (Kind.EDIT, Kind.DISPOSITION):
+                _overtake(self.call_log_id, self.kind, self.position)
             if self.conversation is not None:
                 change(MessageLog, {"delivery_id": self.pk}, {"delivery_id": None, "part": self.conversation.part})
                 if _texts_in_doubt(self.conversation.pk):  # they may be in the record, or not
@@ -386,6 +379,20 @@ class Restoration(models.Model):
         return cls._last + lease_of(platform) + settling_time(platform)
 
 
+#: Error of an earlier change that could not be read when a newer one of the same kind was sent: it would undo that.
+OVERTAKEN = "overtaken"
+_OVERTAKEN = {
+    "state": State.PERSON,
+    "unreadable_with": "",
+    "last_error": OVERTAKEN,
+    "reason": "A newer change of the log was sent while this could not be read: look there, then send or give up.",
+}
+_overtake = PreparedUpdate(
+    lambda log, kind, position: (
+        Delivery.objects.filter(call_log=log, kind=kind, position__lt=position).exclude(unreadable_with=""),
+        _OVERTAKEN,
+    )
+)
 _texts_in_doubt = PreparedQuery(
     lambda day: Delivery.objects.filter(conversation=day, kind=Kind.TEXTS, settles_at__isnull=False).only("pk")[:1]
 )

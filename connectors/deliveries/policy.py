@@ -154,12 +154,6 @@ RULES: tuple[Rule, ...] = (
         support="Cannot be read with the keys or the version of this server; is tried again when one of them changes.",
     ),
     Rule(
-        events=(Event.OVERTAKEN,),
-        next=Next.PERSON,
-        told=Told.SUPPORT,
-        support="A newer change of the log was sent while this could not be read: look there, then send or give up.",
-    ),
-    Rule(
         events=_VERDICTS,
         kinds=_WRITES,
         known=(Known.DOUBT,),

@@ -244,8 +244,6 @@ def _try(delivery: Delivery, change: Any, *, prepare: Prepare | None = None) -> 
 
 def _obstacle(delivery: Delivery) -> _Happened | None:
     """What keeps the CRM from being asked at all."""
-    if delivery.is_overtaken:
-        return _Happened(event=Event.OVERTAKEN, name=Event.OVERTAKEN)
     if not delivery.has_its_login:
         ended = SessionEnded(final=True)
         return _Happened(event=Event(ended.kind), error=ended, name=type(ended).__name__)

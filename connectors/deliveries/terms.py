@@ -52,8 +52,6 @@ class Event(StrEnum):
     EARLIER_FIRST = "earlier_first"
     #: The stored change cannot be read with this server's keys or version.
     UNREADABLE = "unreadable"
-    #: It could not be read for a while, and a newer change of the same log was sent meanwhile.
-    OVERTAKEN = "overtaken"
 
     @property
     def is_done(self) -> bool:

@@ -8,6 +8,7 @@ the count. What a limit may be exceeded by is one batch per process; a small lim
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import threading
@@ -17,8 +18,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError
-from django.db.models import F
+from django.db import DatabaseError, connection
 
 from audit.durability import unflushed
 from connectors.models import RequestCount
@@ -99,9 +99,16 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def _share_in_database(key: str, hits: int, ends: float) -> int:
-    row = RequestCount(key=key, ends_at=datetime.fromtimestamp(ends, UTC))
-    with unflushed():
-        RequestCount.objects.bulk_create([row], ignore_conflicts=True)
-        rows = RequestCount.objects.filter(pk=key)
-        rows.update(hits=F("hits") + hits)
-        return rows.values_list("hits", flat=True).get()
+    stored = connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(ends, UTC))
+    with unflushed(is_single=True), connection.cursor() as cursor:
+        cursor.execute(_addition(), [key, hits, stored])
+        return int(cursor.fetchone()[0])
+
+
+@functools.cache
+def _addition() -> str:
+    table = connection.ops.quote_name(RequestCount._meta.db_table)
+    return (
+        f"INSERT INTO {table} (key, hits, ends_at) VALUES (%s, %s, %s) "  # noqa: S608  # nosec - no values
+        f"ON CONFLICT (key) DO UPDATE SET hits = {table}.hits + EXCLUDED.hits RETURNING hits"
+    )

@@ -1,4 +1,4 @@
-"""What processes tell each other of a vendor's limits: requests that were started, and pauses the vendor wants.
+"""What processes tell each other of a vendor's limits: requests started and in flight, and pauses the vendor wants.
 
 In Redis where there is one, else in the database. Windows and pauses go by the database's time: a machine whose clock
 is minutes fast would keep the others from a CRM for as long.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from adapters.contract.manifest import Pace
 from audit.durability import unflushed
 from connectors.deliveries import clock
 from connectors.models import RequestCount
+from connectors.services import vendor_places
 from connectors.services.request_counts import add_to_count, store_errors
 
 log = logging.getLogger("switchboard.throttle")
@@ -35,6 +37,22 @@ class SharedLimits:
         number = int(now // pace.seconds)
         count = add_to_count(f"pace:{number}:{_short(key)}", wanted, ends=(number + 1) * pace.seconds)
         return max(0, min(wanted, pace.starts - count + wanted)) if count else wanted, _seconds_closed(key, now)
+
+    def lend(self, key: str, wanted: int, pace: Pace, /) -> list[str]:
+        """As ``pacing.Share`` says."""
+        places = [f"place:{number}:{_short(key)}" for number in range(pace.in_flight)]
+        try:
+            return vendor_places.lend(places, wanted, at=clock.now())
+        except store_errors() as error:
+            log.warning("requests in flight are not shared", extra={"error": type(error).__name__})
+            return places[:wanted]
+
+    def give_back(self, places: Sequence[str], /) -> None:
+        """As ``pacing.Share`` says."""
+        try:
+            vendor_places.give_back(places)
+        except store_errors() as error:
+            log.warning("places are not given back", extra={"error": type(error).__name__})
 
     def close(self, key: str, seconds: float, /) -> None:
         """As ``pacing.Share`` says."""
