@@ -16,7 +16,7 @@ from matplotlib import pyplot
 from bench.growth import Size
 from bench.memory import Profile
 from bench.rows import MEASURED, Figures, Row
-from bench.servers import ROOT
+from bench.servers import ROOT, THREADS
 
 PICTURES = "bench"
 
@@ -48,8 +48,9 @@ def _head(others: float) -> list[str]:
         "# How fast it is",
         "",
         f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d} at {commit.strip() or 'no commit'}, Python "
-        f"{platform.python_version()}: two web processes with 32 threads, SQLite, a CRM with Insightly's API and fixed "
-        "latency over TLS on the same machine, the vendor's pace lifted, 400 users in turns, no number asked twice.",
+        f"{platform.python_version()}: two web processes with {THREADS} threads, SQLite, a CRM with Insightly's API "
+        "and fixed latency over TLS on the same machine, the vendor's pace lifted, 400 users in turns, no number asked "
+        "twice.",
         "",
         "*Bare* is a Django view that reads the user's row, makes as many CRM requests with `requests`, writes a log "
         "and an event, in as many processes and threads. It claims nothing, repeats nothing, and keeps nothing that a "

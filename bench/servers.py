@@ -20,10 +20,12 @@ from connectors import web_server
 
 ROOT = Path(__file__).resolve().parent.parent
 USERS = 400
+#: Of each process, of both servers.
+THREADS = 48
 SECRET = "a-secret-key-for-the-bench-only-0123456789"
 
 _SEED = f"""
-import json
+import json, os
 from adapters.contract import Credentials
 from audit.models import CallLog
 from connectors.api.authentication import issue_token
@@ -34,7 +36,8 @@ for number in range({USERS}):
     user = CrmUser(platform="insightly", crm_user_id=str(number), wire_id=f"{{number}}-insightly", name="Agent",
                    host="api.na1.insightly.com", crm_account_id="bench", connected_at=timezone.now(),
                    last_seen_at=timezone.now())
-    user.set_credentials(Credentials(access_token=f"key-{{number}}", extra={{"apiUrl": "https://api.na1.insightly.com"}}))
+    api_url = "https://localhost:" + os.environ["BENCH_CRM_PORT"]
+    user.set_credentials(Credentials(access_token=f"key-{{number}}", extra={{"apiUrl": api_url}}))
     users.append(user)
 CrmUser.objects.bulk_create(users)
 CallLog.objects.bulk_create(CallLog(platform="insightly", owner=users[0].owner, session_id=f"logged-{{number}}",
@@ -123,6 +126,7 @@ def ours(folder: Path, crm: Crm, *, workers: int, database_url: str = "", small:
         "HASH_KEY": "a-hash-key-for-the-bench",
         "DATABASE_URL": database_url or f"sqlite:///{folder / 'ours.sqlite3'}",
         "WEB_WORKERS": str(workers),
+        "WEB_THREADS": str(THREADS),
         "WEB_DELIVERS": "on" if small else "off",
         "OUTBOUND_CA_BUNDLE": str(crm.bundle),
         "OUTBOUND_ALLOW_PRIVATE_ADDRESSES": "on",
@@ -155,6 +159,6 @@ def baseline(folder: Path, crm: Crm, tokens: Path, calls: dict[str, int]) -> Ser
     code = f"from bench.baseline import prepare; prepare({ids}, [f'logged-{{n}}' for n in range({LOGGED})])"
     subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "bench.baseline:application", "--no-ws"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--blocking-threads", "32"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--blocking-threads", str(THREADS)]
     command += ["--log-level", "warning"]
     return Server(command, environment, port, folder / "baseline.log", tokens)

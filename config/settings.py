@@ -131,7 +131,7 @@ AUTH_PASSWORD_VALIDATORS = [
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole("PORT", 8000, least=1, most=65535)
 WEB_WORKERS = env.whole("WEB_WORKERS", 2, least=1, most=512)
-WEB_THREADS = env.whole("WEB_THREADS", 32, least=1, most=4096)
+WEB_THREADS = env.whole("WEB_THREADS", 48, least=1, most=4096)
 #: How long requests stand in line for a CRM that has stopped answering, before they are told that it is busy.
 WEB_QUEUE_SECONDS = env.number("WEB_QUEUE_SECONDS", 1, least=0.1, most=60)
 #: Whether the web processes do the delivery worker's work, too: for one small machine.
@@ -161,8 +161,9 @@ else:
     _database["CONN_MAX_AGE"] = 0
     _database["OPTIONS"]["pool"] = {
         "min_size": 1,
-        "max_size": WEB_THREADS + 4,
-        # There is one for every thread: a longer wait means that the server cannot be reached. Clients wait 30 seconds.
+        # Threads give theirs back while they wait for a CRM. Two processes and a worker keep below PostgreSQL's 100.
+        "max_size": WEB_THREADS * 3 // 4 + 4,
+        # A longer wait means that the server cannot be reached, or is stuck. Clients wait 30 seconds.
         "timeout": 4,
         "reconnect_timeout": 60,
     }

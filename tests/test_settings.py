@@ -194,7 +194,7 @@ def test_the_files_are_read_in_order_and_the_environment_wins(load, tmp_path):
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "secrets.env").write_text("HASH_KEY=of-the-secrets-file\nLOG_FORMAT=xml\n")
     found = load("HASH_KEY=\nLOG_FORMAT=console\nPORT=9000\nWEB_THREADS=\n", HASH_KEY="", PORT="9001")
-    assert (found["HASH_KEY"], found["PORT"], found["WEB_THREADS"]) == ("of-the-secrets-file", 9001, 32)
+    assert (found["HASH_KEY"], found["PORT"], found["WEB_THREADS"]) == ("of-the-secrets-file", 9001, 48)
 
 
 def _manage(tmp_path, *arguments, **variables):
