@@ -91,8 +91,9 @@ def _reference(rows: dict[Row, dict[str, Figures]]) -> list[str]:
         "## Beside the reference server",
         "",
         f"The reference server (1.7.42, one process of Node.js, SQLite) was measured {MEASURED}, in turns with the "
-        "bare view; it cannot be built from this project. A factor is ours ÷ bare of this run × bare ÷ reference of "
-        "that one, so that the speed of the machine goes out of it. Above 1 is in our favour.",
+        "bare view under Debian's Python 3.11; it cannot be built from this project. A factor is ours ÷ bare of this "
+        "run × bare ÷ reference of that one, so that the speed of the machine goes out of it. Above 1 is in our "
+        "favour.",
         "",
         "| Work | throughput | p50 | CPU a request | the reference then: a second, p50 ms, CPU ms |",
         "|---|---|---|---|---|",

@@ -42,8 +42,8 @@ ROWS = (
         rtt=0.05,
         name="GET /contact, CRM 50 ms, 1 client",
         goal="p50 ≤ 72.5 ms (1.15 RTT + 15)",
-        reference=(4.6, 214.5, 13.21),
-        bare=(16.65, 59.45, 11.09),
+        reference=(4.7, 214.2, 13.16),
+        bare=(17.1, 57.7, 9.13),
     ),
     Row(
         kind="contact3",
@@ -51,8 +51,8 @@ ROWS = (
         rtt=0.05,
         name="the same with three formats",
         goal="p50 ≤ 72.5 ms",
-        reference=(1.6, 639.55, 36.0),
-        bare=(15.05, 66.0, 20.65),
+        reference=(1.6, 631.4, 28.57),
+        bare=(15.9, 62.7, 15.94),
     ),
     Row(
         kind="call",
@@ -60,8 +60,8 @@ ROWS = (
         rtt=0.05,
         name="POST /callLog, CRM 50 ms, 1 client",
         goal="p50 ≤ 62 ms (1 RTT + 12)",
-        reference=(8.75, 114.1, 12.96),
-        bare=(17.75, 56.25, 4.81),
+        reference=(8.8, 113.4, 12.5),
+        bare=(18.1, 55.0, 3.97),
     ),
     Row(
         kind="messages",
@@ -69,8 +69,8 @@ ROWS = (
         rtt=0.05,
         name="POST /messageLog, ten texts, CRM 50 ms",
         goal="p50 ≤ 65 ms (1 RTT + 15)",
-        reference=(0.6, 1640.9, 112.5),
-        bare=(17.9, 55.65, 4.35),
+        reference=(0.6, 1626.2, 106.67),
+        bare=(17.8, 55.9, 4.58),
     ),
     Row(
         kind="logs",
@@ -78,8 +78,8 @@ ROWS = (
         rtt=0.0,
         name="GET /callLog, database only, 16 clients",
         goal="3 × throughput, 0.45 × CPU",
-        reference=(449.55, 33.05, 2.53),
-        bare=(2019.5, 6.5, 0.85),
+        reference=(273.5, 55.2, 3.94),
+        bare=(2201.1, 5.6, 0.76),
     ),
     Row(
         kind="contact",
@@ -87,8 +87,8 @@ ROWS = (
         rtt=0.0,
         name="GET /contact, CRM 0 ms, 16 clients",
         goal="1.3 × throughput",
-        reference=(233.45, 68.45, 4.8),
-        bare=(187.7, 59.15, 7.75),
+        reference=(207.2, 74.1, 5.02),
+        bare=(207.4, 47.3, 6.98),
     ),
     Row(
         kind="call",
@@ -96,8 +96,8 @@ ROWS = (
         rtt=0.0,
         name="POST /callLog, CRM 0 ms, 16 clients",
         goal="2 × throughput, 0.9 × CPU",
-        reference=(184.85, 83.95, 5.75),
-        bare=(370.35, 16.05, 3.42),
+        reference=(162.5, 95.4, 6.33),
+        bare=(424.5, 13.5, 2.95),
     ),
     Row(
         kind="contact",
@@ -105,8 +105,8 @@ ROWS = (
         rtt=0.2,
         name="GET /contact, CRM 200 ms, 256 clients",
         goal="1.3 × throughput, p50 below",
-        reference=(164.9, 1266.75, 5.33),
-        bare=(74.45, 3136.65, 12.11),
+        reference=(154.9, 1477.4, 5.86),
+        bare=(73.9, 2898.7, 9.28),
     ),
     Row(
         kind="call",
@@ -114,8 +114,8 @@ ROWS = (
         rtt=0.05,
         name="POST /callLog, CRM 50 ms, 256 clients",
         goal="2 × throughput",
-        reference=(132.05, 1639.1, 7.47),
-        bare=(303.5, 692.3, 4.03),
+        reference=(164.7, 1491.2, 6.14),
+        bare=(425.3, 470.7, 2.93),
     ),
 )
 
