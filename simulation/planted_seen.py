@@ -206,4 +206,14 @@ SEEN: dict[str, tuple[str, str, str]] = {
         "return model.objects.filter(starts | goes_first | ~PreparedExists(before))",
         "return model.objects.filter(starts | ~PreparedExists(before))",
     ),
+    "two processes take two changes of one record at once": (
+        f"{_DELIVERIES}queue.py",
+        "        if is_atomic or delivery.record is None or delivery.kind in _BESIDE_OTHERS:\n",
+        "        if True:\n",
+    ),
+    "a change that could not be read undoes a newer one": (
+        f"{_DELIVERIES}models.py",
+        "                _overtake(self.call_log_id, self.kind, self.position)\n",
+        "                pass\n",
+    ),
 }

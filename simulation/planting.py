@@ -21,8 +21,15 @@ FAULTS: dict[str, tuple[str, str, str]] = {
 }
 
 
-#: Faults in what keeps apart transactions that SQLite lets run one after the other: sought on PostgreSQL.
-ON_POSTGRESQL = frozenset({"two windows log one session without a lock"})
+#: Faults in what keeps apart transactions that SQLite lets run one after the other, or that its schedules do not meet:
+#: sought on PostgreSQL.
+ON_POSTGRESQL = frozenset(
+    {
+        "two windows log one session without a lock",
+        "two processes take two changes of one record at once",
+        "a change that could not be read undoes a newer one",
+    }
+)
 
 
 class _Planter(importlib.abc.MetaPathFinder):
