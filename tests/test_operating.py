@@ -252,7 +252,7 @@ def test_the_cores_of_the_scale_page_follow_from_what_requests_cost():
     assert round((46 * 2.7 + 8 * 19 + 16 * 16 + 4 * 20) / 74) == 8
     cores = {
         int(agents.replace(",", "")): int(found)
-        for agents, found in re.findall(r"\| ([\d,]+) \| (\d+) \| \d+ \| 32", page)
+        for agents, found in re.findall(r"\| ([\d,]+) \| (\d+) \| \d+ \| 48", page)
     }
     assert cores == {agents: max(1, round(agents * 74 / 3600 * 3 * 0.008 / 0.5)) for agents in cores}
     assert len(cores) == 4

@@ -32,9 +32,20 @@ def ask(question: Question) -> Answer:
 
 
 def _asked(question: Question) -> Answer:
-    transfer, driver = Transfer(question), _driver()
-    waiting.until_called(lambda done: driver.begin(transfer, done), driver.wake)
+    transfer = Transfer(question)
+    if _is_ending:
+        asyncio.run(_moved_here(transfer))
+    else:
+        driver = _driver()
+        waiting.until_called(lambda done: driver.begin(transfer, done), driver.wake)
     return transfer.answer()
+
+
+async def _moved_here(transfer: Transfer) -> None:
+    """Without the driver: while a process ends, Python 3.12 begins no further thread."""
+    ended = asyncio.Event()
+    transfer.begin(pycurl.AsyncCurlMulti(), ended.set)
+    await ended.wait()
 
 
 class _Driver:
@@ -62,13 +73,16 @@ class _Driver:
             transfer.begin(self._multi, done)
 
     def stop(self) -> None:
-        """At the process's exit; what is asked even later gets a thread of its own."""
+        """At the process's exit; what is asked even later is moved by whoever asks."""
+        global _is_ending
+        _is_ending = True
         _drivers.remove(self)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(1)
 
 
 _drivers: list[_Driver] = []
+_is_ending = False
 _guard = threading.Lock()
 #: Those of the processes that this one was forked from: to close their connections would end them there, too.
 _inherited: list[_Driver] = []
