@@ -23,7 +23,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "the order of changes is ignored": (
         f"{_DELIVERIES}queue.py",
-        "return model.objects.filter(starts | goes_first | ~PreparedExists(before))",
+        "return model.objects.filter(_STARTS | goes_first | ~PreparedExists(before))",
         "return model.objects.all()",
     ),
     "a change goes before earlier ones": (
@@ -203,13 +203,13 @@ SEEN: dict[str, tuple[str, str, str]] = {
     ),
     "texts that may have made the day's record wait for those of colleagues": (
         f"{_DELIVERIES}queue.py",
-        "return model.objects.filter(starts | goes_first | ~PreparedExists(before))",
-        "return model.objects.filter(starts | ~PreparedExists(before))",
+        "return model.objects.filter(_STARTS | goes_first | ~PreparedExists(before))",
+        "return model.objects.filter(_STARTS | ~PreparedExists(before))",
     ),
     "two processes take two changes of one record at once": (
         f"{_DELIVERIES}queue.py",
-        "        if is_atomic or delivery.record is None or delivery.kind in _BESIDE_OTHERS:\n",
-        "        if True:\n",
+        "rows = model.objects.filter(_STARTS | ~at_work, pk=delivery_id, lease=lease)",
+        "rows = model.objects.filter(pk=delivery_id, lease=lease)",
     ),
     "a change that could not be read undoes a newer one": (
         f"{_DELIVERIES}models.py",

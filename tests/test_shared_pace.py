@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections
 
 from adapters.contract import RateLimited, pacing
 from adapters.contract.manifest import Pace
@@ -208,6 +208,56 @@ def test_a_long_request_keeps_no_place_but_its_own(monkeypatch):
         with second.turn(IN_FLIGHT), second.turn(IN_FLIGHT):
             pass
     assert not RequestCount.objects.exists()
+
+
+def test_a_process_that_is_never_idle_leaves_places_to_others(monkeypatch):
+    monkeypatch.setattr(pacing, "_LEAVES_ALL_IN", 0.3)
+    busy, other, ended = Limiter("a user"), Limiter("a user"), threading.Event()
+
+    def go_on(_):
+        while not ended.is_set():
+            with busy.turn(IN_FLIGHT):
+                time.sleep(0.01)
+        connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        running = [pool.submit(go_on, number) for number in range(6)]
+        try:
+            for _ in range(3):
+                with other.turn(IN_FLIGHT):
+                    time.sleep(0.01)
+        finally:
+            ended.set()
+        for run in running:
+            run.result()
+    assert not RequestCount.objects.exists()
+
+
+def test_nobody_is_counted_whom_an_error_kept_out(monkeypatch):
+    def refuse(*args, **named):
+        raise ZeroDivisionError
+
+    limiter = Limiter("a user")
+    with monkeypatch.context() as broken:
+        broken.setattr(SharedLimits, "lend", refuse)
+        with pytest.raises(ZeroDivisionError), limiter.turn(IN_FLIGHT):
+            pytest.fail("no place was lent")
+    assert limiter.is_idle
+    with limiter.turn(IN_FLIGHT), limiter.turn(IN_FLIGHT), limiter.turn(IN_FLIGHT):
+        pass
+
+
+def test_a_process_without_a_store_takes_no_place_of_another(monkeypatch):
+    def refuse(*args, **named):
+        raise InterfaceError
+
+    first, second = Limiter("a user"), Limiter("a user")
+    with first.turn(IN_FLIGHT):
+        with monkeypatch.context() as broken:
+            broken.setattr("connectors.services.vendor_places.lend", refuse)
+            with second.turn(IN_FLIGHT):
+                pass
+        assert RequestCount.objects.count() == 1
 
 
 def test_without_a_store_each_process_keeps_to_its_own_requests_in_flight(monkeypatch):

@@ -24,9 +24,11 @@ LONGEST_CLOSED = 900.0
 #: Seconds for which a place is lent: a process that dies keeps the others from it for as long.
 PLACE_LENT_FOR = 30.0
 _KEPT_LIMITERS = 4096
-#: Seconds after which a place that is not in use is left, though requests of this process are in flight; and though
-#: others wait for one here, so that it is lent anew before it runs out.
-_KEPT_UNUSED, _KEPT_WANTED = 1.0, 10.0
+#: Seconds before that, from which on a process counts a place no more: to give it back late would take it from another.
+_LAPSES_BEFORE = 4.0
+#: Seconds in which a process leaves all its places, one by one, though requests wait for one here: others have their
+#: turn, the sooner the fewer they have, and each place is lent anew before it runs out.
+_LEAVES_ALL_IN = 4.0
 #: Seconds between two requests for a place while other processes have them all.
 _ASKS_EVERY = 0.1
 
@@ -77,7 +79,7 @@ class Limiter:
         self._window, self._granted = -1, 0
         #: Places that are lent, and when; oldest first. And when to ask again after there were none.
         self._places: deque[tuple[str, float]] = deque()
-        self._ask_again_at = 0.0
+        self._ask_again_at = self._leave_again_at = 0.0
         self._waiting = 0
         #: Whether a thread is asking for starts or places. The others wait for its answer: together they would reserve
         #: all.
@@ -87,7 +89,7 @@ class Limiter:
     @property
     def is_idle(self) -> bool:
         with self._condition:
-            is_unused = not self._running and not self._places
+            is_unused = not (self._running or self._waiting or self._places)
             return is_unused and time.monotonic() >= self._closed_until
 
     @contextmanager
@@ -100,8 +102,9 @@ class Limiter:
             self._waiting += 1
         try:
             self._enter(pace)
-        finally:
+        except BaseException:
             self._leave(waiting=1)
+            raise
         try:
             yield
         finally:
@@ -112,8 +115,8 @@ class Limiter:
         with self._condition:
             self._waiting -= waiting
             self._running -= running
-            self._changes += running
-            self._condition.notify(running)
+            self._changes += 1
+            self._condition.notify()
             spare = self._spare_places()
         if spare:
             _shares[0].give_back(spare)
@@ -121,17 +124,17 @@ class Limiter:
     def _spare_places(self) -> list[str]:
         """Places to be left to other processes. Those that have run out are not given back: others may have them."""
         now, spare = self._without_lapsed_places(), []
-        while len(self._places) > self._running:
-            kept = _KEPT_WANTED if self._waiting else _KEPT_UNUSED if self._running else 0.0
-            if now - self._places[0][1] < kept:
-                break
+        while len(self._places) > self._running and (not self._waiting or now >= self._leave_again_at):
+            if self._waiting:
+                self._leave_again_at = now + _LEAVES_ALL_IN / len(self._places)
+                self._ask_again_at = now + 2 * _ASKS_EVERY
             spare.append(self._places.popleft()[0])
         return spare
 
     def _without_lapsed_places(self) -> float:
         """The present time, after which no place is counted that is not lent any more."""
         now = time.monotonic()
-        while self._places and now - self._places[0][1] >= PLACE_LENT_FOR:
+        while self._places and now - self._places[0][1] >= PLACE_LENT_FOR - _LAPSES_BEFORE:
             self._places.popleft()
         return now
 
@@ -159,6 +162,7 @@ class Limiter:
             if step is None:
                 return
             if isinstance(step, float):
+                waiting.about_to_wait()
                 waiting.in_thread(partial(self._wait, step, seen))
             elif pace is not None:
                 step(pace)
@@ -186,16 +190,17 @@ class Limiter:
     def _ask_for_places(self, pace: Pace) -> None:
         """Asks for as many places as requests wait here; without the lock."""
         lent: Sequence[str] = ()
+        asked_at = time.monotonic()
         try:
             lent = _shares[0].lend(self._key, max(1, min(self._waiting, pace.in_flight - len(self._places))), pace)
         finally:
             with self._condition:
-                now = time.monotonic()
-                self._places.extend((place, now) for place in lent)
-                self._ask_again_at = 0.0 if lent else now + _ASKS_EVERY
+                self._places.extend((place, asked_at) for place in lent)
+                self._ask_again_at = 0.0 if lent else time.monotonic() + _ASKS_EVERY
                 self._is_asking = False
-                self._changes += 1
-                self._condition.notify_all()
+                if lent:  # else whoever asked asks again, and the others need not look
+                    self._changes += 1
+                    self._condition.notify_all()
 
     def _next_step(self, pace: Pace | None, *, give_up: float) -> Callable[[Pace], None] | float | None:
         """None: it is this request's turn. Else what has to be asked for, or seconds after which to look again.
@@ -213,17 +218,18 @@ class Limiter:
             if pace.in_flight and self._running >= len(self._places):
                 wait = self._ask_again_at - now
                 if wait <= 0:
-                    return self._asks(self._ask_for_places)
+                    return self._asks(self._ask_for_places, give_up - now)
             elif pace.starts:
                 window = _window_of(pace)
                 if window == self._window and self._granted < 0:  # the others have had them all
                     wait = (window + 1) * pace.seconds - time.time() + 0.001
                 elif window != self._window or not self._granted:
-                    return self._asks(self._ask_for_starts)
+                    return self._asks(self._ask_for_starts, give_up - now)
                 else:
                     self._granted -= 1
         if not is_full and wait <= 0:
             self._running += 1
+            self._waiting -= 1
             if pace is not None and pace.starts:
                 self._starts.append(now)
             return None
@@ -232,10 +238,12 @@ class Limiter:
             raise RateLimited(retry_after=max(wait, 1.0), status=0)
         return remaining if is_full else wait
 
-    def _asks(self, ask: Callable[[Pace], None]) -> Callable[[Pace], None] | float:
-        """``ask``, or a second to wait while another thread asks for something."""
+    def _asks(self, ask: Callable[[Pace], None], remaining: float) -> Callable[[Pace], None] | float:
+        """``ask``, or seconds to wait while another thread asks for something. Raises ``RateLimited`` after that."""
+        if self._is_asking and remaining <= 0:
+            raise RateLimited(retry_after=1.0, status=0)
         if self._is_asking:
-            return 1.0
+            return min(remaining, 1.0)
         self._is_asking = True
         return ask
 

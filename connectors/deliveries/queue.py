@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, OuterRef, Q
 
 from audit.models import CallLog, ConversationLog
-from audit.prepared import PreparedQuery, PreparedUpdate, change
+from audit.prepared import PreparedQuery, PreparedUpdate
 from connectors.deliveries import clock
 from connectors.deliveries.policy import Kind
 from connectors.deliveries.prepared import Now, PreparedExists
@@ -64,81 +65,80 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         platform = platform or self.filter(pk=delivery_id).values_list("platform", flat=True).first() or ""
         if not platform:
             return None
-        delivery = self._lent(delivery_id, platform, if_due=if_due)
-        return delivery if delivery and self._is_alone(delivery) else None
+        lease = self._lent(delivery_id, platform, if_due=if_due)
+        return self._read(delivery_id, lease) if lease else None
 
     def take_due(self, *, limit: int, not_to: Collection[str] = (), one_to: Collection[str] = ()) -> list[Delivery]:
         """Takes what is due. ``one_to``: CRMs that are to be probed with a single one."""
-        if not connection.features.has_select_for_update_skip_locked:
-            return self._taken(limit, not_to, one_to)
-        with transaction.atomic():  # workers on other machines pass over the rows locked here
-            taken = self._taken(limit, not_to, one_to)
-        return [delivery for delivery in taken if self._is_alone(delivery)]
+        if connection.features.has_select_for_update_skip_locked:
+            with transaction.atomic():  # workers on other machines pass over the rows locked here
+                lent = self._lent_due(limit, not_to, one_to)
+        else:
+            lent = self._lent_due(limit, not_to, one_to)
+        return [delivery for item in lent if (delivery := self._read(*item))]
 
-    def _lent(self, delivery_id: uuid.UUID, platform: str, *, if_due: bool) -> Delivery | None:
+    def _lent(self, delivery_id: uuid.UUID, platform: str, *, if_due: bool) -> uuid.UUID | None:
+        """The lease; None while it is not its turn."""
         lease, now = uuid.uuid4(), clock.now()
-        lend, read = _taking(self.model)
-        if not lend[if_due](delivery_id, lease, now, now + lease_of(platform)):
-            return None
-        return next(iter(read(delivery_id, lease)), None)
+        is_lent = _taking(self.model).lend[if_due](delivery_id, lease, now, now + lease_of(platform))
+        return lease if is_lent else None
 
-    def _is_alone(self, delivery: Delivery) -> bool:
-        """Whether nobody else is at work on the record, now that the lease is committed; else it is given back.
+    def _read(self, delivery_id: uuid.UUID, lease: uuid.UUID) -> Delivery | None:
+        """The delivery as it stands when the lease is committed, unless others are at work on its record by then.
 
         Two processes may have taken two changes of one record at the same moment, since neither saw the other's lease
-        before its commit. On SQLite one writes after the other.
+        before its commit. Each gives back what it took; None then.
         """
-        is_atomic = not connection.features.has_select_for_update
-        if is_atomic or delivery.record is None or delivery.kind in _BESIDE_OTHERS:
-            return True
-        if not _at_work(self.model)(delivery.call_log_id, delivery.conversation_id, delivery.pk, clock.now()):
-            return True
-        columns = {"lease": None, "lease_until": None, "attempts": delivery.attempts - 1}
-        change(self.model, {"pk": delivery.pk, "lease": delivery.lease}, columns)
-        return False
+        taking = _taking(self.model)
+        found = next(iter(taking.read(delivery_id, lease, clock.now())), None)
+        if found is None:
+            taking.give_back(delivery_id, lease)
+        return found
 
-    def _taken(self, limit: int, not_to: Collection[str], one_to: Collection[str]) -> list[Delivery]:
-        taken: list[Delivery] = []
+    def _lent_due(
+        self, limit: int, not_to: Collection[str], one_to: Collection[str]
+    ) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        """Deliveries and their leases."""
+        lent: list[tuple[uuid.UUID, uuid.UUID]] = []
+        probed: set[str] = set()
         for found in _due(self.model, limit)(clock.now(), *sorted(not_to)):
-            is_probed = found.crm in one_to and any(delivery.crm == found.crm for delivery in taken)
-            if not is_probed and (delivery := self._lent(found.pk, found.platform, if_due=True)):
-                taken.append(delivery)
-        return taken
+            if found.crm in probed or not (lease := self._lent(found.pk, found.platform, if_due=True)):
+                continue
+            lent.append((found.pk, lease))
+            probed |= {found.crm} & set(one_to)
+        return lent
 
 
-#: A new log, and a second look for it, are sent whoever else is at work on the record.
-_BESIDE_OTHERS = (Kind.CREATE, Kind.LOOK_AGAIN)
+@dataclass(frozen=True, kw_only=True)
+class _Taking:
+    """``lend``: to whoever asks, where it is its turn; ``True``: and where its time has come."""
 
-
-@functools.cache
-def _at_work(model: type[Delivery]) -> PreparedQuery[Delivery]:
-    """Other changes of a record, call or conversation, that somebody is sending."""
-
-    def at_work(
-        call_log: int | None, conversation: int | None, pk: uuid.UUID, now: datetime
-    ) -> models.QuerySet[Delivery]:
-        same_record = Q(conversation=conversation) if call_log is None else Q(call_log=call_log)
-        others = model.objects.filter(same_record, lease_until__gte=now).exclude(pk=pk).exclude(kind=Kind.LOOK_AGAIN)
-        return others.only("pk")
-
-    return PreparedQuery(at_work)
+    lend: Mapping[bool, PreparedUpdate]
+    read: PreparedQuery[Delivery]
+    give_back: PreparedUpdate
 
 
 @functools.cache
-def _taking(model: type[Delivery]) -> tuple[dict[bool, PreparedUpdate], PreparedQuery[Delivery]]:
-    """Lends a delivery whose turn it is, ``True``: and whose time has come; reads one that is lent."""
-
+def _taking(model: type[Delivery]) -> _Taking:
     def lent(rows: DeliveryQuerySet, delivery_id: uuid.UUID, lease: uuid.UUID, until: datetime) -> Any:
         return rows.filter(pk=delivery_id), {"lease": lease, "lease_until": until, "attempts": F("attempts") + 1}
 
-    related = model._default_manager.select_related("user", "call_log", "conversation")
-    lend = {
-        False: PreparedUpdate(lambda pk, lease, now, until: lent(model.objects.ready(now), pk, lease, until)),
-        True: PreparedUpdate(
-            lambda pk, lease, now, until: lent(model.objects.due(at=now).order_by(), pk, lease, until)
-        ),
-    }
-    return lend, PreparedQuery(lambda pk, lease: related.filter(pk=pk, lease=lease))
+    def alone(delivery_id: uuid.UUID, lease: uuid.UUID, now: datetime) -> DeliveryQuerySet:
+        at_work = PreparedExists(_others(model).filter(lease_until__gte=now))
+        rows = model.objects.filter(_STARTS | ~at_work, pk=delivery_id, lease=lease)
+        return rows.select_related("user", "call_log", "conversation")
+
+    given_back = {"lease": None, "lease_until": None, "attempts": F("attempts") - 1}
+    return _Taking(
+        lend={
+            False: PreparedUpdate(lambda pk, lease, now, until: lent(model.objects.ready(now), pk, lease, until)),
+            True: PreparedUpdate(
+                lambda pk, lease, now, until: lent(model.objects.due(at=now).order_by(), pk, lease, until)
+            ),
+        },
+        read=PreparedQuery(alone),
+        give_back=PreparedUpdate(lambda pk, lease: (model.objects.filter(pk=pk, lease=lease), given_back)),
+    )
 
 
 @functools.cache
@@ -168,15 +168,23 @@ def _in_turn_at(model: type[Delivery], now: Any) -> DeliveryQuerySet:
     others may wait for what is found of them, before they leave a record that is full. Those that may have made the
     day's record go before those of colleagues, too: only the login that they were tried with finds it.
     """
-    same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
     is_earlier = Q(position__lt=OuterRef("position")) & ~passed_over(OuterRef("user"))
     is_at_work = Q(lease_until__gte=now) | Q(settles_at__gt=now)
     hides_record = _may_have_made_the_day() & ~Q(user=OuterRef("user"))
-    others = model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
+    others = _others(model)
     goes_first = Q(kind=Kind.TEXTS, settles_at__isnull=False) & ~PreparedExists(others.filter(is_at_work))
     before = others.filter(is_earlier | is_at_work | hides_record)
-    starts = Q(kind__in=_BESIDE_OTHERS)
-    return model.objects.filter(starts | goes_first | ~PreparedExists(before))
+    return model.objects.filter(_STARTS | goes_first | ~PreparedExists(before))
+
+
+#: A new log, and a second look for it, are sent whoever else is at work on the record.
+_STARTS = Q(kind__in=(Kind.CREATE, Kind.LOOK_AGAIN))
+
+
+def _others(model: type[Delivery]) -> models.QuerySet[Delivery]:
+    """The other changes of the same record."""
+    same_record = Q(call_log=OuterRef("call_log")) | Q(conversation=OuterRef("conversation"))
+    return model._default_manager.filter(same_record).exclude(pk=OuterRef("pk")).exclude(kind=Kind.LOOK_AGAIN)
 
 
 def _may_have_made_the_day() -> Q:

@@ -63,7 +63,7 @@ def clear_up() -> None:
     logins.retry_unreadable()
     forget_given_up()
     SessionLock.objects.filter(taken_at__lt=clock.now() - _LOCKS_KEPT).delete()
-    RequestCount.objects.filter(ends_at__lt=timezone.now()).delete()
+    RequestCount.objects.filter(ends_at__lt=clock.now()).delete()
     seal_when_due()
     _check_clock()
 

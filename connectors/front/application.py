@@ -42,6 +42,9 @@ AT_CRM = frozenset(
     }
 )
 
+#: Characters; ours have some hundreds. What is longer is not kept.
+_LONGEST_TOKEN = 4096
+
 
 class Front:
     """The RSGI application around a WSGI one."""
@@ -147,7 +150,7 @@ def lane_of(environ: dict[str, Any]) -> str:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer":
         token = parse_qs(query).get("jwtToken", [""])[0] if "jwtToken=" in query else ""
-    return f"crm {_platform_of(token)}"
+    return f"crm {_platform_of(token)}" if len(token) <= _LONGEST_TOKEN else "crm "
 
 
 @functools.lru_cache(4096)

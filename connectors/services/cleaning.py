@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from connectors.deliveries import clock
 from connectors.models import ContactCreation, ContactMatch, CrmUser, LookUp, NoteDraft, RequestCount, ShownSettings
 from connectors.services import call_down
 from connectors.services.ringcentral_login import revoke_ended
@@ -57,7 +58,7 @@ def clear_tokens(*, dry_run: bool, progress: Callable[[int, int], None] = lambda
         calls.delete()
         revoke_ended()
         ShownSettings.objects.filter(shown_at__lt=now - SHOWN_FOR).delete()
-        RequestCount.objects.filter(ends_at__lt=now).delete()
+        RequestCount.objects.filter(ends_at__lt=clock.now()).delete()
     return dict(counts)
 
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from audit.durability import unflushed
 from connectors.models import RequestCount
@@ -92,10 +92,10 @@ def add_to_count(key: str, hits: int, *, ends: float) -> int:
 def store_errors() -> tuple[type[Exception], ...]:
     """What a store that is out of reach raises."""
     if not settings.REDIS_URL:
-        return (DatabaseError,)
+        return (Error,)
     from redis.exceptions import RedisError  # a tenth of the start, and some megabytes, where there is no Redis
 
-    return (RedisError, DatabaseError)
+    return (RedisError, Error)
 
 
 def _share_in_database(key: str, hits: int, ends: float) -> int:

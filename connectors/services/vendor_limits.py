@@ -45,7 +45,7 @@ class SharedLimits:
             return vendor_places.lend(places, wanted, at=clock.now())
         except store_errors() as error:
             log.warning("requests in flight are not shared", extra={"error": type(error).__name__})
-            return places[:wanted]
+            return [f"alone:{number}:{_short(key)}" for number in range(wanted)]  # no row: others may have the places
 
     def give_back(self, places: Sequence[str], /) -> None:
         """As ``pacing.Share`` says."""
