@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 
 import pytest
 
+from connectors.front import application
+from connectors.front.application import lane_of
 from connectors.front.lanes import LOCAL, Lanes
 
 
@@ -106,3 +109,16 @@ def _until(is_so):
     while not is_so():
         assert time.monotonic() < give_up
         time.sleep(0.001)
+
+
+def test_the_line_of_a_request_is_known_by_its_token_and_no_long_one_is_kept():
+    def line(token):
+        return lane_of(
+            {"PATH_INFO": "/contact", "QUERY_STRING": f"jwtToken={token}&x=1", "REQUEST_METHOD": "GET"},
+        )
+
+    claims = base64.urlsafe_b64encode(b'{"platform": "clio"}').decode().rstrip("=")
+    assert [line(f"a.{claims}.b") for _ in range(2)] == ["crm clio"] * 2
+    kept = application._platform_of.cache_info().currsize
+    assert line(f"a.{claims}.{'b' * 5000}") == "crm "
+    assert application._platform_of.cache_info().currsize == kept
