@@ -64,7 +64,7 @@ def share_through(share: Share) -> None:
 
 
 class Limiter:
-    """One connected user's share of a vendor's limit.
+    """One connected user's share of a vendor's limits.
 
     Starts are counted over all processes, see ``share_through``: a few are asked for at a time. Whoever asks learns of
     a pause that the vendor wants, too. For requests in flight places are lent, and left when they are not in use.
@@ -80,6 +80,7 @@ class Limiter:
         #: Places that are lent, and when; oldest first. And when to ask again after there were none.
         self._places: deque[tuple[str, float]] = deque()
         self._ask_again_at = self._leave_again_at = 0.0
+        #: Requests that stand in line here.
         self._waiting = 0
         #: Whether a thread is asking for starts or places. The others wait for its answer: together they would reserve
         #: all.
@@ -127,7 +128,7 @@ class Limiter:
         while len(self._places) > self._running and (not self._waiting or now >= self._leave_again_at):
             if self._waiting:
                 self._leave_again_at = now + _LEAVES_ALL_IN / len(self._places)
-                self._ask_again_at = now + 2 * _ASKS_EVERY
+                self._ask_again_at = now + 2 * _ASKS_EVERY  # others come first
             spare.append(self._places.popleft()[0])
         return spare
 
