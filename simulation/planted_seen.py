@@ -209,7 +209,7 @@ SEEN: dict[str, tuple[str, str, str]] = {
     "two processes take two changes of one record at once": (
         f"{_DELIVERIES}queue.py",
         "rows = model.objects.filter(_STARTS | ~at_work, pk=delivery_id, lease=lease)",
-        "rows = model.objects.filter(pk=delivery_id, lease=lease)",
+        "rows = model.objects.filter(Q(lease_until__gte=now), pk=delivery_id, lease=lease)",
     ),
     "a change that could not be read undoes a newer one": (
         f"{_DELIVERIES}models.py",
