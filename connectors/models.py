@@ -380,9 +380,12 @@ class RingCentralLogin(models.Model):
 
 
 class RequestCount(models.Model):
-    """How many requests a caller made in one window of time; only where no Redis counts them."""
+    """How many requests a caller made in one window of time; only where no Redis counts them.
 
-    #: ``throttle:<scope>:<window>:<hash of the caller>``.
+    And what processes tell each other of vendors' limits: starts, pauses, places of requests in flight.
+    """
+
+    #: ``throttle:<scope>:<window>:<hash of the caller>``; ``pace:``, ``closed:`` and ``place:`` of ``vendor_limits``.
     key = models.CharField(primary_key=True, max_length=96)
     hits = models.PositiveIntegerField(default=0)
     ends_at = models.DateTimeField()
